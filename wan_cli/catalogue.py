@@ -1,0 +1,69 @@
+"""The Wan models: what each accepts, by the schema table, and what it costs for each resolution."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from wan_cli.models import Field, GenerationRequest, ModelSchema, flag_of
+from wan_cli.prices import Price, price_of
+
+
+class Offer(NamedTuple):
+    """A model, and the price of its default clip in each resolution (USD, None: not known)."""
+
+    schema: ModelSchema
+    prices: Mapping[str, Price]
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The offer for programs."""
+        return {
+            "model": self.schema.name,
+            "prices_usd": {name: price.usd for name, price in self.prices.items()},
+            "seconds": self._seconds,
+            "fields": {
+                field.name: list(field.choices) or field.kind for field in self.schema.fields
+            },
+        }
+
+    @property
+    def text(self) -> str:
+        """The offer for people."""
+        lines = [self.schema.name]
+        for name, price in self.prices.items():
+            clip = "price not known"
+            if price.usd is not None:
+                clip = f"{price.usd:.4g} USD for {self._seconds} s"
+            lines.append(f"  {name:<6} {clip}")
+        lines += [
+            f"  {flag_of(field.name)} {_accepts(field)}".rstrip() for field in self.schema.fields
+        ]
+        return "\n".join(lines)
+
+    @property
+    def _seconds(self) -> int:
+        field = self.schema.field("duration")
+        return field.default if field and isinstance(field.default, int) else 0
+
+
+def _accepts(field: Field) -> str:
+    return (
+        " ".join(str(choice) for choice in field.choices)
+        or {
+            "boolean": "",
+            "integer": "INTEGER",
+            "url": "URL",
+            "text": "TEXT",
+            "choice": "",
+        }[field.kind]
+    )
+
+
+def offer(schema: ModelSchema, pricing: object) -> Offer:
+    """Return the offer of a model by its `pricing`."""
+    field = schema.field("resolution")
+    names = [str(name) for name in field.choices] if field else []
+    requests = {
+        name: GenerationRequest.parse({"model": schema.name, "prompt": "x", "resolution": name})
+        for name in names
+    }
+    return Offer(schema, {name: price_of(pricing, asked) for name, asked in requests.items()})

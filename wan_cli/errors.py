@@ -1,0 +1,163 @@
+"""What can go wrong, said to the user: a sentence, a hint with the next command, an exit code.
+
+    WanError (1)
+    ├── UsageError (2)          wrong usage or value
+    ├── SetupError (3)          no key, broken configuration or history
+    │   └── HistoryReadOnly     it may still be read
+    ├── KeyRefused (4)          the API refused the key
+    ├── NoCredits (5)           no credits
+    ├── OverBudget (5)          over --max-cost, or the price cannot be known
+    ├── Rejected (6)            the API refused the request
+    │   └── NotFound            it does not know the id
+    ├── RateLimited (7)         rate limited beyond what was worth waiting for
+    ├── Unfinished (8)          still queued or generating
+    ├── GenerationFailed (9)    the generation failed on the server
+    ├── OutcomeUnknown (10)     it is unknown whether the submission was accepted
+    ├── Unreachable (11)        the API is out of reach; certainly nothing was submitted
+    ├── DownloadFailed (12)     the video could not be downloaded
+    └── LocalFileError (13)     disk full, permission
+        └── NotRecorded         the history could not be written after a submission
+
+`Interrupted` stands apart: it is not an Exception, so that no retry can swallow a signal.
+"""
+
+# In a batch, or with several ids, the first of these that occurred is the exit code of the whole.
+EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 0)
+
+
+class WanError(Exception):
+    """A failure said to the user: a sentence, a hint, an exit code and a word for programs."""
+
+    exit_code = 1
+    code = "bug"
+
+    def __init__(self, message: str, *, hint: str, stdout: str = "") -> None:
+        """Keep the sentence, the next command, and what must reach stdout in spite of it."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.stdout = stdout
+
+
+class UsageError(WanError):
+    """Wrong usage or a wrong value; nothing was sent."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class SetupError(WanError):
+    """No key, broken configuration or history on this machine; nothing was sent."""
+
+    exit_code = 3
+    code = "setup"
+
+
+class HistoryReadOnly(SetupError):
+    """The history cannot be written; it may still be read."""
+
+
+class KeyRefused(WanError):
+    """The API refused the key (401, 403)."""
+
+    exit_code = 4
+    code = "key_refused"
+
+
+class NoCredits(WanError):
+    """The account has no credits left."""
+
+    exit_code = 5
+    code = "no_credits"
+
+
+class OverBudget(WanError):
+    """The price is over --max-cost, or cannot be known; nothing was sent."""
+
+    exit_code = 5
+    code = "over_budget"
+
+
+class Rejected(WanError):
+    """The API refused the request (400, 404, 413, 422 …); nothing was spent."""
+
+    exit_code = 6
+    code = "rejected"
+
+
+class NotFound(Rejected):
+    """The API does not know this id (404)."""
+
+
+class RateLimited(WanError):
+    """Rate limited for longer than was worth waiting; nothing was spent."""
+
+    exit_code = 7
+    code = "rate_limited"
+
+
+class Unfinished(WanError):
+    """The generation is still queued or generating; it is safe."""
+
+    exit_code = 8
+    code = "unfinished"
+
+
+class GenerationFailed(WanError):
+    """The generation failed on the server."""
+
+    exit_code = 9
+    code = "generation_failed"
+
+
+class OutcomeUnknown(WanError):
+    """It is unknown whether the submission was accepted; nothing was sent twice."""
+
+    exit_code = 10
+    code = "outcome_unknown"
+
+
+class Unreachable(WanError):
+    """The API could not be reached; certainly nothing was submitted."""
+
+    exit_code = 11
+    code = "unreachable"
+
+
+class DownloadFailed(WanError):
+    """The video could not be downloaded; it can be fetched later."""
+
+    exit_code = 12
+    code = "download_failed"
+
+
+class LocalFileError(WanError):
+    """Local file trouble (disk full, permission); the generation is safe."""
+
+    exit_code = 13
+    code = "local_file"
+
+
+class NotRecorded(LocalFileError):
+    """A generation was accepted, and the history could not be written: its id is on stdout too."""
+
+
+class StdoutClosed(Exception):
+    """Nobody reads standard output any more: the program ends quietly."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the program to end."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+        self.message = "interrupted; nothing was submitted"
+        self.hint = "the same command again"
+        self.record: object = None
+
+    def explain(self, message: str, *, hint: str, record: object) -> None:
+        """Say what happens to the generation, whose record goes with it."""
+        self.message = message
+        self.hint = hint
+        self.record = record

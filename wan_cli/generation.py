@@ -1,0 +1,112 @@
+"""What the API says of a generation, read leniently: Status and Generation.
+
+Facts of the API come from its public reference (api.aimlapi.com, as of 2026-08-21).
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+CREDITS_PER_USD = 2_000_000
+
+
+class Status(StrEnum):
+    """The states of a generation: four before the server knows it, four of the server."""
+
+    UNSENT = "unsent"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    QUEUED = "queued"
+    GENERATING = "generating"
+    COMPLETED = "completed"
+    ERROR = "error"
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether it is not known if the server took the submission."""
+        return self in (Status.SENDING, Status.UNKNOWN)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server still works on it."""
+        return self in (Status.QUEUED, Status.GENERATING)
+
+
+class Generation(NamedTuple):
+    """What the API says of a generation (the reply of both endpoints of /v2/video/generations)."""
+
+    id: str | None
+    status: Status
+    url: str | None = None
+    error: str | None = None
+    credits_used: int | None = None
+
+    @classmethod
+    def parse(cls, reply: Mapping[str, object]) -> Self:
+        """Return a reply as a value, leniently: what is missing or of a wrong type is None.
+
+        A status nobody has heard of means still running, or completed where there is a URL: a new
+        word of the server must not lose a paid generation.
+        """
+        url = _member(reply, "video", "url")
+        error = reply.get("error")
+        return cls(
+            id=parse_id(reply.get("id")),
+            status=_parse_status(reply.get("status"), has_url=isinstance(url, str) and bool(url)),
+            url=url if isinstance(url, str) and url else None,
+            error=error_words(error) if error else None,
+            credits_used=_parse_credits(_member(reply, "meta", "usage", "credits_used")),
+        )
+
+
+def parse_id(value: object) -> str | None:
+    """Return an id of the server, or None where the value cannot be one.
+
+    Ids may hold any printable character (`-G3b3…`, `a:b/c` are seen in the reference's samples).
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if (
+        isinstance(value, str)
+        and 0 < len(value) <= 512
+        and value.isprintable()
+        and " " not in value
+    ):
+        return value
+    return None
+
+
+def _parse_status(word: object, *, has_url: bool) -> Status:
+    known = {
+        "queued": Status.QUEUED,
+        "generating": Status.GENERATING,
+        "completed": Status.COMPLETED,
+        "error": Status.ERROR,
+    }
+    status = known.get(word.lower()) if isinstance(word, str) else None
+    if status is not None:
+        return status
+    return Status.COMPLETED if has_url else Status.GENERATING
+
+
+def _member(value: object, *names: str) -> object:
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def error_words(error: object) -> str:
+    """Return the words of an error; the reference's samples have `message` or `detail`."""
+    if isinstance(error, Mapping):
+        for name in ("message", "detail", "name"):
+            if error.get(name):
+                return error_words(error[name])
+    return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
+
+
+def _parse_credits(value: object) -> int | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**15:
+        return round(value)
+    return None

@@ -1,0 +1,74 @@
+"""Which records a listing shows, and what was spent on them. Pure."""
+
+import re
+import time
+from datetime import datetime
+from typing import NamedTuple
+
+from wan_cli.errors import UsageError
+from wan_cli.generation import Status
+from wan_cli.text import check_encodable, one_line
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class Listing(NamedTuple):
+    """Which records: of a status, since a time (seconds since the epoch), with a text, how many."""
+
+    status: str | None = None
+    since: float = 0.0
+    search: str | None = None
+    limit: int = 20
+
+
+class Spent(NamedTuple):
+    """What some generations cost. `day` is UTC; day and model are "" for the total of all."""
+
+    generations: int
+    credits: int
+    usd: float
+    day: str = ""
+    model: str = ""
+
+
+def parse_status(word: str | None) -> str | None:
+    """Return the status that a word means.
+
+    Raises:
+        UsageError: no such status.
+    """
+    if word is not None and word not in set(Status):
+        known = ", ".join(Status)
+        raise UsageError(
+            f"--status: {one_line(word, 40)!r} is not one of: {known}", hint="wan list --help"
+        )
+    return word
+
+
+def parse_search(word: str | None) -> str | None:
+    """Return the text that prompts are searched for.
+
+    Raises:
+        UsageError: it is not UTF-8.
+    """
+    return None if word is None else check_encodable(word, "--search")
+
+
+def parse_since(word: str | None) -> float:
+    """Return the time that `7d`, `12h` (before now) or `2026-08-21` means; 0 for none.
+
+    Raises:
+        UsageError: neither a span nor a date.
+    """
+    if word is None:
+        return 0.0
+    span = re.fullmatch(r"([0-9]{1,6})([smhdw])", word)
+    if span:
+        return time.time() - int(span[1]) * _UNITS_S[span[2]]
+    try:
+        return datetime.fromisoformat(word).timestamp()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"--since: {one_line(word, 40)!r} is neither a span nor a date",
+            hint="--since 7d, --since 12h or --since 2026-08-21",
+        ) from None

@@ -1,0 +1,101 @@
+"""Is this file a whole mp4? A walk over its boxes (ISO/IEC 14496-12). Pure."""
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+# Far more than any real video has; a file of nothing but empty boxes must not cost minutes.
+MAX_BOXES = 200_000
+# What may stand before `ftyp`, and still be an mp4.
+_PADDING = frozenset({"free", "skip", "wide"})
+_FIRST = _PADDING | {"ftyp", "styp"}
+
+
+class _NotWhole(ValueError):
+    """The file is no whole mp4; the message says why."""
+
+
+class _Box(NamedTuple):
+    """One box: its four letters, and where its content begins and ends."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def check(file: BinaryIO, size: int) -> str | None:
+    """Return None if a file of `size` bytes is a whole mp4, else what it is, in words for people.
+
+    The words complete a sentence such as "the server sent …". Memory is constant; no content
+    makes it raise.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    try:
+        _walk(file, size)
+    except _NotWhole as reason:
+        return str(reason)
+    return None
+
+
+def _walk(file: BinaryIO, size: int) -> None:
+    _check_beginning(file, size)
+    found: dict[str, int] = {}
+    for box in _boxes(file, 0, size):
+        if not found and box.kind not in _FIRST:
+            raise _NotWhole("no mp4 file")
+        found[box.kind] = found.get(box.kind, 0) + box.end - box.start
+    for kind in ("ftyp", "moov", "mdat"):
+        if kind not in found:
+            raise _NotWhole(f"an mp4 file without its {kind} box")
+    if not found["mdat"]:
+        raise _NotWhole("an mp4 file without any media in it")
+
+
+def _check_beginning(file: BinaryIO, size: int) -> None:
+    """Tell apart what servers send in place of a video."""
+    if size == 0:
+        raise _NotWhole("an empty file")
+    file.seek(0)
+    head = file.read(min(size, 512))
+    if head[4:8].decode("latin-1") in _FIRST:
+        return
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(b"<"):
+        raise _NotWhole("an HTML page" if b"<html" in text or b"<!doc" in text else "an XML answer")
+    if text.startswith((b"{", b"[")):
+        raise _NotWhole("a JSON answer")
+    raise _NotWhole("no mp4 file")
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+    """Walk over the boxes that fill [start, end) exactly."""
+    for _ in range(MAX_BOXES):
+        if start == end:
+            return
+        box = _read_box(file, start, end)
+        yield box
+        start = box.end
+    raise _NotWhole("an mp4 file of too many boxes")
+
+
+def _read_box(file: BinaryIO, start: int, end: int) -> _Box:
+    file.seek(start)
+    header = file.read(min(16, end - start))
+    if len(header) < 8:
+        raise _NotWhole(f"a file with {end - start} stray bytes at {start}")
+    length, content = int.from_bytes(header[:4]), start + 8
+    kind = header[4:8].decode("latin-1")
+    if not (kind.isprintable() and kind.strip()):
+        raise _NotWhole(f"a file that is no mp4 from byte {start} on")
+    if length == 0:
+        length = end - start
+    elif length == 1:
+        if len(header) < 16:
+            raise _NotWhole(f"a file cut off inside {kind}: it ends at {end} bytes")
+        length, content = int.from_bytes(header[8:]), start + 16
+    if length < content - start:
+        raise _NotWhole(f"a file with a broken {kind} box at {start}")
+    if start + length > end:
+        raise _NotWhole(f"a file cut off inside {kind}: {end} of {start + length} bytes")
+    return _Box(kind, content, start + length)

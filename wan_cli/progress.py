@@ -1,0 +1,37 @@
+"""What the core tells while it works: frozen events, yielded and shown by whoever follows."""
+
+from typing import NamedTuple
+
+from wan_cli.generation import Status
+
+
+class Note(NamedTuple):
+    """Something worth saying."""
+
+    text: str
+
+
+class Warned(NamedTuple):
+    """Something the user should look at."""
+
+    text: str
+
+
+class Watching(NamedTuple):
+    """A look at a generation: its status, the seconds since its submission, those expected left."""
+
+    id: str
+    status: Status
+    elapsed_s: float
+    left_s: float | None
+
+
+class Downloading(NamedTuple):
+    """Bytes of the video that are here, of so many where the server says."""
+
+    id: str
+    received: int
+    total: int | None
+
+
+Event = Note | Warned | Watching | Downloading

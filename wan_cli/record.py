@@ -1,0 +1,101 @@
+"""Record: what the history knows of one submission and the generation and video it became."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from wan_cli.errors import WanError
+from wan_cli.generation import Status
+from wan_cli.models import Value
+
+
+class Record(NamedTuple):
+    """One row of the history. Times are seconds since the epoch (UTC), paths are absolute.
+
+    `ref` names the submission (`wan-<uuid4 hex>`); `client_request_id` is the label of its newest
+    attempt (`<ref>.<attempt>`); `id` is the server's and None until it answered.
+    """
+
+    ref: str
+    client_request_id: str
+    status: Status
+    request: Mapping[str, Value]
+    created_at: float
+    updated_at: float
+    base_url: str
+    key_fingerprint: str
+    folder: str
+    name: str | None = None
+    name_template: str | None = None
+    sidecar: bool = False
+    pid: int | None = None
+    id: str | None = None
+    other_id: str | None = None
+    server_offset_s: float | None = None
+    finished_at: float | None = None
+    credits_used: int | None = None
+    cost_usd: float | None = None
+    video_url: str | None = None
+    file: str | None = None
+    bytes: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    error_hint: str | None = None
+    exit_code: int | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The prompt, exactly as it was sent."""
+        return str(self.request.get("prompt", ""))
+
+    @property
+    def model(self) -> str:
+        """The model that was asked for."""
+        return str(self.request.get("model", ""))
+
+    @property
+    def handle(self) -> str:
+        """What to type to mean this one: the id, or the submission's ref before there is one."""
+        return self.id or self.ref
+
+    @property
+    def url_expires_at(self) -> float | None:
+        """When the signed URL ends, by its `Expires` (seconds since the epoch)."""
+        if not self.video_url:
+            return None
+        try:
+            text = parse_qs(urlsplit(self.video_url).query).get("Expires", [""])[0]
+        except ValueError:
+            return None
+        return float(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def error_fields(error: WanError | None) -> dict[str, object]:
+    """Return what a record holds of a failure; of None, that there is none."""
+    return {
+        "error_code": error.code if error else None,
+        "error_message": error.message if error else None,
+        "error_hint": error.hint if error else None,
+        "exit_code": error.exit_code if error else None,
+    }
+
+
+class Outcome(NamedTuple):
+    """What became of one generation in one command: its record, and a failure if any."""
+
+    record: Record | None
+    error: WanError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that this outcome alone would have."""
+        return self.error.exit_code if self.error else 0
+
+
+def utc(seconds: float | None) -> str | None:
+    """Return a time as ISO 8601 in UTC, to the millisecond, or None."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
