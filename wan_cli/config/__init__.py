@@ -1,0 +1,252 @@
+"""Settings: environment > file > built-in, built once into a value; and the file they are in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from wan_cli.config.keys import Candidate, candidates, disagreement, mask
+from wan_cli.config.paths import Paths, replace_private
+from wan_cli.config.setting import GENERATE, SETTINGS, TYPES, Setting
+from wan_cli.errors import SetupError, UsageError
+from wan_cli.models import DEFAULT_MODEL, Value
+from wan_cli.text import DEFAULT_NAME_TEMPLATE, check_encodable, decode_utf8, one_line
+
+Document = dict[str, object]
+_EDIT = "wan config edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment, the file and the built-in values come to; flags go before it.
+
+    Attributes:
+        timeout: seconds to wait for a generation.
+        poll_interval: seconds between two looks; None means that it adapts.
+        generate: fields of the request that the user set, by their name in the API.
+        sources: for each key where its value comes from: a variable, "config file" or "default".
+        keys: where the API key may come from, the first to be used first.
+        warnings: what the user should be told.
+    """
+
+    api_key_command: str | None = field(default=None, repr=False)
+    base_url: str = "https://api.aimlapi.com"
+    output_dir: Path | None = None
+    name_template: str = DEFAULT_NAME_TEMPLATE
+    wait: bool = True
+    timeout: float = 1800.0
+    poll_interval: float | None = None
+    sidecar: bool = False
+    sandbox: bool = False
+    generate: Mapping[str, Value] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[Candidate, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """A key, its value as it may be shown (None: not set), and where that value comes from."""
+
+    key: str
+    value: object
+    source: str
+
+    @property
+    def text(self) -> str:
+        """The value in one line, as it would be typed after `wan config set KEY`."""
+        if self.value is None:
+            return ""
+        if isinstance(self.value, float):
+            return f"{self.value:.15g}"
+        return str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+
+    @property
+    def line(self) -> str:
+        """Key, value and source for people."""
+        return f"{self.key} = {one_line(self.text) or '-'}  ({self.source})"
+
+    @property
+    def data(self) -> dict[str, object]:
+        """Key, value and source for programs."""
+        return {"key": self.key, "value": self.value, "source": self.source}
+
+
+def load(paths: Paths, env: Mapping[str, str]) -> Settings:
+    """Return the settings of this machine and environment. Nothing is written, no command is run.
+
+    Raises:
+        SetupError: a broken file, an unknown key, a wrong type or value in the file or environment.
+    """
+    document = _flat(read(paths.config_file), paths.config_file)
+    values = {key: _from_file(paths.config_file, key, document[key]) for key in document}
+    sources = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(document, "config file")
+    for setting in SETTINGS.values():
+        text = env.get(setting.variable)
+        # The key has variables of its own; an empty variable counts as unset.
+        if text and setting.key != "api_key":
+            values[setting.key] = _from_environment(setting, text)
+            sources[setting.key] = setting.variable
+    keys = candidates(env, _text_of(document, "api_key"), _text_of(document, "api_key_command"))
+    warnings = (disagreement(env), _exposure(paths.config_file, document))
+    plain = {key: value for key, value in values.items() if "." not in key and key != "api_key"}
+    return Settings(
+        **plain,  # type: ignore[arg-type]
+        generate={
+            setting.name: values[setting.key]  # type: ignore[misc]
+            for setting in SETTINGS.values()
+            if setting.key.startswith(GENERATE) and setting.key in values
+        },
+        sources=sources,
+        keys=keys,
+        warnings=tuple(warning for warning in warnings if warning),
+    )
+
+
+def entries(settings: Settings) -> tuple[Entry, ...]:
+    """Return each key with its effective value, the API key masked."""
+    return tuple(entry(settings, setting) for setting in SETTINGS.values())
+
+
+def entry(settings: Settings, setting: Setting) -> Entry:
+    """Return one key with its effective value, the API key masked."""
+    source = settings.sources[setting.key]
+    if setting.key == "api_key":
+        first = settings.keys[0] if settings.keys else Candidate("", "default")
+        shown = mask(first.text.strip()) if first.text and not first.is_command else None
+        return Entry(setting.key, shown, first.source)
+    if setting.key.startswith(GENERATE):
+        default = DEFAULT_MODEL if setting.name == "model" else None
+        return Entry(setting.key, settings.generate.get(setting.name, default), source)
+    value = getattr(settings, setting.name)
+    return Entry(setting.key, str(value) if isinstance(value, Path) else value, source)
+
+
+def store(file: Path, setting: Setting, text: str) -> None:
+    """Set a key in the file.
+
+    Raises:
+        UsageError: not a right value of the key.
+        SetupError: the file is broken elsewhere (it is left as it is), or cannot be written.
+    """
+    value = setting.stored(text)
+    document = read(file)
+    for key, old in _flat(document, file).items():
+        if key != setting.key:
+            _from_file(file, key, old)
+    _table(document, setting)[setting.name] = value
+    _write(file, document)
+
+
+def remove(file: Path, setting: Setting) -> bool:
+    """Take a key out of the file; return whether it was there. Other wrong values may stay in it.
+
+    Raises:
+        SetupError: the file is not TOML, or cannot be written.
+    """
+    document = read(file)
+    if setting.key not in _flat(document, file):
+        return False
+    del _table(document, setting)[setting.name]
+    _write(file, document)
+    return True
+
+
+def read(file: Path) -> Document:
+    """Return what the file holds, unchecked; a missing file holds nothing.
+
+    Raises:
+        SetupError: it cannot be read, or is not TOML in UTF-8; the message gives the line.
+    """
+    try:
+        text = decode_utf8(file.read_bytes(), str(file))
+        # 2 ms, which those without a file are spared.
+        import tomllib
+
+        return tomllib.loads(text)
+    except FileNotFoundError:
+        return {}
+    except OSError as cause:
+        raise SetupError(
+            f"the configuration {file} cannot be read: {cause.strerror}", hint=f"ls -ld '{file}'"
+        ) from None
+    except UsageError as cause:
+        raise SetupError(cause.message, hint=_EDIT) from None
+    except (ValueError, RecursionError) as cause:
+        where = f"at line {text.count(chr(10)) + 1}"
+        what = str(cause).replace("at end of document", where)
+        raise SetupError(f"{file} is not valid TOML: {one_line(what)}", hint=_EDIT) from None
+
+
+def check_file(file: Path) -> None:
+    """Raise SetupError where the file, the environment left aside, is not a right configuration."""
+    for key, value in _flat(read(file), file).items():
+        _from_file(file, key, value)
+
+
+def _flat(document: Document, file: Path) -> Document:
+    """Return the document with dotted keys: {"generate": {"seed": 1}} has "generate.seed"."""
+    table = document.get(GENERATE, {})
+    if not isinstance(table, dict):
+        raise SetupError(f"{file}: {GENERATE} must be a table: [{GENERATE}]", hint=_EDIT)
+    plain = {key: value for key, value in document.items() if key != GENERATE}
+    return plain | {f"{GENERATE}.{key}": value for key, value in table.items()}
+
+
+def _table(document: Document, setting: Setting) -> Document:
+    if "." not in setting.key:
+        return document
+    table = document.setdefault(GENERATE, {})
+    assert isinstance(table, dict)
+    return table
+
+
+def _write(file: Path, document: Document) -> None:
+    import tomli_w  # Reading is far more common.
+
+    replace_private(file, tomli_w.dumps({k: v for k, v in document.items() if v != {}}).encode())
+
+
+def _from_file(file: Path, key: str, value: object) -> object:
+    """Return the value in use of a value in the file, whose type must be the key's own."""
+    setting = SETTINGS.get(key)
+    if setting is None:
+        shown = one_line(key, 60)
+        raise SetupError(f"{file}: unknown key {shown!r}; see: wan config list", hint=_EDIT)
+    found = TYPES.get(type(value), type(value).__name__)
+    if found != setting.type and (found, setting.type) != ("integer", "number"):
+        raise SetupError(
+            f"{file}: {key} has the wrong type: {setting.type} is wanted, not {found}",
+            hint=f"wan config unset {key}",
+        )
+    if key == "api_key":
+        return value  # It is judged where it is used: another key may go before it.
+    try:
+        return setting.parse(value)
+    except UsageError as error:
+        raise SetupError(
+            f"{file}: {key}: {error.message}", hint=f"wan config unset {key}"
+        ) from None
+
+
+def _from_environment(setting: Setting, text: str) -> object:
+    try:
+        return setting.parse(check_encodable(text, "the value"))
+    except UsageError as error:
+        raise SetupError(
+            f"{setting.variable}: {error.message}", hint=f"unset {setting.variable}"
+        ) from None
+
+
+def _text_of(document: Document, key: str) -> str | None:
+    value = document.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _exposure(file: Path, document: Document) -> str | None:
+    """Return a warning where others can read the file that holds the API key."""
+    if "api_key" not in document:
+        return None
+    mode = file.stat().st_mode & 0o777
+    if not mode & 0o077:
+        return None
+    return f"{file} holds the API key and others can read it (mode {mode:04o}): chmod 600 '{file}'"

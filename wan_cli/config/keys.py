@@ -1,0 +1,185 @@
+"""The API key: where it may come from, what it cannot look like, how it is shown (never whole)."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from wan_cli.errors import SetupError, UsageError
+
+KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
+COMMAND_VARIABLE = "WAN_API_KEY_COMMAND"
+MAX_CHARS = 512
+COMMAND_TIMEOUT_S = 30
+_HINT = "wan config set api_key"
+
+# The first that is found is said. None of the sentences holds a part of the key.
+_FAULTS = (
+    (r"\Z", "is empty"),
+    (r"(?i)bearer(\s|\Z)", "begins with the word Bearer: leave it out"),
+    (r".*[<>]", "is a placeholder in < >: put the real key there"),
+    (r".*[\"'`\u2018-\u201f]", "holds quotes: leave them out"),
+    (r".*\s", "holds white space inside"),
+    (r".*[\x00-\x1f\x7f-\x9f]", "holds a control character"),
+    (r".*[^\x00-\x7f]", "holds characters that are not ASCII"),
+    (rf".{{{MAX_CHARS + 1}}}", f"is longer than {MAX_CHARS} characters"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that can be sent, and where it came from."""
+
+    value: str = field(repr=False)
+    source: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that tell keys apart and tell nothing of the key."""
+        # OpenSSL comes with it: 3 ms, for those alone who use a key.
+        import hashlib
+
+        return hashlib.sha256(self.value.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place that names a key, or a command that prints one; looked at only when it is needed."""
+
+    text: str = field(repr=False)
+    source: str
+    is_command: bool = False
+
+
+def candidates(
+    env: Mapping[str, str], file_key: str | None, file_command: str | None
+) -> tuple[Candidate, ...]:
+    """Return where a key may come from, the first to be used first."""
+    found = [Candidate(env[name], name) for name in KEY_VARIABLES if env.get(name)]
+    if command := env.get(COMMAND_VARIABLE):
+        found.append(Candidate(command, COMMAND_VARIABLE, is_command=True))
+    if file_key is not None:
+        found.append(Candidate(file_key, "config file"))
+    if file_command is not None:
+        found.append(Candidate(file_command, "api_key_command", is_command=True))
+    return tuple(found)
+
+
+def disagreement(env: Mapping[str, str]) -> str | None:
+    """Return a warning where the environment holds different keys; it names the variables only."""
+    given = {name: env[name].strip() for name in KEY_VARIABLES if env.get(name)}
+    if len(set(given.values())) < 2:
+        return None
+    return f"{' and '.join(given)} hold different keys; {next(iter(given))} is used"
+
+
+def find_key(places: Sequence[Candidate]) -> Key:
+    """Return the key of the first place; its command, if it is one, is run here.
+
+    Raises:
+        SetupError: no place holds a key, its command fails, or the key cannot be one.
+    """
+    if not places:
+        raise SetupError(
+            f"no API key: neither {KEY_VARIABLES[0]} nor the configuration holds one", hint=_HINT
+        )
+    place = places[0]
+    text = _first_line_of(place) if place.is_command else place.text
+    return Key(check_key(text, place.source), place.source)
+
+
+def check_key(text: str, source: str) -> str:
+    """Return a key without white space around it, if it can be one.
+
+    Raises:
+        SetupError: it cannot; the message names the source and shows nothing of the key.
+    """
+    key = text.strip()
+    for pattern, fault in _FAULTS:
+        if re.match(pattern, key, re.DOTALL):
+            hint = f"{_HINT}  (and: unset {source})" if source in KEY_VARIABLES else _HINT
+            raise SetupError(f"the API key ({source}) {fault}", hint=hint)
+    return key
+
+
+def mask(key: str) -> str:
+    """Return what may be shown of a key: four characters at each end of a long one."""
+    return f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
+
+
+def enter_key(given: Sequence[str]) -> str:
+    """Return the key that the user types without echo, or that stands on stdin's first line.
+
+    Args:
+        given: what stood on the command line: nothing, or `-` for stdin.
+
+    Raises:
+        UsageError: the key itself stood on the command line, or there is no terminal to ask on.
+        SetupError: what was entered cannot be a key.
+    """
+    if list(given) not in ([], ["-"]):
+        raise UsageError(
+            "a key on the command line would stay in the shell's history and the process list",
+            hint="wan config set api_key  (it asks), or: wan config set api_key - < FILE",
+        )
+    if sys.stdin and sys.stdin.isatty():
+        return check_key(_ask(), "typed")
+    if not given:
+        raise UsageError("there is no terminal to ask for the key on", hint=f"{_HINT} -")
+    line = sys.stdin.buffer.readline(8 * MAX_CHARS) if sys.stdin else b""
+    return check_key(line.decode("utf-8", "replace"), "stdin")
+
+
+def _ask() -> str:
+    import getpass  # It sets terminals up, which no other command needs.
+
+    try:
+        return getpass.getpass("API key (not shown): ")
+    except EOFError:
+        return ""
+
+
+def _first_line_of(place: Candidate) -> str:
+    """Return the first line that a command prints; what else it prints is shown to nobody."""
+    try:
+        status, output = _run(place.text)
+    except subprocess.TimeoutExpired:
+        raise _command_failed(place, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
+    except OSError as cause:
+        raise _command_failed(place, f"cannot be run: {cause.strerror}") from None
+    if status:
+        raise _command_failed(place, f"ended with status {status}")
+    line = output.partition(b"\n")[0].decode("utf-8", "replace")
+    if not line.strip():
+        raise _command_failed(place, "printed no key on its first line")
+    return line
+
+
+def _run(command: str) -> tuple[int, bytes]:
+    """Run a shell command; at the time limit it ends with all that it started."""
+    process = subprocess.Popen(  # noqa: S602  The user's own command line, pipes and all.
+        command,
+        shell=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+    with process:
+        output = None
+        try:
+            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+        finally:
+            if output is None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output
+
+
+def _command_failed(place: Candidate, what: str) -> SetupError:
+    hint = f"unset {COMMAND_VARIABLE}" if place.source == COMMAND_VARIABLE else "wan config edit"
+    return SetupError(f"the command of {place.source} {what}", hint=hint)

@@ -1,0 +1,196 @@
+"""The keys of the configuration as data: type in the file, variable, which values are right."""
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from wan_cli.config.keys import check_key
+from wan_cli.errors import UsageError
+from wan_cli.models import (
+    FIELD_NAMES,
+    MODELS,
+    Field,
+    Value,
+    flag_of,
+    parse_field,
+    schema_of,
+)
+from wan_cli.text import check_encodable, check_name_template, one_line
+
+Type = Literal["text", "number", "integer", "boolean"]
+# How TOML's types are called. bool comes first: in Python it is an int too.
+TYPES: Mapping[type, Type] = {bool: "boolean", int: "integer", float: "number", str: "text"}
+# Longer waits than 30 years overflow the system's clocks.
+MAX_SECONDS = 1e9
+GENERATE = "generate"
+# Compiled where there is a URL to check: it takes 1 ms.
+_BASE_URL = (
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[a-z0-9._~/%-]*)?"
+)
+
+
+class Setting(NamedTuple):
+    """One key: its dotted name, its type in the file, and what makes its value of what was given.
+
+    `parse` takes text (from the environment or the command line) or a value of the type, and raises
+    UsageError where it is not a right one.
+    """
+
+    key: str
+    type: Type
+    parse: Callable[[object], object]
+
+    @property
+    def name(self) -> str:
+        """The last part of the key: the name of the field or of the attribute of Settings."""
+        return self.key.rpartition(".")[2]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that goes before the file."""
+        return f"WAN_{self.name.upper()}"
+
+    def only(self, words: Sequence[str]) -> str:
+        """Return the one word that was given for the key on the command line.
+
+        Raises:
+            UsageError: none was, or several.
+        """
+        if len(words) != 1:
+            raise UsageError(
+                f"{self.key} needs one value (in quotes if it holds spaces)",
+                hint=f"wan config set {self.key} VALUE",
+            )
+        return words[0]
+
+    def stored(self, text: str) -> object:
+        """Return what the file is to hold for a text from the command line.
+
+        Raises:
+            UsageError: not a right value; the message names the key and lists the right ones.
+        """
+        try:
+            value = self.parse(check_encodable(text, "the value"))
+        except UsageError as error:
+            raise UsageError(f"{self.key}: {error.message}", hint=error.hint) from None
+        return text if self.type == "text" else value
+
+
+def setting_named(name: str) -> Setting:
+    """Return the setting of a dotted key (`generate.duration`) or of a field's bare name.
+
+    Raises:
+        UsageError: there is none; the message lists the keys.
+    """
+    setting = SETTINGS.get(name) or SETTINGS.get(f"{GENERATE}.{name}")
+    if setting is None:
+        # A key that was pasted in the wrong place must not come back in the message.
+        shown = f" {name!r}" if re.fullmatch(r"[a-z_.-]{1,30}", name) else ""
+        raise UsageError(
+            f"unknown configuration key{shown}; choose one of: {', '.join(SETTINGS)}",
+            hint="wan config list",
+        )
+    return setting
+
+
+def _wrong(value: object, wanted: str) -> UsageError:
+    return UsageError(f"{one_line(str(value), 80)!r} is not {wanted}", hint="wan config list")
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    if not text.strip() or "\0" in text:
+        raise UsageError("the value is empty or holds a NUL character", hint="wan config list")
+    return text
+
+
+def _folder(value: object) -> Path:
+    try:
+        return Path(_text(value)).expanduser()
+    except RuntimeError:
+        raise _wrong(value, "a folder: its ~ stands for no known home") from None
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= MAX_SECONDS:
+        raise _wrong(value, "a positive number of seconds")
+    return seconds
+
+
+def _base_url(value: object) -> str:
+    url = re.fullmatch(_BASE_URL, str(value), re.IGNORECASE)
+    if url and 0 < int(url["port"] or 443) < 2**16 and _is_allowed(url["scheme"], url["host"]):
+        return str(value).rstrip("/")
+    # The value is not shown: it may hold a password.
+    raise UsageError(
+        "the base URL must be https://HOST[:PORT][/PATH] without user, query and fragment;"
+        " plain http only on loopback (127.0.0.1, [::1], localhost)",
+        hint="wan config set base_url https://api.aimlapi.com",
+    )
+
+
+def _is_allowed(scheme: str, host: str) -> bool:
+    """Whether a key may be sent there: encrypted, or without leaving this machine."""
+    is_https = scheme.lower() == "https"
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback or is_https
+    except ValueError:
+        return not host.startswith("[") and (is_https or host.lower() == "localhost")
+
+
+def _model(value: object) -> str:
+    return schema_of(str(value)).name
+
+
+def _field(field: Field, value: object, hint: str = "wan models") -> Value:
+    try:
+        return parse_field(field, value)
+    except UsageError as error:
+        words = error.message.removeprefix(f"{flag_of(field.name)}: ")
+        raise UsageError(words, hint=hint) from None
+
+
+def _any_model(name: str) -> Field:
+    """Return a field with the values that any model takes: a flag may still choose the model."""
+    found = [field for schema in MODELS.values() if (field := schema.field(name))]
+    choices = dict.fromkeys(choice for field in found for choice in field.choices)
+    return Field(name, found[0].kind, tuple(choices))
+
+
+def _of_field(name: str) -> Setting:
+    field = _any_model(name)
+    kinds: Mapping[str, Type] = {"integer": "integer", "boolean": "boolean"}
+    kind = TYPES[type(field.choices[0])] if field.choices else kinds.get(field.kind, "text")
+    return Setting(f"{GENERATE}.{name}", kind, partial(_field, field))
+
+
+def _switch(name: str) -> Setting:
+    return Setting(name, "boolean", partial(_field, Field(name, "boolean"), hint="wan config list"))
+
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.key: setting
+    for setting in (
+        Setting("api_key", "text", lambda value: check_key(str(value), "config file")),
+        Setting("api_key_command", "text", _text),
+        Setting("base_url", "text", _base_url),
+        Setting("output_dir", "text", _folder),
+        Setting("name_template", "text", lambda value: check_name_template(_text(value))),
+        _switch("wait"),
+        Setting("timeout", "number", _seconds),
+        Setting("poll_interval", "number", _seconds),
+        _switch("sidecar"),
+        _switch("sandbox"),
+        Setting(f"{GENERATE}.model", "text", _model),
+        *(_of_field(name) for name in FIELD_NAMES),
+    )
+}
