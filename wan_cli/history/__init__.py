@@ -1,0 +1,254 @@
+"""The journal: an SQLite file in which every submission stands before its connection is opened."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from wan_cli.errors import UsageError
+from wan_cli.generation import Status
+from wan_cli.history.file import (
+    UNRESOLVED,
+    connect,
+    copy_into,
+    create,
+    prepare,
+    transaction,
+    trouble,
+)
+from wan_cli.listing import Listing, Spent
+from wan_cli.record import Record
+from wan_cli.text import one_line
+
+LEARN_FROM = 50
+MIN_PREFIX = 6
+
+_COLUMNS = Record._fields
+_CHANGEABLE = tuple(name for name in _COLUMNS if name != "ref")
+# Paid for or being made, and not on disk.
+_TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
+_FILTERS = {
+    "status": "status = :status",
+    "since": "created_at >= :since",
+    "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
+}
+
+
+class History:
+    """The open journal.
+
+    Every method raises SetupError where the file is broken, locked or cannot be written.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the history for reading and writing; make or migrate it where that is due."""
+        with trouble(path):
+            create(path)
+            history = cls(path, connect(f"{path.as_uri()}?mode=rw"))
+        try:
+            prepare(path, history._connection)
+        except BaseException:
+            history.close()
+            raise
+        return history
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> Self:
+        """Open a history that cannot be written: what it holds can be read, nothing is kept."""
+        memory = cls(path, connect(":memory:"))
+        if path.is_file():
+            with trouble(path):
+                copy_into(memory._connection, path)
+        prepare(path, memory._connection, keep_copy=False)
+        return memory
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def journal(self, record: Record, *, again: bool) -> Record | None:
+        """Put a new submission on disk, before anything is sent.
+
+        Returns:
+            None when it is written; or, unless `again`, the unresolved record of an identical
+            request, and nothing is written.
+        """
+        with transaction(self.path, self._connection):
+            if not again:
+                twin = self._one(f"request = ? AND {UNRESOLVED} LIMIT 1", (_request(record),))
+                if twin:
+                    return twin
+            marks = ", ".join("?" * len(_COLUMNS))
+            self._connection.execute(
+                f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})",
+                [_to_column(record, name) for name in _COLUMNS],
+            )
+        return None
+
+    def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> None:
+        """Put the record's changed values on disk, or all of it where the history lacks it.
+
+        Two processes may be at one record: what the other wrote in the other columns stays, and an
+        id that was ever seen is not lost to one who has not heard of it.
+        """
+        marks = ", ".join("?" * len(_COLUMNS))
+        changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
+        with transaction(self.path, self._connection):
+            self._connection.execute(
+                f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
+                f" ON CONFLICT (ref) DO UPDATE SET {changes}"
+                " WHERE generations.id IS NULL OR excluded.id IS NOT NULL",
+                [_to_column(record, name) for name in _COLUMNS],
+            )
+
+    def reread(self, record: Record) -> Record:
+        """Return what the history holds now of a record: another process may have changed it."""
+        return self._one("ref = ?", (record.ref,)) or record
+
+    def find(self, word: str) -> Record | None:
+        """Return the record that an id, a ref, a label, `@last` or an unambiguous prefix means.
+
+        Raises:
+            UsageError: the prefix fits several.
+        """
+        if word == "@last":
+            return self._one("1 ORDER BY seq DESC LIMIT 1", ())
+        exact = self._one(
+            "? IN (id, other_id, ref, client_request_id) ORDER BY id IS NOT ?, seq DESC LIMIT 1",
+            (word, word),
+        )
+        if exact or len(word) < MIN_PREFIX:
+            return exact
+        found = self._all("substr(id, 1, ?) = ? OR substr(ref, 1, ?) = ?", (len(word), word) * 2)
+        if len(found) > 1:
+            some = ", ".join(one_line(record.handle, 60) for record in found[:5])
+            raise UsageError(
+                f"{one_line(word, 60)} is the beginning of {len(found)} ids: {some}",
+                hint="type more of the id",
+            )
+        return found[0] if found else None
+
+    def unresolved(self) -> list[Record]:
+        """Return the submissions whose outcome is unknown, oldest first."""
+        return self._all(f"{UNRESOLVED} ORDER BY seq", ())
+
+    def to_fetch(self) -> list[Record]:
+        """Return the generations that are not on disk and may become a video, oldest first."""
+        return self._all(f"{_TO_FETCH} ORDER BY seq", ())
+
+    def newest(self, listing: Listing) -> list[Record]:
+        """Return the newest records that fit, newest first."""
+        return self._all(f"{_filtered(listing)} ORDER BY seq DESC LIMIT :limit", _filter(listing))
+
+    def total(self, listing: Listing) -> Spent:
+        """Return how many records fit, whatever the limit, and what they cost."""
+        return self._spent("'', ''", "", listing)[0]
+
+    def spending(self, listing: Listing) -> list[Spent]:
+        """Return what the records that fit cost by day (UTC) and model, newest day first."""
+        day, model = "date(created_at, 'unixepoch')", "json_extract(request, '$.model')"
+        return self._spent(f"{day}, {model}", "GROUP BY 1, 2 ORDER BY 1 DESC, 2", listing)
+
+    def _spent(self, columns: str, groups: str, listing: Listing) -> list[Spent]:
+        # What failed on the server or was refused is not charged and does not count.
+        paid = "FILTER (WHERE status IN ('queued', 'generating', 'completed'))"
+        with trouble(self.path):
+            rows = self._connection.execute(
+                f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
+                f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
+                f" WHERE {_filtered(listing)} {groups}",
+                _filter(listing),
+            ).fetchall()
+        return [
+            Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
+            for day, model, count, used, usd in rows
+        ]
+
+    def explained_ids(self, ids: Iterable[str]) -> set[str]:
+        """Return those of the ids that a record of the history explains."""
+        return {word for word in ids if self._one("? IN (id, other_id) LIMIT 1", (word,))}
+
+    def durations(self, record: Record) -> Sequence[float]:
+        """Return the seconds that the last finished generations of the same class took."""
+        same = " AND ".join(
+            f"json_extract(request, '$.{name}') IS ?"
+            for name in ("model", "resolution", "duration")
+        )
+        with trouble(self.path):
+            rows = self._connection.execute(
+                f"SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
+                f" AND finished_at IS NOT NULL AND {same} ORDER BY seq DESC LIMIT {LEARN_FROM}",
+                [record.request.get(name) for name in ("model", "resolution", "duration")],
+            ).fetchall()
+        return [float(row[0]) for row in rows]
+
+    def check(self) -> str | None:
+        """Return None where the file is sound, else what SQLite says of the damage."""
+        with trouble(self.path):
+            words = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        return None if words == "ok" else one_line(words, 200)
+
+    def _one(self, where: str, values: Sequence[object] | Mapping[str, object]) -> Record | None:
+        found = self._all(where, values)
+        return found[0] if found else None
+
+    def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
+        with trouble(self.path):
+            rows = self._connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM generations WHERE {where}",
+                values,
+            ).fetchall()
+            return [_to_record(row) for row in rows]
+
+
+def _filtered(listing: Listing) -> str:
+    """Return the conditions that are wanted, and no others: the index of what is summed may do."""
+    wanted = [condition for name, condition in _FILTERS.items() if getattr(listing, name)]
+    return " AND ".join(wanted) or "1"
+
+
+def _filter(listing: Listing) -> dict[str, str | float | None]:
+    return {
+        "status": listing.status,
+        "since": listing.since,
+        "search": listing.search,
+        "limit": listing.limit,
+    }
+
+
+def _request(record: Record) -> str:
+    return json.dumps(dict(record.request), ensure_ascii=False, separators=(",", ":"))
+
+
+def _to_column(record: Record, name: str) -> object:
+    if name == "request":
+        return _request(record)
+    value: object = getattr(record, name)
+    return str(value) if isinstance(value, Status) else value
+
+
+def _to_record(row: sqlite3.Row) -> Record:
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    values["request"] = json.loads(values["request"])
+    values["sidecar"] = bool(values["sidecar"])
+    return Record(**values)

@@ -1,0 +1,225 @@
+"""The file of the journal: made private, opened durably, migrated; its troubles as sentences."""
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from wan_cli.errors import HistoryReadOnly, SetupError
+from wan_cli.storage import make_private
+from wan_cli.text import one_line
+
+BUSY_TIMEOUT_S = 5.0
+BUSY_PAUSE_S = 0.01
+UNRESOLVED = "status IN ('sending', 'unknown')"
+
+# Each step takes the file from the version of its place to the next (PRAGMA user_version).
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE IF NOT EXISTS generations (
+            seq INTEGER PRIMARY KEY,
+            ref TEXT NOT NULL UNIQUE,
+            client_request_id TEXT NOT NULL,
+            status TEXT NOT NULL,
+            request TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            base_url TEXT NOT NULL,
+            key_fingerprint TEXT NOT NULL,
+            folder TEXT NOT NULL,
+            name TEXT,
+            name_template TEXT,
+            sidecar INTEGER NOT NULL DEFAULT 0,
+            pid INTEGER,
+            id TEXT,
+            finished_at REAL,
+            credits_used INTEGER,
+            cost_usd REAL,
+            video_url TEXT,
+            file TEXT,
+            bytes INTEGER,
+            error_code TEXT,
+            error_message TEXT,
+            error_hint TEXT,
+            exit_code INTEGER
+        )""",
+        "CREATE INDEX IF NOT EXISTS generations_id ON generations (id)",
+        "CREATE INDEX IF NOT EXISTS generations_created_at ON generations (created_at)",
+    ),
+    (
+        # What reconciling needs: the other id of a reply that had two, and the server's clock.
+        "ALTER TABLE generations ADD COLUMN other_id TEXT",
+        "ALTER TABLE generations ADD COLUMN server_offset_s REAL",
+        f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
+    ),
+    (
+        # It holds all that is summed: a total need not read the rows.
+        "CREATE INDEX generations_spent"
+        " ON generations (created_at, status, credits_used, cost_usd)",
+        "DROP INDEX IF EXISTS generations_created_at",
+    ),
+)
+VERSION = len(MIGRATIONS)
+_MAGIC = b"SQLite format 3\0"
+
+
+def create(path: Path) -> None:
+    """Make the file with mode 0600, before SQLite makes it with the umask's; -wal follows it.
+
+    Raises:
+        SetupError: something else has its name. SQLite would write over a short file.
+        OSError: it cannot be made.
+    """
+    make_private(path.parent)
+    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except IsADirectoryError:
+        raise _damaged(path, "it is a folder") from None
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _damaged(path, "it is not a file")
+        # No byte at all: whoever made it was killed before SQLite began.
+        if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+            raise _damaged(path, "it is not a database")
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """Open a database; one that is written is durable at each commit."""
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        # To ask for WAL alters the file: not one of a newer wan.
+        if "mode=rw" in uri and _version(connection) <= VERSION:
+            _keep_a_log(connection)
+        # With NORMAL no fsync would happen between the record and the POST.
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    # Where another process turns the same new file to WAL, SQLite says "busy" without waiting.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as cause:
+            busy = cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= deadline:
+                raise
+        time.sleep(BUSY_PAUSE_S)
+
+
+def copy_into(target: sqlite3.Connection, path: Path) -> None:
+    """Copy a file that cannot be written into an open database."""
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            with closing(connect(f"{path.as_uri()}?{how}")) as source:
+                source.backup(target)
+                return
+        except sqlite3.OperationalError:
+            # A folder that takes no -shm file: immutable then, without what stands in the -wal.
+            if "immutable" in how:
+                raise
+
+
+@contextmanager
+def trouble(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a sentence."""
+    try:
+        yield
+    except sqlite3.Error as cause:
+        raise _explained(path, str(cause)) from None
+    except OSError as cause:
+        raise HistoryReadOnly(
+            f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}",
+            hint="wan doctor",
+        ) from None
+    except (ValueError, KeyError, TypeError) as cause:
+        raise SetupError(
+            f"the history {path} holds a row that cannot be read: {one_line(str(cause), 100)}",
+            hint="wan doctor",
+        ) from None
+
+
+def _explained(path: Path, words: str) -> SetupError:
+    if "locked" in words or "busy" in words:
+        return SetupError(
+            f"the history {path} is locked by another process", hint="try again in a moment"
+        )
+    if "full" in words or "I/O" in words or "readonly" in words or "unable to open" in words:
+        return HistoryReadOnly(f"the history {path} cannot be written: {words}", hint="wan doctor")
+    return _damaged(path, words)
+
+
+def _damaged(path: Path, words: str) -> SetupError:
+    return SetupError(
+        f"the history {path} is damaged: {one_line(words, 100)}",
+        hint=f"keep it and start anew: mv '{path}' '{path}.damaged'",
+    )
+
+
+@contextmanager
+def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block does, to the disk, or none of it."""
+    with trouble(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def prepare(path: Path, connection: sqlite3.Connection, *, keep_copy: bool = True) -> None:
+    """Bring the file to this version of the schema, in one transaction and with a copy kept."""
+    with trouble(path):
+        version = _version(connection)
+        if version == VERSION:
+            return
+        if version > VERSION:
+            raise SetupError(
+                f"the history {path} was written by a newer wan (schema {version},"
+                f" this one reads {VERSION})",
+                hint="pip install --upgrade aimlapi-wan",
+            )
+    if version and keep_copy:
+        _keep_copy(path, connection, version)
+    with transaction(path, connection):
+        # Another process may have been faster.
+        for step in MIGRATIONS[_version(connection) :]:
+            _migrate(connection, step)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection, step: tuple[str, ...]) -> None:
+    for statement in step:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as cause:
+            # A file whose version went back but whose columns are there needs nothing.
+            if "duplicate column" not in str(cause) and "already exists" not in str(cause):
+                raise
+
+
+def _keep_copy(path: Path, connection: sqlite3.Connection, version: int) -> None:
+    target = path.with_name(f"{path.name}.v{version}")
+    with trouble(path):
+        if target.exists():
+            return
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        copy = sqlite3.connect(target)
+        connection.backup(copy)
+        copy.close()
