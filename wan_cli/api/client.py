@@ -1,0 +1,245 @@
+"""Client: one method an endpoint (public reference of api.aimlapi.com, as of 2026-08-21)."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from wan_cli.account import Charge, LogRow, rows_of
+from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
+from wan_cli.api.reading import json_object, refusal, server_words
+from wan_cli.api.submission import Ambiguous, NotSent, Submission, judge
+from wan_cli.errors import Unreachable
+from wan_cli.generation import Generation
+from wan_cli.models import GenerationRequest
+
+GENERATIONS = "/v2/video/generations"
+SUBMIT_SECONDS = 60.0
+GET_SECONDS = 30.0
+PAGE_ROWS = 100
+PAGES_MAX = 200
+# All pages of the log or the ledger together.
+ACCOUNT_SECONDS = 60.0
+# So many pages with nothing new one after the other are the end, whatever the server says.
+STALE_PAGES_MAX = 3
+# Transient for a GET: it is asked again until the deadline.
+_TRANSIENT = frozenset({408, 425, 429})
+
+
+class Client:
+    """AI/ML API with one key.
+
+    `server_offset_s` is the server's clock minus ours by the newest `Date` header, None before one.
+    """
+
+    def __init__(self, base_url: str, key: str | None) -> None:
+        self.base_url = base_url
+        self.server_offset_s: float | None = None
+        # requests takes longer to import than a local command runs.
+        from wan_cli.api.transport import Transport
+
+        self._transport = Transport(base_url, key)
+
+    def submit(
+        self,
+        request: GenerationRequest,
+        client_request_id: str,
+        *,
+        seconds: float = SUBMIT_SECONDS,
+        give_up: Callable[[], bool] | None = None,
+    ) -> Submission:
+        """Submit once: POST /v2/video/generations. Each call may be a charge; nothing is repeated.
+
+        `give_up` is asked while waiting; where it says so, what is known by then is returned.
+        """
+        body = Body(request.to_json().encode())
+        try:
+            reply = self._exchange(
+                "POST",
+                GENERATIONS,
+                seconds=seconds,
+                headers={"X-Client-Request-Id": client_request_id},
+                body=body,
+                give_up=give_up,
+            )
+        except ExchangeFailed as failure:
+            return Ambiguous(str(failure)) if body.abandon() else NotSent(str(failure))
+        return judge(reply)
+
+    def generation(self, generation_id: str, *, seconds: float = GET_SECONDS) -> Generation:
+        """Return the state of a generation: GET /v2/video/generations?generation_id=ID.
+
+        Raises:
+            Unreachable: no answer of use came; asking again may help.
+            KeyRefused: 401 or 403.
+            NotFound: 404, also in the moment after a submission.
+            Rejected: any other refusal.
+        """
+        reply = self.get(
+            GENERATIONS, {"generation_id": generation_id}, seconds=seconds, waiting=True
+        )
+        return Generation.parse(reply)
+
+    def log(
+        self, start: float, end: float, *, seconds: float = ACCOUNT_SECONDS
+    ) -> Iterator[LogRow]:
+        """Yield the log's rows of a window (seconds since the epoch, server's clock), all pages.
+
+        GET /v2/logs, within `seconds` in all. Newest rows come first, so that rows which come in
+        while paging push others to the next page, where they are seen again: each is yielded once.
+        What the server says of there being more is not relied on. Raises as `get`.
+        """
+        deadline = time.monotonic() + seconds
+        seen: set[str] = set()
+        offset = stale = 0
+        while stale < STALE_PAGES_MAX:
+            params = {
+                "start": iso(start),
+                "end": iso(end),
+                "limit": str(PAGE_ROWS),
+                "offset": str(offset),
+            }
+            rows = rows_of(self.get("/v2/logs", params, seconds=_left(deadline)))
+            if not rows:
+                return
+            known = len(seen)
+            for row in (LogRow.parse(row) for row in rows):
+                if row and row.id not in seen:
+                    seen.add(row.id)
+                    yield row
+            stale = stale + 1 if len(seen) == known else 0
+            # By what came, not by what was asked for: a server may give shorter pages.
+            offset += len(rows)
+
+    def charges(
+        self, start: float, end: float, *, seconds: float = ACCOUNT_SECONDS
+    ) -> Iterator[Charge]:
+        """Yield the ledger's charges for models in a window, all pages.
+
+        GET /v2/billing/transactions, paged by `next_cursor` only, within `seconds` in all. Raises
+        as `get`.
+        """
+        deadline = time.monotonic() + seconds
+        params = {
+            "direction": "CHARGE",
+            "type": "MODEL_USAGE",
+            "from": iso(start),
+            "to": iso(end),
+            "limit": str(PAGE_ROWS),
+        }
+        for _ in range(PAGES_MAX):
+            answer = self.get("/v2/billing/transactions", params, seconds=_left(deadline))
+            yield from (charge for row in rows_of(answer) if (charge := Charge.parse(row)))
+            page = answer.get("pagination")
+            cursor = page.get("next_cursor") if isinstance(page, dict) else None
+            if not isinstance(cursor, str) or not cursor or params.get("cursor") == cursor:
+                return
+            params["cursor"] = cursor
+
+    def balance(self) -> tuple[float, str]:
+        """Return the account's balance and its currency: GET /v2/billing. Raises as `get`."""
+        answer = self.get("/v2/billing", {})
+        balance, currency = answer.get("current_balance"), answer.get("currency")
+        try:
+            amount = float(balance)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise self._unreachable("its answer names no balance") from None
+        return amount, currency if isinstance(currency, str) else ""
+
+    def models(
+        self, model: str, *, etag: str | None = None, seconds: float = GET_SECONDS
+    ) -> tuple[str | None, dict[str, object] | None]:
+        """Return the ETag and the rows of a model with its price, None where the ETag still holds.
+
+        GET /v1/models?id=MODEL&include=pricing. Raises as `get`.
+        """
+        headers = {"If-None-Match": etag} if etag else {}
+        params = {"id": model, "include": "pricing"}
+        reply = self._asked("/v1/models", params, seconds=seconds, headers=headers)
+        if reply.status == 304 and etag:
+            return etag, None
+        return reply.headers.get("ETag"), self._object(reply)
+
+    def median_duration_s(self, model: str, *, seconds: float = GET_SECONDS) -> float | None:
+        """Return the live median of a generation's seconds: GET /models/metrics?aliases=MODEL.
+
+        None where the model served nothing lately. Raises as `get`.
+        """
+        rows = self.get("/models/metrics", {"aliases": model}, seconds=seconds).get("models")
+        for row in rows if isinstance(rows, list) else []:
+            metrics = row.get("metrics") if isinstance(row, dict) else None
+            duration = metrics.get("duration_ms") if isinstance(metrics, dict) else None
+            median = duration.get("p50") if isinstance(duration, dict) else None
+            if row.get("alias") == model and isinstance(median, int | float):
+                return float(median) / 1000
+        return None
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        seconds: float = GET_SECONDS,
+        waiting: bool = False,
+    ) -> dict[str, object]:
+        """Return the JSON object that a GET answers, within `seconds`.
+
+        Raises:
+            Unreachable: a network error, 3xx, 408, 425, 429, 5xx, or an answer that is no object.
+            KeyRefused, NoCredits, NotFound, Rejected: the API said no.
+        """
+        return self._object(self._asked(path, params, seconds=seconds), waiting=waiting)
+
+    def _asked(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        seconds: float = GET_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        try:
+            return self._exchange("GET", path, seconds=seconds, params=params, headers=headers)
+        except ExchangeFailed as failure:
+            raise self._unreachable(str(failure)) from None
+
+    def _object(self, reply: Reply, *, waiting: bool = False) -> dict[str, object]:
+        if 400 <= reply.status < 500 and reply.status not in _TRANSIENT:
+            raise refusal(reply, waiting=waiting)
+        if not 200 <= reply.status < 300:
+            words = server_words(reply)
+            raise self._unreachable(f"it answered {words} ({reply.status})")
+        data = json_object(reply)
+        if data is None:
+            raise self._unreachable("its answer is not JSON")
+        return data
+
+    def _unreachable(self, why: str) -> Unreachable:
+        return Unreachable(f"cannot reach the API at {self.base_url}: {why}", hint="wan doctor")
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        give_up: Callable[[], bool] | None = None,
+    ) -> Reply:
+        reply = self._transport.exchange(
+            method,
+            path,
+            seconds=seconds,
+            params=params,
+            headers=headers,
+            body=body,
+            give_up=give_up,
+        )
+        if reply.server_time is not None:
+            self.server_offset_s = reply.server_time - time.time()
+        return reply
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds of one page, of those that are left for all."""
+    return min(GET_SECONDS, deadline - time.monotonic())

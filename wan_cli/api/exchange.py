@@ -1,0 +1,77 @@
+"""What goes to the API and what comes back, as values: no HTTP library is needed for them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import NamedTuple
+
+PIECE_BYTES = 1 << 16
+_CALENDAR_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+class ExchangeFailed(Exception):
+    """There is no reply: the libraries' reason, in words without URL and key."""
+
+
+class Reply(NamedTuple):
+    """What came back. `whole` is false where the body was cut, too long or unreadable."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool
+
+    @property
+    def server_time(self) -> float | None:
+        """The server's clock by the `Date` header, in seconds since the epoch."""
+        try:
+            date = parsedate_to_datetime(self.headers.get("Date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+class Body:
+    """A request body that knows whether it was begun: unread means certainly not sent."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self._begun = False
+        self._abandoned = False
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        # requests takes what can be iterated for a stream; http.client then calls read().
+        return iter(lambda: self.read(PIECE_BYTES), b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            OSError: nobody waits for this exchange any more, so it must not begin.
+        """
+        with self._lock:
+            if self._abandoned:
+                raise OSError("abandoned before the body was sent")
+            self._begun = True
+        start = self._at
+        self._at = len(self._data) if size < 0 else min(len(self._data), start + size)
+        return self._data[start : self._at]
+
+    def abandon(self) -> bool:
+        """Make sure that the body is not begun from now on; return whether it was begun before."""
+        with self._lock:
+            self._abandoned = True
+            return self._begun
+
+
+def iso(seconds: float) -> str:
+    """Return a time as the API's query parameters want it: 2026-08-01T00:00:00Z."""
+    # A clock that is absurdly wrong must not end in an error of arithmetic.
+    within_calendar = min(max(seconds, 0.0), _CALENDAR_END)
+    return datetime.fromtimestamp(within_calendar, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

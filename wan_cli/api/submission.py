@@ -1,0 +1,101 @@
+"""What the outcome of a submission means (the table of the promise). Pure.
+
+body never begun                                   NotSent: safe to try again
+2xx with an id in the body or in x-inference-id    Submitted
+400 401 402 403 404 405 413 414 415 422            Refused: nothing was spent
+429                                                Limited: nothing was spent, try later
+408 409 425 5xx, 3xx, anything else                with x-inference-id Submitted, else Ambiguous
+a reset, a close, a timeout once the body began    Ambiguous: never sent again by itself
+"""
+
+from typing import NamedTuple
+
+from wan_cli.api.exchange import Reply
+from wan_cli.api.reading import json_object, refusal
+from wan_cli.errors import WanError
+from wan_cli.generation import CREDITS_PER_USD, Generation, Status, parse_id
+from wan_cli.schedule import retry_after
+
+_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 414, 415, 422})
+
+
+class Submitted(NamedTuple):
+    """The server took it. `other_id` is a second, different id of the same reply."""
+
+    generation: Generation
+    id: str
+    other_id: str | None
+    cost_usd: float | None
+
+
+class NotSent(NamedTuple):
+    """Certainly nothing was submitted."""
+
+    reason: str
+
+
+class Refused(NamedTuple):
+    """The server said no."""
+
+    error: WanError
+
+
+class Limited(NamedTuple):
+    """Too many requests: try again after so many seconds, where the server says."""
+
+    retry_after_s: float | None
+
+
+class Ambiguous(NamedTuple):
+    """It may or may not have been submitted."""
+
+    reason: str
+
+
+Submission = Submitted | NotSent | Refused | Limited | Ambiguous
+
+
+def judge(reply: Reply) -> Submission:
+    """Return what a reply to the POST means."""
+    status = reply.status
+    if status in _REFUSED:
+        return Refused(refusal(reply))
+    if status == 429:
+        values = [reply.headers[name] for name in ("Retry-After",) if name in reply.headers]
+        return Limited(retry_after(values, date=reply.headers.get("Date")))
+    data = json_object(reply)
+    is_good = 200 <= status < 300
+    said = Generation.parse(data) if data is not None and (is_good or "status" in data) else None
+    in_header = parse_id(reply.headers.get("x-inference-id"))
+    in_body = said.id if said else None
+    generation_id = in_body or in_header
+    if generation_id is None:
+        return Ambiguous(_why_ambiguous(reply))
+    # The state that an error's body names is the error's: that of the generation is to be asked.
+    generation = (
+        said._replace(id=generation_id)
+        if said and is_good
+        else Generation(generation_id, Status.QUEUED)
+    )
+    other = in_header if in_header != generation_id else None
+    return Submitted(generation, generation_id, other, _cost_usd(reply, generation))
+
+
+def _why_ambiguous(reply: Reply) -> str:
+    if 200 <= reply.status < 300:
+        how = "was cut" if not reply.whole else "holds no id"
+        return f"the answer (HTTP {reply.status}) {how}"
+    return f"the API answered HTTP {reply.status}"
+
+
+def _cost_usd(reply: Reply, generation: Generation) -> float | None:
+    """Return what it cost: by the header `x-aimlapi-usd-spent`, else by the credits."""
+    text = reply.headers.get("x-aimlapi-usd-spent", "")
+    try:
+        spent = float(text)
+    except ValueError:
+        spent = -1.0
+    if 0 <= spent < 1e6:
+        return spent
+    used = generation.credits_used
+    return None if used is None else used / CREDITS_PER_USD

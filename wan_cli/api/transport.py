@@ -1,0 +1,170 @@
+"""One HTTP exchange with the API, in which every exception of the libraries ends."""
+
+import http.client
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
+
+from wan_cli import __version__
+from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
+from wan_cli.deadline import within
+
+ANSWER_LIMIT_BYTES = 1 << 20
+CONNECT_TIMEOUT_S = 10.0
+# Shorter words than any real key may stand in a reply for themselves.
+SECRET_MIN_CHARS = 8
+_LIBRARY_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    zlib.error,
+    OSError,
+    ValueError,
+)
+
+
+class _Bearer(AuthBase):
+    """The key as an auth object: with a plain header, .netrc would replace it."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class _NoAuth(AuthBase):
+    """No key at all, and none from .netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class Transport:
+    """Exchanges with one base URL."""
+
+    def __init__(self, base_url: str, key: str | None) -> None:
+        self._base_url = base_url
+        self._key = key
+        self._session = _session(base_url)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        give_up: Callable[[], bool] | None = None,
+    ) -> Reply:
+        """Send one request and return its reply, within `seconds` in all.
+
+        Redirects are not followed: the key stays with this host.
+
+        Raises:
+            ExchangeFailed: there is no reply.
+        """
+        # A body that costs money goes over a connection of its own: a kept one may be half dead.
+        session = _session(self._base_url) if body else self._session
+        request = requests.Request(
+            method,
+            self._base_url + path,
+            params=params,
+            headers=dict(headers or {}),
+            data=body,
+            auth=_Bearer(self._key) if self._key else _NoAuth(),
+        )
+
+        def call() -> Reply:
+            return self._call(session, request, seconds)
+
+        try:
+            return within(seconds, call, name=f"{method} {path}", give_up=give_up)
+        except TimeoutError:
+            raise ExchangeFailed(f"no answer within {seconds:.3g} s") from None
+        except _LIBRARY_ERRORS as cause:
+            raise ExchangeFailed(_reason(cause)) from None
+
+    def _call(self, session: requests.Session, request: requests.Request, seconds: float) -> Reply:
+        prepared = session.prepare_request(request)
+        settings = session.merge_environment_settings(prepared.url, {}, True, None, None)
+        timeout = (min(CONNECT_TIMEOUT_S, seconds), seconds)
+        with session.send(prepared, timeout=timeout, allow_redirects=False, **settings) as response:
+            body, whole = _read(response)
+            headers: Mapping[str, str] = response.headers
+            if self._key and len(self._key) >= SECRET_MIN_CHARS:
+                # A server that quotes the key must not bring it to the screen.
+                body = _as_quoted(self._key).sub(b"[key]", body)
+                kept = {name: value for name, value in headers.items() if self._key not in value}
+                headers = CaseInsensitiveDict(kept)
+            return Reply(response.status_code, headers, body, whole)
+
+
+def _as_quoted(key: str) -> re.Pattern[bytes]:
+    """Return what a key may look like in JSON, where any character may be escaped."""
+    forms = (rf"(?:\\?{re.escape(char)}|\\u00(?i:{ord(char):02x}))" for char in key)
+    return re.compile("".join(forms).encode())
+
+
+def _session(base_url: str) -> requests.Session:
+    session = requests.Session()
+    # On loopback there is no TLS to keep the key from a proxy.
+    session.trust_env = urlsplit(base_url).scheme == "https"
+    session.headers["User-Agent"] = f"aimlapi-wan/{__version__}"
+    session.headers["Accept"] = "application/json"
+    session.headers["Accept-Encoding"] = "identity"
+    session.headers["Content-Type"] = "application/json"
+    return session
+
+
+def _read(response: requests.Response) -> tuple[bytes, bool]:
+    """Return the body's first MiB, and whether that is all of it and it came whole."""
+    pieces = bytearray()
+    try:
+        while len(pieces) <= ANSWER_LIMIT_BYTES:
+            piece = response.raw.read(PIECE_BYTES, decode_content=False)
+            if not piece:
+                break
+            pieces += piece
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            # Sent though identity was asked for. A bomb must not unpack beyond the limit.
+            unpacked = zlib.decompressobj(wbits=47).decompress(pieces, ANSWER_LIMIT_BYTES + 1)
+            pieces = bytearray(unpacked)
+    except _LIBRARY_ERRORS:
+        return bytes(pieces[:ANSWER_LIMIT_BYTES]), False
+    return bytes(pieces[:ANSWER_LIMIT_BYTES]), len(pieces) <= ANSWER_LIMIT_BYTES
+
+
+_REASONS: tuple[tuple[str, str], ...] = (
+    # First: its words hold those of what befell the proxy.
+    ("ProxyError", "the proxy does not connect"),
+    ("NameResolutionError", "the host name cannot be resolved"),
+    ("Failed to resolve", "the host name cannot be resolved"),
+    ("Connection refused", "the connection was refused"),
+    ("ConnectTimeout", "the connection timed out"),
+    ("CERTIFICATE_VERIFY_FAILED", "its TLS certificate is not trusted"),
+    ("SSL", "TLS failed"),
+    ("SOCKS", "a SOCKS proxy needs the package pysocks"),
+    ("reset by peer", "the connection was reset"),
+    ("Broken pipe", "the connection was closed"),
+    ("RemoteDisconnected", "the connection was closed without an answer"),
+    ("timed out", "no answer in time"),
+    ("BadStatusLine", "the answer is not HTTP"),
+    ("unreachable", "the network is unreachable"),
+)
+
+
+def _reason(cause: BaseException) -> str:
+    """Return a library's error in plain words; its own may hold URLs, and queries with ids."""
+    words = f"{type(cause).__name__} {cause!r}"
+    found = next((reason for sign, reason in _REASONS if sign in words), None)
+    return found or f"the connection failed ({type(cause).__name__})"
