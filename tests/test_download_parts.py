@@ -1,0 +1,138 @@
+"""The pure parts of a download: where from, and what an answer says."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wan_cli.download.address import check_url, first_forbidden
+from wan_cli.download.ranges import Asked, BadAnswer, read_answer
+from wan_cli.errors import DownloadFailed
+
+ASKED = Asked(10, '"tag"', 100)
+SECRET = "?Signature=secret"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://cdn.example.com/a.mp4?x=1", "https://cdn.example.com:8443/a", "https://[2001:db8::1]/"],
+)  # fmt: skip
+def test_an_https_url_is_taken(url):
+    assert check_url(url, loopback=False) == url
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]"])
+def test_plain_http_is_taken_on_loopback_where_the_api_is_there_too(host):
+    assert check_url(f"http://{host}/a", loopback=True)
+    with pytest.raises(DownloadFailed):
+        check_url(f"http://{host}/a", loopback=False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "video.mp4",
+        "//cdn.example.com/a",
+        "https://",
+        "https:///a",
+        "http://cdn.example.com/a",
+        "http://127.0.0.1.example.com/a",
+        "ftp://cdn.example.com/a",
+        "file:///etc/passwd",
+        "data:video/mp4,x",
+        "https://user@cdn.example.com/a",
+        "https://user:word@cdn.example.com/a",
+        "https://@cdn.example.com/a",
+        "https://cdn.example.com:99999/a",
+        "https://cdn.example.com:0/a",
+        "https://cdn.example.com:x/a",
+        "https://[::1/a",
+        "https://cdn.example.com/a\r\nX: y",
+        "https://cdn.exa\nmple.com/",
+        "https://cdn.example.com\\@10.0.0.1/",
+    ],
+)
+def test_any_other_url_is_refused_without_its_query(url):
+    with pytest.raises(DownloadFailed) as caught:
+        check_url(url + SECRET, loopback=True)
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text())
+def test_no_text_makes_the_check_of_a_url_raise_anything_else(text):
+    for url in (text, "https://" + text):
+        with contextlib.suppress(DownloadFailed):
+            assert check_url(url, loopback=True) == url
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1", "::1", "0.0.0.0",
+        "::", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "100.64.0.1", "224.0.0.1",
+        "255.255.255.255", "ff02::1", "nonsense",
+    ],
+)  # fmt: skip
+def test_an_address_inside_this_network_is_forbidden(address):
+    assert first_forbidden(["8.8.8.8", address], loopback=False) == address
+
+
+def test_public_addresses_are_allowed_and_loopback_where_the_api_is_there():
+    public = ["8.8.8.8", "2606:4700::1111", "198.18.0.7"]
+    assert first_forbidden(public, loopback=False) is None
+    assert first_forbidden(["127.0.0.1", "::1", *public], loopback=True) is None
+    assert first_forbidden(["10.0.0.1"], loopback=True) == "10.0.0.1"
+
+
+def test_a_range_is_asked_for_only_where_there_is_something_to_continue():
+    assert ASKED.headers() == {"Range": "bytes=10-", "If-Range": '"tag"'}
+    assert Asked(10, None, 100).headers() == {}
+    assert Asked(0, '"tag"', 100).headers() == {}
+
+
+def test_a_partial_answer_that_fits_is_taken():
+    answer = read_answer(206, {"content-range": "bytes 10-49/100", "content-length": "40"}, ASKED)
+    assert (answer.start, answer.end, answer.total) == (10, 50, 100)
+    assert read_answer(206, {"content-range": "bytes 10-99/*"}, ASKED).total == 100
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-range": "bytes 9-99/100"},
+        {"content-range": "bytes 11-99/100"},
+        {"content-range": "bytes 10-9/100"},
+        {"content-range": "bytes 10-100/100"},
+        {"content-range": "bytes 10-99/101"},
+        {"content-range": "bytes 10-99/100", "content-length": "89"},
+        {"content-range": "bytes 10-99/100", "etag": '"other"'},
+        {"content-range": "bytes 10-99/100", "etag": 'W/"tag"'},
+        {"content-range": "bytes 10-99/100", "content-encoding": "gzip"},
+        {"content-range": "bytes " + "9" * 5000 + "-1/2"},
+    ],
+)
+def test_a_partial_answer_that_does_not_fit_is_not_taken(headers):
+    with pytest.raises(BadAnswer):
+        read_answer(206, headers, ASKED)
+
+
+@given(
+    st.sampled_from([200, 206, 416]),
+    st.dictionaries(
+        st.sampled_from(
+            ["content-range", "content-length", "etag", "last-modified", "content-encoding"]
+        ),
+        st.text() | st.from_regex(r"bytes [0-9*]+-?[0-9]*/[0-9*]+", fullmatch=True),
+    ),
+)
+def test_no_headers_make_the_reading_raise_anything_else(status, headers):
+    for asked in (ASKED, Asked()):
+        try:
+            answer = read_answer(status, headers, asked)
+        except BadAnswer:
+            continue
+        assert answer.start in (0, asked.start)
+        assert answer.end is None or answer.end >= answer.start

@@ -1,0 +1,115 @@
+"""What an answer to a GET with or without Range says of the body that follows (RFC 9110). Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,500}"')
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
+_PLAIN = frozenset({"", "identity"})
+
+
+class BadAnswer(Exception):
+    """The answer does not fit what was asked; the message says how."""
+
+
+class Asked(NamedTuple):
+    """What is on disk: `start` bytes of the version that `validator` names, of `total`."""
+
+    start: int = 0
+    validator: str | None = None
+    total: int | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that ask for what is missing."""
+        if self.start and self.validator:
+            return {"Range": f"bytes={self.start}-", "If-Range": self.validator}
+        return {}
+
+
+class Answer(NamedTuple):
+    """The body that follows holds the bytes [start, end) of `total`; None where that is not said.
+
+    `validator` is what If-Range may carry later (a strong ETag, or Last-Modified where there is no
+    ETag at all); `encoding` is a Content-Encoding that was forced on us.
+    """
+
+    start: int
+    end: int | None
+    total: int | None
+    validator: str | None
+    encoding: str = ""
+
+
+def read_answer(status: int, headers: Mapping[str, str], asked: Asked) -> Answer:
+    """Return what an answer of status 200, 206 or 416 holds.
+
+    Args:
+        status: the HTTP status.
+        headers: its headers by lower-case name.
+        asked: what was asked.
+
+    Raises:
+        BadAnswer: it does not fit; what is on disk must not be continued with it.
+    """
+    if status == 200:
+        return _whole(headers)
+    if not asked.headers():
+        raise BadAnswer(f"status {status} though no range was asked for")
+    return _rest(headers, asked) if status == 206 else _nothing_more(headers, asked)
+
+
+def _whole(headers: Mapping[str, str]) -> Answer:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in _PLAIN:
+        return Answer(0, None, None, None, encoding)
+    length = _length(headers)
+    return Answer(0, length, length, _validator(headers))
+
+
+def _rest(headers: Mapping[str, str], asked: Asked) -> Answer:
+    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    if match is None or headers.get("content-encoding", "").strip().lower() not in _PLAIN:
+        raise BadAnswer("a partial answer that does not say which part it is")
+    start, end = int(match[1]), int(match[2]) + 1
+    total = asked.total if match[3] == "*" else int(match[3])
+    if asked.total is not None and total != asked.total:
+        raise BadAnswer(f"a file of {total} bytes that had {asked.total} before")
+    if start != asked.start or end <= start or (total is not None and end > total):
+        raise BadAnswer(
+            f"the bytes {start} to {end - 1} though those from {asked.start} on are missing"
+        )
+    if _length(headers) not in (None, end - start):
+        raise BadAnswer("a partial answer whose length is not that of its range")
+    if _differs(headers, asked.validator):
+        raise BadAnswer("another version of the file")
+    return Answer(start, end, total, asked.validator)
+
+
+def _nothing_more(headers: Mapping[str, str], asked: Asked) -> Answer:
+    match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
+    if match is None or int(match[1]) != asked.start or asked.total not in (None, asked.start):
+        raise BadAnswer("the range is refused")
+    return Answer(asked.start, asked.start, asked.start, asked.validator)
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("content-length", "").strip()
+    if "transfer-encoding" in headers or not re.fullmatch("[0-9]{1,18}", text):
+        return None
+    return int(text)
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    if "etag" in headers:
+        etag = headers["etag"].strip()
+        return etag if _STRONG_ETAG.fullmatch(etag) else None
+    date = headers.get("last-modified", "").strip()
+    return date if _HTTP_DATE.fullmatch(date) else None
+
+
+def _differs(headers: Mapping[str, str], validator: str | None) -> bool:
+    name = "etag" if validator is not None and validator.startswith('"') else "last-modified"
+    return name in headers and headers[name].strip() != validator
