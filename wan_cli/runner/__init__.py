@@ -1,0 +1,1 @@
+"""The story of a generation: record, submit, record, watch, download, record; reconcile."""

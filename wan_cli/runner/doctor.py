@@ -1,0 +1,104 @@
+"""The examination behind `wan doctor`: key, files, API, clock, balance, what is unresolved."""
+
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wan_cli.api.client import Client
+from wan_cli.checkup import Check, fine, problem, warning
+from wan_cli.config import Settings, load
+from wan_cli.config.keys import find_key, mask
+from wan_cli.config.paths import Paths
+from wan_cli.errors import SetupError, Unreachable, WanError
+from wan_cli.history import History
+
+CLOCK_OFF_MAX_S = 120.0
+# What one clip of 10 s in 1080p costs.
+BALANCE_MIN_USD = 1.58
+
+
+def examine_config(
+    paths: Paths, env: Mapping[str, str], *, sandbox: bool
+) -> tuple[list[Check], Settings | None]:
+    """Look at the configuration and the key; return the settings too, where they can be read."""
+    file = paths.config_file
+    checks = [_mode("config file", file) if file.exists() else fine("config file", f"{file}: none")]
+    try:
+        settings = load(paths, env)
+    except WanError as error:
+        return [*checks, problem("configuration", error)], None
+    checks += [
+        warning("configuration", words, hint="wan config list") for words in settings.warnings
+    ]
+    if sandbox or settings.sandbox:
+        return [*checks, fine("key", "the sandbox needs none")], settings
+    try:
+        key = find_key(settings.keys)
+    except WanError as error:
+        return [*checks, problem("key", error)], settings
+    return [*checks, fine("key", f"{mask(key.value)} from {key.source}")], settings
+
+
+def examine_history(file: Path) -> Iterator[Check]:
+    """Look at the history: its mode, whether it is sound, what is unresolved."""
+    if file.exists():
+        yield _mode("history file", file)
+    try:
+        with History.open(file) as history:
+            damage = history.check()
+            if damage:
+                yield problem("history", _damaged(file, damage))
+                return
+            yield fine("history", "sound, and it can be written")
+            unresolved = len(history.unresolved())
+            waiting = len(history.to_fetch())
+    except WanError as error:
+        yield problem("history", error)
+        return
+    if unresolved:
+        words = f"{unresolved} with unknown outcome"
+        yield warning("submissions", words, hint="wan recover")
+    if waiting:
+        yield warning("videos", f"{waiting} not on disk yet", hint="wan fetch --all")
+
+
+def _damaged(file: Path, damage: str) -> WanError:
+    return SetupError(f"{file} is damaged: {damage}", hint=f"mv '{file}' '{file}.damaged'")
+
+
+def _mode(name: str, file: Path) -> Check:
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError as cause:
+        return problem(name, SetupError(f"{file}: {cause.strerror}", hint=f"ls -l '{file}'"))
+    words = f"{file} (mode {mode:04o})"
+    if mode & 0o077:
+        return warning(name, f"{words} can be read by others", hint=f"chmod 600 '{file}'")
+    return fine(name, words)
+
+
+def examine_api(client: Client) -> Iterator[Check]:
+    """Ask the API for the balance, which tells whether it answers, the clock and the key too."""
+    try:
+        balance, currency = client.balance()
+    except Unreachable as error:
+        # Its own hint is this very command.
+        yield problem("API", error)._replace(hint="wan config get base_url")
+        return
+    except WanError as error:
+        yield problem("API", error)
+        return
+    yield fine("API", f"{client.base_url} answers")
+    offset = client.server_offset_s
+    if offset is None:
+        yield warning("clock", "the API names no date", hint="date")
+    elif abs(offset) > CLOCK_OFF_MAX_S:
+        yield warning("clock", f"{abs(offset):.0f} s off the API's", hint="timedatectl status")
+    else:
+        yield fine("clock", f"within {abs(offset):.0f} s of the API's")
+    words = f"{balance:.2f} {currency}".strip()
+    if balance < BALANCE_MIN_USD:
+        hint = "top up the account before the next wan generate"
+        yield warning("balance", f"{words}: less than one clip", hint=hint)
+    else:
+        yield fine("balance", words)
