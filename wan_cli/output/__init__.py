@@ -1,0 +1,296 @@
+"""One result, two faces: for people, and one line of JSON. Talk and errors go to stderr."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
+
+from wan_cli.errors import (
+    EXIT_CODE_PRIORITY,
+    Interrupted,
+    LocalFileError,
+    StdoutClosed,
+    UsageError,
+    WanError,
+)
+from wan_cli.hints import in_sandbox
+from wan_cli.listing import Spent
+from wan_cli.output.faces import (
+    compact,
+    error_json,
+    money,
+    record_json,
+    spent_json,
+    spent_line,
+    total_line,
+)
+from wan_cli.output.table import fitted, history_table
+from wan_cli.record import Outcome, Record
+from wan_cli.text import clean
+
+# Named only, or needed by some commands alone: 3 ms of each `wan list`.
+if TYPE_CHECKING:
+    from wan_cli.checkup import Check
+    from wan_cli.models import GenerationRequest
+    from wan_cli.prices import Price
+    from wan_cli.progress import Event
+
+T = TypeVar("T")
+
+
+class Output:
+    """Where a command's result and talk go.
+
+    Args:
+        json: one compact JSON object a line on stdout in place of text for people.
+        quiet: no talk and no progress; errors stay.
+        sandbox: `--sandbox` was typed, and hints are to have it too.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, sandbox: bool = False) -> None:
+        self._json = json
+        self._quiet = quiet
+        self._sandbox = sandbox
+
+    @property
+    def is_on_terminal(self) -> bool:
+        """Whether somebody watches: stderr is a terminal, and not quiet."""
+        return not self._quiet and is_terminal(sys.stderr)
+
+    def result(self, data: Mapping[str, object], text: str) -> None:
+        """Print one result on stdout: `data` for programs, `text` for people; "" prints nothing.
+
+        Raises:
+            LocalFileError: stdout cannot be written (a full disk).
+        """
+        line = compact(data) if self._json else clean(text, sys.maxsize)
+        if line:
+            _write_stdout(line + "\n")
+
+    def note(self, text: str) -> None:
+        """Say something on stderr, unless quiet."""
+        if not self._quiet:
+            _talk(clean(text))
+
+    def warn(self, text: str) -> None:
+        """Say a warning on stderr, unless quiet."""
+        if not self._quiet:
+            _talk(_colored("warning:", "33") + " " + clean(text))
+
+    def warn_all(self, texts: Iterable[str]) -> None:
+        """Say each warning."""
+        for text in texts:
+            self.warn(text)
+
+    def error(self, error: WanError) -> None:
+        """Say a failure on stderr in two lines: what, and the next command to type."""
+        error.hint = self._typeable(error.hint)
+        _talk(f"{_colored('error:', '31')} {_folded(error.message)}")
+        _talk(f"{_colored('hint:', '36')} {_folded(error.hint)}")
+
+    def _typeable(self, hint: str) -> str:
+        return in_sandbox(hint) if self._sandbox else hint
+
+    def failure(self, error: WanError) -> int:
+        """Print a failure from before there was a generation; return its exit code."""
+        self.error(error)
+        if self._json:
+            # It is said on stderr: the code tells more than that stdout is gone.
+            with suppress(LocalFileError, StdoutClosed):
+                _write_stdout(compact(error_json(error)) + "\n")
+        return error.exit_code
+
+    def dry_run(self, request: "GenerationRequest", price: "Price") -> int:
+        """Print the request that would be sent as JSON, its price on stderr; return 0."""
+        data: dict[str, object] = {"status": "unsent", "model": request.model}
+        data["request"] = request.body()
+        if price.usd is not None:
+            data["cost_usd"] = price.usd
+        self.result(data, request.to_json())
+        self.price(price)
+        self.warn_all(request.warnings)
+        return 0
+
+    def price(self, price: "Price") -> None:
+        """Say what a generation costs."""
+        self.note(f"price: {money(price.usd)}" if price.usd is not None else f"price: {price.why}")
+
+    def video_stream(self, *, force: bool) -> BinaryIO:
+        """Return stdout as the stream of a video.
+
+        Raises:
+            UsageError: it is a terminal, or the JSON goes there.
+        """
+        if self._json:
+            raise UsageError("-o - and --json both want standard output", hint="-o FILE --json")
+        if sys.stdout.isatty() and not force:
+            raise UsageError(
+                "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
+            )
+        return sys.stdout.buffer
+
+    def results(self, rows: Iterable[tuple[Mapping[str, object], str]]) -> None:
+        """Print each result of several."""
+        for data, text in rows:
+            self.result(data, text)
+
+    def listing(self, records: Sequence[Record], total: Callable[[], Spent]) -> int:
+        """Print records, a line each, and for people what they cost (asked then); return 0."""
+        width = _width()
+        lines = history_table(records, width, time.time())
+        rows = zip((record_json(record) for record in records), lines, strict=True)
+        self.results(rows)
+        if not records:
+            self.note(self._typeable('nothing here yet; try: wan generate "a fox in the snow"'))
+        elif not self._json:
+            line = total_line(total())
+            _write_stdout((line if width is None else fitted(line, width)) + "\n")
+        return 0
+
+    def checks(self, checks: Iterable["Check"]) -> int:
+        """Print each check as it is made; return the exit code of the whole."""
+        codes = set()
+        for check in checks:
+            codes.add(check.exit_code)
+            here = check._replace(hint=self._typeable(check.hint))
+            self.result(here.data, here.line)
+        return _whole(codes)
+
+    def stats(self, rows: Sequence[Spent]) -> int:
+        """Print what was spent by day and model; return 0."""
+        self.results((spent_json(row), spent_line(row)) for row in rows)
+        return 0
+
+    def outcomes(
+        self,
+        outcomes: Iterable[Outcome],
+        text: Callable[[Record], str],
+        *,
+        shown: Collection[int] = (0,),
+        silent: Collection[int] = (),
+    ) -> int:
+        """Print what became of each generation and return the exit code of the whole.
+
+        Args:
+            outcomes: one a generation.
+            text: a record's line for people.
+            shown: exit codes for which the line is printed.
+            silent: exit codes whose failure is plain from the line, so that it needs no error.
+        """
+        codes = set()
+        for outcome in outcomes:
+            codes.add(outcome.exit_code)
+            # First the error: it may be all that can be said where stdout is gone.
+            said = outcome.error is not None and outcome.exit_code not in silent
+            if outcome.error:
+                # JSON shows the hint too, also of an error that is not said here.
+                outcome.error.hint = self._typeable(outcome.error.hint)
+                if said:
+                    self.error(outcome.error)
+            try:
+                self._outcome(outcome, text, shown=outcome.exit_code in shown)
+            except LocalFileError as cause:
+                if not said:
+                    raise _unprinted(cause, outcome.record) from None
+            except Interrupted as interrupted:
+                if record := outcome.record:
+                    what, hint = f"interrupted; {_kept(record)}", f"wan status {record.handle}"
+                    interrupted.explain(what, hint=hint, record=record)
+                raise
+        return _whole(codes)
+
+    def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
+        if outcome.record is None:
+            if self._json and outcome.error:
+                _write_stdout(compact(error_json(outcome.error)) + "\n")
+            return
+        instead = outcome.error.stdout if outcome.error else ""
+        line = text(outcome.record) if shown else instead
+        self.result(record_json(outcome.record, outcome.error), line)
+
+    def follow(self, events: Generator["Event", None, T]) -> T:
+        """Show what happens as it happens; return what the work returns."""
+        with self._stage() as show:
+            while True:
+                try:
+                    show(next(events))
+                except StopIteration as end:
+                    value: T = end.value
+                    return value
+                except Interrupted as interrupted:
+                    # Also where it came while this was shown: the work knows what it means.
+                    events.throw(interrupted)
+
+    def _stage(self) -> AbstractContextManager[Callable[["Event"], None]]:
+        if self._quiet:
+            return nullcontext(lambda _event: None)
+        if not is_terminal(sys.stderr):
+            from wan_cli.output.plain import Plain
+
+            return nullcontext(Plain(self.note, self.warn).show)
+        # rich costs 65 ms: only a terminal needs it.
+        from wan_cli.output.live import live
+
+        return live()
+
+
+def _unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:
+    """Return the failure to print a result, with what was to be printed."""
+    if record is None:
+        return cause
+    return LocalFileError(f"{cause.message}; {_kept(record)}", hint=f"wan status {record.handle}")
+
+
+def _kept(record: Record) -> str:
+    return f"the video is saved as {record.file}" if record.file else f"{record.handle} is safe"
+
+
+def _whole(codes: Collection[int]) -> int:
+    """Return the exit code of a command that had several outcomes."""
+    return next((code for code in EXIT_CODE_PRIORITY if code in codes), max(codes, default=0))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that can move its cursor."""
+    return bool(stream and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
+
+
+def _width() -> int | None:
+    """Return the cells of the terminal that stdout is, None where it is none."""
+    return max(1, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def _colored(word: str, color: str) -> str:
+    """Return a word in bold color where stderr shows colors (NO_COLOR, FORCE_COLOR are obeyed)."""
+    if os.environ.get("NO_COLOR"):
+        return word
+    if os.environ.get("FORCE_COLOR") or is_terminal(sys.stderr):
+        return f"\x1b[1;{color}m{word}\x1b[0m"
+    return word
+
+
+def _folded(text: str) -> str:
+    return " ".join(clean(text, 2000).split())
+
+
+def _talk(line: str) -> None:
+    """Write a line on stderr; where stderr is gone, there is nobody to talk to."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def _write_stdout(text: str) -> None:
+    """Write a result at once, so that a full disk is seen while it can still be said.
+
+    Raises:
+        LocalFileError: it cannot be written.
+        StdoutClosed: nobody reads any more.
+    """
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,132 @@
+"""The faces of a result: its fields for programs, its words for people. Pure."""
+
+import json
+import time
+from collections.abc import Mapping
+
+from wan_cli.errors import WanError
+from wan_cli.generation import Status
+from wan_cli.listing import Spent
+from wan_cli.record import Record, utc
+from wan_cli.text import one_line
+
+
+def compact(data: Mapping[str, object]) -> str:
+    """Return one compact line of JSON in ASCII: no byte of it can move a terminal's cursor."""
+    return json.dumps(data, separators=(",", ":"), default=str).replace("\x7f", "\\u007f")
+
+
+def error_json(error: WanError) -> dict[str, object]:
+    """Return a failure from before there was a generation."""
+    return {"error": _error(error), "exit_code": error.exit_code}
+
+
+def _error(error: WanError) -> dict[str, object]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def record_json(record: Record, error: WanError | None = None) -> dict[str, object]:
+    """Return a generation's fields, those that are known."""
+    data: dict[str, object | None] = {
+        "id": record.id,
+        "client_request_id": record.client_request_id,
+        "status": str(record.status),
+        "model": record.model,
+        "request": dict(record.request),
+        "created_at": utc(record.created_at),
+        "updated_at": utc(record.updated_at),
+        "elapsed_s": round(elapsed_s(record), 3),
+        "credits_used": record.credits_used,
+        "cost_usd": record.cost_usd,
+        "video_url": record.video_url,
+        "url_expires_at": utc(record.url_expires_at),
+        "file": record.file,
+        "bytes": record.bytes,
+        "error": _error(error) if error else _recorded_error(record),
+        "exit_code": error.exit_code if error else record.exit_code or 0,
+    }
+    # Of a generation of another machine the request is not known.
+    return {name: value for name, value in data.items() if value not in (None, "", {})}
+
+
+def _recorded_error(record: Record) -> dict[str, object] | None:
+    if record.error_code is None:
+        return None
+    return {
+        "code": record.error_code,
+        "message": record.error_message,
+        "hint": record.error_hint,
+    }
+
+
+def elapsed_s(record: Record) -> float:
+    """Return the seconds from submission to the end, or to the last word of it."""
+    end = record.finished_at
+    if end is None:
+        end = time.time() if record.status.is_running else record.updated_at
+    return max(0.0, end - record.created_at)
+
+
+def seconds(duration_s: float) -> str:
+    """Return a duration as people write it: 45 s, 3 min 25 s, 2 h 5 min, 3 d."""
+    whole = max(0, round(duration_s))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d"
+
+
+def money(cost_usd: float | None) -> str:
+    """Return an amount in USD, to the cent: $1.58."""
+    if cost_usd is None:
+        return ""
+    # By whole millionths, since 1.575 is a little less as a float.
+    cents = (round(cost_usd * 1_000_000) + 5_000) // 10_000
+    return f"${cents // 100}.{cents % 100:02}"
+
+
+def total_line(total: Spent) -> str:
+    """Return how many generations there are and what was spent on them."""
+    word = "generation" if total.generations == 1 else "generations"
+    return f"{total.generations} {word}, {money(total.usd)} spent"
+
+
+def spent_json(row: Spent) -> dict[str, object]:
+    """Return what was spent on a day for a model."""
+    return {
+        "day": row.day,
+        "model": row.model,
+        "generations": row.generations,
+        "credits_used": row.credits,
+        "cost_usd": round(row.usd, 6),
+    }
+
+
+def spent_line(row: Spent) -> str:
+    """Return what was spent on a day for a model, in one line."""
+    return f"{row.day}  {row.model}  {row.generations}  {row.credits} credits  {money(row.usd)}"
+
+
+def path_or_id(record: Record) -> str:
+    """Return the path of the video, or the id where there is no file yet."""
+    return record.file or record.handle
+
+
+def nothing(_record: Record) -> str:
+    """Return no text: stdout is the video itself."""
+    return ""
+
+
+def state_line(record: Record) -> str:
+    """Return a generation's state in one line."""
+    parts = [record.handle, str(record.status), seconds(elapsed_s(record))]
+    if record.cost_usd is not None:
+        parts.append(money(record.cost_usd))
+    if record.file:
+        parts.append(record.file)
+    if record.status is Status.ERROR and record.error_message:
+        parts.append(one_line(record.error_message, 200))
+    return "  ".join(parts)

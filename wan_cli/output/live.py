@@ -1,0 +1,92 @@
+"""Progress on a terminal: a spinner with status and times, a bar while downloading."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID
+from rich.progress import ProgressColumn as Column
+from rich.text import Text
+
+from wan_cli.output.faces import seconds
+from wan_cli.progress import Downloading, Event, Note, Warned, Watching
+from wan_cli.text import clean, one_line
+
+
+class _State(Column):
+    """Id, status, elapsed and expected time of a wait; the bytes of a download."""
+
+    def render(self, task: Task) -> Text:
+        event: Watching | Downloading = task.fields["event"]
+        name = one_line(event.id, 40)
+        if isinstance(event, Downloading):
+            whole = f" of {decimal(event.total)}" if event.total else ""
+            state = f"downloading {decimal(event.received)}{whole} {name}"
+            return Text(state, overflow="ellipsis", no_wrap=True)
+        passed = time.monotonic() - task.fields["seen_at"]
+        left = None if event.left_s is None else event.left_s - passed
+        expected = f", about {seconds(left)} left" if left and left >= 1 else ""
+        state = f"{event.status} {seconds(event.elapsed_s + passed)}{expected} {name}"
+        return Text(state, overflow="ellipsis", no_wrap=True)
+
+
+class _Bar(BarColumn):
+    """A bar where the size is known, nothing while the server works."""
+
+    def render(self, task: Task) -> Text:  # type: ignore[override]
+        return Text("") if task.total is None else super().render(task)  # type: ignore[return-value]
+
+
+class _Screen:
+    """The moving lines, one a generation; what is said meanwhile stands above them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Note(text):
+                self._say(text)
+            case Warned(text):
+                self._say(f"warning: {text}")
+            case Watching(id=generation_id):
+                self._move(generation_id, event, total=None, completed=0)
+            case Downloading(id=generation_id, received=received, total=total):
+                self._move(generation_id, event, total=total, completed=received)
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(clean(text), markup=False, emoji=False, soft_wrap=True)
+
+    def _move(
+        self,
+        generation_id: str,
+        event: Watching | Downloading,
+        *,
+        total: int | None,
+        completed: int,
+    ) -> None:
+        seen_at = time.monotonic()
+        if generation_id not in self._tasks:
+            self._tasks[generation_id] = self._progress.add_task(
+                "", total=None, event=event, seen_at=seen_at
+            )
+        self._progress.update(
+            self._tasks[generation_id],
+            total=total,
+            completed=completed,
+            event=event,
+            seen_at=seen_at,
+        )
+
+
+@contextmanager
+def live() -> Iterator[Callable[[Event], None]]:
+    """Show events on the terminal that stderr is; the lines are gone when the block is left."""
+    # rich reads NO_COLOR, FORCE_COLOR and COLUMNS itself.
+    console = Console(stderr=True, highlight=False)
+    columns = (SpinnerColumn(), _State(), _Bar(bar_width=min(20, console.width // 5)))
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Screen(progress).show

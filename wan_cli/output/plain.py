@@ -1,0 +1,31 @@
+"""Progress where there is no terminal: one plain line for each change of state."""
+
+from collections.abc import Callable
+
+from wan_cli.progress import Downloading, Event, Note, Warned, Watching
+
+
+class Plain:
+    """Says each event that tells something new, as a line."""
+
+    def __init__(self, note: Callable[[str], None], warn: Callable[[str], None]) -> None:
+        self._note = note
+        self._warn = warn
+        self._last: dict[str, str] = {}
+
+    def show(self, event: Event) -> None:
+        """Say the event if the state it tells differs from the last one of that generation."""
+        match event:
+            case Note(text):
+                self._note(text)
+            case Warned(text):
+                self._warn(text)
+            case Watching(generation_id, status):
+                self._say_change(generation_id, str(status))
+            case Downloading(generation_id):
+                self._say_change(generation_id, "downloading")
+
+    def _say_change(self, generation_id: str, state: str) -> None:
+        if self._last.get(generation_id) != state:
+            self._last[generation_id] = state
+            self._note(f"{generation_id} {state}")
