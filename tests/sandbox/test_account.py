@@ -1,0 +1,102 @@
+from pathlib import Path
+
+from tests.sandbox.conftest import KEY, Api
+from wan_cli.models import DEFAULT_MODEL, MODELS
+from wan_cli.sandbox.store import Store
+
+
+def test_log_ledger_and_balance_agree(api: Api):
+    good = api.post(headers={**KEY, "X-Client-Request-Id": "wan-a.1"}).json()["id"]
+    bad = api.post(prompt="[error] b").json()["id"]
+    api.post(duration=6)
+    log = api.log_of(2)
+    assert [(row["inference_id"], row["status"]) for row in log["data"]] == [
+        (bad, "failed"),
+        (good, "succeeded"),
+    ]
+    assert log["data"][1]["client_request_id"] == "wan-a.1"
+    assert [row["cost"]["credits"] for row in log["data"]] == [0, 500_000]
+    assert log["pagination"] == {"limit": 50, "offset": 0, "total": 2, "has_more": False}
+
+    charge, opening = api.get("/v2/billing/transactions").json()["data"]
+    assert (charge["direction"], charge["type"]) == ("CHARGE", "MODEL_USAGE")
+    assert charge["reference_id"] == good
+    assert opening["amount"]["usd"] == 100
+    billing = api.get("/v2/billing").json()
+    assert billing == {"current_balance": 100 - charge["amount"]["usd"], "currency": "USD"}
+    assert [post["generation_id"] for post in api.ledger()] == [good, bad, None]
+    assert api.ledger()[0]["client_request_id"] == "wan-a.1"
+
+
+def test_logs_are_filtered_and_paged(api: Api):
+    ids = [api.post(prompt=f"[error] {number}").json()["id"] for number in range(5)]
+    api.log_of(5)
+    page = api.get("/v2/logs", limit=2, offset=2).json()
+    assert [row["inference_id"] for row in page["data"]] == [ids[2], ids[1]]
+    assert page["pagination"] == {"limit": 2, "offset": 2, "total": 5, "has_more": True}
+    assert api.get("/v2/logs", status="succeeded").json()["data"] == []
+    assert api.get("/v2/logs", model=DEFAULT_MODEL).json()["data"] == []
+    assert api.get("/v2/logs", end="2020-01-01T00:00:00Z").json()["data"] == []
+    assert len(api.get("/v2/logs", start="2020-01-01T00:00:00Z").json()["data"]) == 5
+
+
+def test_a_wrong_query_is_refused(api: Api):
+    for path, query in (
+        ("/v2/logs", "limit=0"),
+        ("/v2/logs", "limit=101"),
+        ("/v2/logs", "offset=-1"),
+        ("/v2/logs", "status=done"),
+        ("/v2/logs", "start=yesterday"),
+        ("/v2/logs", "start=2026-01-01T00:00:00Z&end=2026-06-01T00:00:00Z"),
+        ("/v2/billing/transactions", "cursor=zzz"),
+        ("/v2/billing/transactions", "direction=OUT"),
+    ):
+        assert api.get(f"{path}?{query}").status_code == 400, query
+
+
+def test_transactions_are_paged_by_cursor(api: Api):
+    ids = [api.post(prompt=f"fox {number}").json()["id"] for number in range(3)]
+    api.log_of(3)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = api.get(
+            f"/v2/billing/transactions?direction=CHARGE&type=MODEL_USAGE&limit=2{cursor}"
+        ).json()
+        seen += [row["reference_id"] for row in page["data"]]
+        if not page["pagination"]["has_more"]:
+            break
+        cursor = "&cursor=" + page["pagination"]["next_cursor"]
+    assert seen == ids[::-1]
+
+
+def test_prices_need_no_key_and_have_an_etag(api: Api):
+    query = {"id": DEFAULT_MODEL, "include": "pricing"}
+    reply = api.get("/v1/models", headers={}, **query)
+    (row,) = reply.json()["data"]
+    assert row["id"] == DEFAULT_MODEL
+    assert {"resolution": "1080p", "price": 0.1575, "per": "second"} in row["pricing"]["variants"]
+    etag = reply.headers["ETag"]
+    assert api.get("/v1/models", headers={"If-None-Match": etag}, **query).status_code == 304
+    plain = api.get("/v1/models", headers={"If-None-Match": etag}).json()["data"]
+    assert [model["id"] for model in plain] == list(MODELS)
+    assert "pricing" not in plain[0]
+
+
+def test_metrics_tell_how_long_generations_take_here(api: Api):
+    (row,) = api.get("/models/metrics", headers={}, aliases=DEFAULT_MODEL).json()["models"]
+    assert row["alias"] == DEFAULT_MODEL
+    assert row["metrics"]["duration_ms"]["p50"] == 2
+    assert api.get("/models/metrics", headers={}, aliases="none").json()["models"] == []
+
+
+def test_the_play_money_runs_out(api: Api, folder: Path):
+    store = Store(folder)
+    body = {"model": DEFAULT_MODEL, "prompt": "a fox", "duration": 15}
+    accepted = [store.accept(body, None, 1.0) is not None for _ in range(43)]
+    store.close()
+    assert accepted == [True] * 42 + [False]
+    reply = api.post_wan_2_6(duration=15)
+    assert reply.status_code == 403
+    assert "run out of credits" in reply.json()["message"]
+    assert api.get("/v2/billing").json()["current_balance"] >= 0

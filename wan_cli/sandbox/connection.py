@@ -1,0 +1,52 @@
+"""Connections that end without the end of a reply, as networks do it."""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class HangUpProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, which also hands the transport to the application."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the transport where each request of this connection finds it."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class NoReply(Response):
+    """Closes the connection without a byte."""
+
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Hang up."""
+        await _hang_up(scope, receive)
+
+
+class CutReply(Response):
+    """Announces the whole content, sends half of it and closes the connection."""
+
+    def __init__(self, content: bytes, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(content, status, headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half of it and hang up."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        half = bytes(self.body[: len(self.body) // 2])
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        await _hang_up(scope, receive)
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    scope["state"]["transport"].close()
+    # uvicorn would answer 500 for an application that returns before the connection is gone.
+    while (await receive())["type"] != "http.disconnect":
+        pass

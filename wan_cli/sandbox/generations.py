@@ -1,0 +1,145 @@
+"""POST and GET /v2/video/generations: submit, and ask for the state."""
+
+import re
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wan_cli.sandbox.catalogue import usd
+from wan_cli.sandbox.cdn import Signer
+from wan_cli.sandbox.connection import NoReply
+from wan_cli.sandbox.magic import Magic
+from wan_cli.sandbox.renders import Renders
+from wan_cli.sandbox.replies import ApiError, json_reply, require_key
+from wan_cli.sandbox.store import Store, StoredGeneration
+from wan_cli.sandbox.validation import parse_body, validate
+
+_PATH = "/v2/video/generations"
+_BODY_LIMIT_BYTES = 1024 * 1024
+_LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_URL_VALID_S = 24 * 3600
+
+
+class Generations:
+    """The two routes of a generation's life."""
+
+    def __init__(self, store: Store, renders: Renders, signer: Signer, speed: float) -> None:
+        self._store = store
+        self._renders = renders
+        self._signer = signer
+        self._speed = speed
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route(_PATH, self.submit, methods=["POST"]),
+            Route(_PATH, self.state, methods=["GET"]),
+        ]
+
+    async def submit(self, request: Request) -> Response:
+        """Keep the submission in the ledger, judge it, accept it."""
+        raw = await _read_body(request)
+        post = self._store.note_post(request.headers.get("x-client-request-id"), raw)
+        require_key(request)
+        if len(raw) > _BODY_LIMIT_BYTES:
+            raise ApiError(413, "request entity too large")
+        body = parse_body(raw)
+        validate(body)
+        self._refuse_by_magic(str(body["prompt"]))
+        generation = self._store.accept(body, _label(request), self._speed)
+        if generation is None:
+            raise _no_credits()
+        self._store.note_accepted(post, generation.id)
+        if not generation.fails:
+            self._renders.start(generation)
+        if generation.has_magic(Magic.LOST_REPLY):
+            return NoReply()
+        return _reply(request, generation, "queued")
+
+    async def state(self, request: Request) -> Response:
+        """Say how far a generation is; a finished one comes with a fresh URL."""
+        require_key(request)
+        generation_id = request.query_params.get("generation_id")
+        if not generation_id:
+            raise ApiError(400, "generation_id: expected string, received nothing")
+        generation = self._store.find(generation_id)
+        if generation is None:
+            raise ApiError(404, "generation not found")
+        now = time.time()
+        if now < generation.started:
+            return _reply(request, generation, "queued")
+        if now < generation.due:
+            return _reply(request, generation, "generating")
+        if generation.fails:
+            return _reply(request, generation, "error")
+        if not await self._renders.wait(generation):
+            return _reply(request, generation, "generating")
+        return _reply(request, generation, "completed", self._url(request, generation))
+
+    def _refuse_by_magic(self, prompt: str) -> None:
+        if Magic.REJECT.is_in(prompt):
+            raise ApiError(400, f"prompt: expected a prompt without {Magic.REJECT}, received it")
+        if Magic.NO_CREDIT.is_in(prompt):
+            raise _no_credits()
+        # Every first of two, so that the word works again the next time.
+        if Magic.RATE_LIMIT.is_in(prompt) and self._store.count(f"rate-limit {prompt!a}") % 2:
+            raise ApiError(429, "rate limit exceeded", {"retry-after": "1"})
+
+    def _url(self, request: Request, generation: StoredGeneration) -> str:
+        expires = int(time.time()) + _URL_VALID_S
+        if (
+            generation.has_magic(Magic.EXPIRED_URL)
+            and self._store.count(f"url {generation.id}") == 1
+        ):
+            expires -= _URL_VALID_S + 60
+        # Not the Host header: what a client sends must not decide where it is led.
+        port = request.scope["server"][1]
+        return f"http://127.0.0.1:{port}{self._signer.signed_path(generation.id, expires)}"
+
+
+async def _read_body(request: Request) -> bytes:
+    """Return the body, or a little more than its limit."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _BODY_LIMIT_BYTES:
+            break
+    return raw
+
+
+def _label(request: Request) -> str | None:
+    """Return the tracing label; one that is not well-formed is dropped without a word."""
+    label = request.headers.get("x-client-request-id", "")
+    return label if _LABEL.fullmatch(label) else None
+
+
+def _no_credits() -> ApiError:
+    return ApiError(403, "You've run out of credits. Top up your balance to continue.")
+
+
+def _reply(
+    request: Request, generation: StoredGeneration, status: str, url: str | None = None
+) -> Response:
+    spent = generation.cost if status == "error" else generation.credits
+    headers = {
+        "x-inference-id": generation.id,
+        "x-aimlapi-credits-used": str(spent),
+        "x-aimlapi-usd-spent": str(usd(spent)),
+    }
+    label = _label(request)
+    if label is not None:
+        headers["x-client-request-id"] = label
+    failure = {
+        "name": "GenerationFailed",
+        "message": f"the prompt holds {Magic.ERROR}: the sandbox was asked to fail",
+    }
+    body = {
+        "id": generation.id,
+        "status": status,
+        "video": {"url": url} if url else None,
+        "error": failure if status == "error" else None,
+        "meta": {"usage": {"credits_used": spent}},
+    }
+    return json_reply(body, headers=headers)

@@ -1,0 +1,175 @@
+"""Renders a request to a real mp4 file: H.264, and AAC where the request calls for sound."""
+
+import array
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Self
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from wan_cli.models import MODELS
+from wan_cli.sandbox.picture import PALETTES, Scene
+
+FRAMES_PER_SECOND = 30
+SAMPLES_PER_SECOND = 48_000
+# Frame sizes of the models, by resolution and aspect ratio.
+FRAME_SIZES: Mapping[tuple[str, str], tuple[int, int]] = {
+    ("480p", "16:9"): (832, 480),
+    ("480p", "9:16"): (480, 832),
+    ("480p", "1:1"): (624, 624),
+    ("720p", "16:9"): (1280, 720),
+    ("720p", "9:16"): (720, 1280),
+    ("720p", "1:1"): (960, 960),
+    ("720p", "4:3"): (1088, 832),
+    ("720p", "3:4"): (832, 1088),
+    ("1080p", "16:9"): (1920, 1080),
+    ("1080p", "9:16"): (1080, 1920),
+    ("1080p", "1:1"): (1440, 1440),
+    ("1080p", "4:3"): (1632, 1248),
+    ("1080p", "3:4"): (1248, 1632),
+}
+# A fixed number, so that a machine with more cores encodes the same frames.
+_ENCODER_THREADS = 4
+_NOTES_A_SECOND = 2
+_SEMITONES = (0, 4, 7, 9)  # any order of these sounds well
+
+
+class RenderCancelled(Exception):
+    """The server stopped before the video was whole; nothing was left on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What a request asks of the file."""
+
+    width: int
+    height: int
+    seconds: int
+    shots: int
+    has_audio: bool
+    random_key: str
+
+    @classmethod
+    def of(cls, body: Mapping[str, object]) -> Self:
+        """Return the film of a valid body; a field that is left out takes the model's default."""
+        defaults = {field.name: field.default for field in MODELS[str(body["model"])].fields}
+        values = {**defaults, **body}
+        width, height = FRAME_SIZES[str(values["resolution"]), str(values["aspect_ratio"])]
+        # The shots are planned by the prompt's enhancement.
+        is_multi = values.get("shot_type") == "multi" and values.get("enhance_prompt") is not False
+        names = ("model", "prompt", "negative_prompt", "seed")
+        return cls(
+            width=width,
+            height=height,
+            seconds=int(str(values["duration"])),
+            shots=3 if is_multi else 1,
+            has_audio=bool(values.get("audio_url")) or values.get("generate_audio") is not False,
+            random_key=json.dumps([body.get(name) for name in names]),
+        )
+
+
+def render(
+    body: Mapping[str, object], target: Path, *, is_cancelled: Callable[[], bool] = lambda: False
+) -> None:
+    """Render a valid body to an mp4 file that appears whole or not at all.
+
+    The same body gives the same frames.
+
+    Raises:
+        RenderCancelled: `is_cancelled` (asked before each frame) said so.
+        OSError: the file could not be written.
+    """
+    part = target.with_name(f".{target.stem}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    try:
+        with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            _encode(container, Film.of(body), is_cancelled)
+        if not target.exists():  # Another process may have been quicker: its validators stay.
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encode(container: OutputContainer, film: Film, is_cancelled: Callable[[], bool]) -> None:
+    seed = hashlib.sha256(film.random_key.encode()).digest()
+    random = Random(seed)  # noqa: S311 - pictures
+    video = _video_stream(container, film)
+    audio = _audio_stream(container) if film.has_audio else None
+    melody = _melody(Random(seed)) if film.has_audio else []  # noqa: S311 - music
+    first_palette = random.randrange(len(PALETTES))
+    total = film.seconds * FRAMES_PER_SECOND
+    frames_a_note = FRAMES_PER_SECOND // _NOTES_A_SECOND
+    shot, scene = -1, None
+    for number in range(total):
+        if is_cancelled():
+            raise RenderCancelled
+        if scene is None or number * film.shots // total != shot:
+            shot = number * film.shots // total
+            palette = PALETTES[(first_palette + shot) % len(PALETTES)]
+            scene = Scene(film.width, film.height, palette, random)
+        container.mux(video.encode(_video_frame(scene, film, number)))
+        if audio is not None and number % frames_a_note == 0:
+            beat = number // frames_a_note
+            container.mux(audio.encode(_audio_frame(melody[beat % len(melody)], beat)))
+    container.mux(video.encode(None))
+    if audio is not None:
+        container.mux(audio.encode(None))
+
+
+def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
+    stream = container.add_stream(
+        "libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast", "crf": "21", "g": "60"}
+    )
+    stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
+    stream.codec_context.thread_count = _ENCODER_THREADS
+    return stream
+
+
+def _audio_stream(container: OutputContainer) -> AudioStream:
+    return container.add_stream(
+        "aac", rate=SAMPLES_PER_SECOND, layout="stereo", options={"aac_coder": "fast"}
+    )
+
+
+def _video_frame(scene: Scene, film: Film, number: int) -> av.VideoFrame:
+    frame = av.VideoFrame(film.width, film.height, "yuv420p")
+    for index, plane in enumerate(frame.planes):
+        plane.update(scene.plane(index, number, plane.line_size))
+    frame.pts = number
+    return frame
+
+
+def _audio_frame(note: bytes, beat: int) -> av.AudioFrame:
+    samples = SAMPLES_PER_SECOND // _NOTES_A_SECOND
+    frame = av.AudioFrame("fltp", "stereo", samples)
+    for plane in frame.planes:
+        plane.update(note)
+    frame.sample_rate = SAMPLES_PER_SECOND
+    frame.pts = beat * samples
+    return frame
+
+
+def _melody(random: Random) -> list[bytes]:
+    """Return a tune of eight notes, each as 32-bit float samples that fade."""
+    samples = SAMPLES_PER_SECOND // _NOTES_A_SECOND
+    base = random.choice((220.0, 246.94, 261.63))
+    sounds = {}
+    for step in _SEMITONES:
+        turn = math.tau * base * 2 ** (step / 12) / SAMPLES_PER_SECOND
+        sounds[step] = array.array(
+            "f",
+            (
+                0.3 * math.sin(turn * n) * (1 - n / samples) ** 2 * min(1, n / 400)
+                for n in range(samples)
+            ),
+        ).tobytes()
+    return [sounds[random.choice(_SEMITONES)] for _ in range(8)]

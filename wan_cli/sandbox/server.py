@@ -1,0 +1,172 @@
+"""Serves the sandbox on loopback, from a thread of this process."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from wan_cli.errors import SetupError, UsageError
+from wan_cli.sandbox.account import Account
+from wan_cli.sandbox.cdn import Cdn, Signer
+from wan_cli.sandbox.connection import HangUpProtocol
+from wan_cli.sandbox.generations import Generations
+from wan_cli.sandbox.renders import Renders
+from wan_cli.sandbox.replies import ApiError, refused
+from wan_cli.sandbox.store import Store
+
+HOST = "127.0.0.1"
+_BACKLOG = 128
+# Longer than a client waits between two questions, so that no reply is lost to a closing pool.
+_KEEP_ALIVE_S = 75
+_LOOK_AGAIN_S = 0.002
+_STOP_TIMEOUT_S = 0.9
+
+
+class Sandbox:
+    """The video API on a port of this machine, with its memory in one folder.
+
+    A context manager: it serves inside the `with` block.
+    """
+
+    def __init__(self, folder: Path, *, port: int = 0, speed: float = 1.0) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            folder: where generations, videos and the ledger are kept; made (mode 0700) if missing.
+            port: 0 means any free one.
+            speed: 1 means about two seconds for a generation, 2 half of that.
+
+        Raises:
+            UsageError: the speed is not above 0.
+        """
+        if not speed > 0:
+            raise UsageError(
+                f"the speed {speed} is not above 0", hint="wan sandbox --speed 0.01 (real waits)"
+            )
+        self._folder = folder
+        self._port = port
+        self._speed = speed
+        self._serving: _Serving | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers; the port is known inside the `with` block."""
+        port = self._serving.port if self._serving else self._port
+        return f"http://{HOST}:{port}"
+
+    def __enter__(self) -> Self:
+        """Serve; entering again while serving changes nothing.
+
+        Raises:
+            SetupError: the port is in use, or the folder cannot be used.
+        """
+        if self._serving is None:
+            self._serving = _Serving(self._folder, self._port, self._speed)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop within a second; renders that are under way are given up and begun anew later."""
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.stop()
+
+    def serve_forever(self) -> None:
+        """Serve until an exception is raised in this thread, as signals do it, and stop then.
+
+        Raises:
+            SetupError: as entering the `with` block does.
+        """
+        with self:
+            threading.Event().wait()
+
+
+class _Serving:
+    """A sandbox that runs: its socket, its memory, its thread."""
+
+    def __init__(self, folder: Path, port: int, speed: float) -> None:
+        self._socket = _listen(port)
+        try:
+            self._store = Store(folder)
+        except SetupError:
+            self._socket.close()
+            raise
+        try:
+            self._renders = Renders(folder / "videos")
+        except SetupError:
+            self._store.close()
+            self._socket.close()
+            raise
+        self.port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(_config(_app(self._store, self._renders, speed)))
+        # uvicorn installs signal handlers in the main thread only: signals stay the program's.
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(_LOOK_AGAIN_S)
+
+    def stop(self) -> None:
+        self._renders.close()
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(_STOP_TIMEOUT_S)
+        self._socket.close()
+        self._store.close()
+
+
+def _app(store: Store, renders: Renders, speed: float) -> Starlette:
+    signer = Signer(store.secret)
+    parts = (
+        Generations(store, renders, signer, speed),
+        Cdn(store, renders, signer),
+        Account(store, speed),
+    )
+    app = Starlette(
+        routes=[route for part in parts for route in part.routes()],
+        exception_handlers={ApiError: refused, HTTPException: refused},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=HangUpProtocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=0,
+    )
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as cause:
+        listener.close()
+        raise SetupError(
+            f"the sandbox cannot listen on {HOST}:{port}: {getattr(cause, 'strerror', cause)}",
+            hint="choose another port, or leave it out for any free one: wan sandbox --port 0",
+        ) from None
+    return listener

@@ -1,0 +1,247 @@
+"""The sandbox's memory on disk: generations, the account, a ledger of every submission.
+
+Several processes may use one folder at once. State is never kept: it follows from the times of a
+generation and the clock.
+"""
+
+import json
+import secrets
+import sqlite3
+import string
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wan_cli.errors import SetupError
+from wan_cli.generation import CREDITS_PER_USD
+from wan_cli.sandbox.catalogue import DONE_AFTER_S, QUEUED_S, price
+from wan_cli.sandbox.magic import Magic
+from wan_cli.storage import make_private
+
+PLAY_MONEY_CREDITS = 100 * CREDITS_PER_USD
+_SLOW_FACTOR = 30
+_BUSY_TIMEOUT_S = 10.0
+_ID_LENGTH = 21
+_ID_ALPHABET = string.ascii_letters + string.digits + "_-"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS generations (
+    number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, body TEXT NOT NULL, label TEXT,
+    credits INTEGER NOT NULL, created REAL NOT NULL, started REAL NOT NULL, due REAL NOT NULL,
+    fails INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS posts (
+    number INTEGER PRIMARY KEY, time REAL NOT NULL, label TEXT, body TEXT NOT NULL,
+    generation_id TEXT);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS account (
+    one INTEGER PRIMARY KEY CHECK (one = 1), opened REAL NOT NULL, secret TEXT NOT NULL);
+"""
+_COLUMNS = "id, body, label, credits, created, started, due, fails"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGeneration:
+    """A generation that was accepted; times are Unix times in seconds."""
+
+    id: str
+    body: Mapping[str, object]
+    label: str | None
+    credits: int
+    created: float
+    started: float
+    due: float
+    fails: bool
+
+    @property
+    def cost(self) -> int:
+        """What it costs in the end, in credits: a failed one is not charged."""
+        return 0 if self.fails else self.credits
+
+    def has_magic(self, word: Magic) -> bool:
+        """Whether its prompt holds a magic word."""
+        return word.is_in(self.body.get("prompt"))
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A submission that was received, accepted or not; `body` is text where it was not JSON."""
+
+    time: float
+    label: str | None
+    body: object
+    generation_id: str | None
+
+
+class Store:
+    """The memory in one folder. Used by one thread; other processes have their own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder, making it (mode 0700) where it is missing.
+
+        Raises:
+            SetupError: the folder cannot be made or written, or its file is broken.
+        """
+        try:
+            make_private(folder)
+            self._database = sqlite3.connect(
+                folder / "sandbox.sqlite3",
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except (OSError, sqlite3.Error) as cause:
+            raise _broken(folder, cause) from None
+        try:
+            # It is play money: a crash of the machine may cost the last second.
+            self._database.execute("PRAGMA synchronous = OFF")
+            with self._transaction():
+                self._prepare()
+        except sqlite3.Error as cause:
+            self._database.close()
+            raise _broken(folder, cause) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @property
+    def opened(self) -> float:
+        """When the account got its play money."""
+        return float(self._value("SELECT opened FROM account"))
+
+    @property
+    def secret(self) -> bytes:
+        """What URLs are signed with."""
+        return str(self._value("SELECT secret FROM account")).encode()
+
+    def accept(
+        self, body: Mapping[str, object], label: str | None, speed: float
+    ) -> StoredGeneration | None:
+        """Keep a new generation and charge it; None where the account has too little left."""
+        now = time.time()
+        slowness = (_SLOW_FACTOR if Magic.SLOW.is_in(body["prompt"]) else 1) / speed
+        with self._transaction():
+            if price(body) > self.balance():
+                return None
+            number = int(self._value("SELECT count(*) FROM generations"))
+            generation = StoredGeneration(
+                id=_new_id(number),
+                body=body,
+                label=label,
+                credits=price(body),
+                created=now,
+                started=now + QUEUED_S * slowness,
+                due=now + DONE_AFTER_S * slowness,
+                fails=Magic.ERROR.is_in(body["prompt"]),
+            )
+            self._insert(generation)
+        return generation
+
+    def balance(self) -> int:
+        """Return what is left, in credits; what is being generated is paid for already."""
+        spent = self._value("SELECT coalesce(sum(credits), 0) FROM generations WHERE NOT fails")
+        return PLAY_MONEY_CREDITS - int(spent)
+
+    def find(self, generation_id: str) -> StoredGeneration | None:
+        """Return the generation of an id."""
+        return next(self._select("WHERE id = ?", generation_id), None)
+
+    def finished(self) -> list[StoredGeneration]:
+        """Return the generations that have ended by now, newest first."""
+        return list(self._select("WHERE due <= ? ORDER BY number DESC", time.time()))
+
+    def note_post(self, label: str | None, raw: bytes) -> int:
+        """Keep a submission in the ledger before it is judged; returns its number."""
+        cursor = self._database.execute(
+            "INSERT INTO posts (time, label, body) VALUES (?, ?, ?)",
+            (time.time(), label, json.dumps(_readable(raw))),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def note_accepted(self, post: int, generation_id: str) -> None:
+        """Add to a submission in the ledger what became of it."""
+        self._database.execute(
+            "UPDATE posts SET generation_id = ? WHERE number = ?", (generation_id, post)
+        )
+
+    def posts(self) -> list[Post]:
+        """Return the ledger, oldest first."""
+        rows = self._database.execute(
+            "SELECT time, label, body, generation_id FROM posts ORDER BY number"
+        )
+        return [Post(at, label, json.loads(body), found) for at, label, body, found in rows]
+
+    def count(self, name: str) -> int:
+        """Return how often an event has happened, this time included, across processes."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1",
+                (name,),
+            )
+            return int(self._value("SELECT value FROM counters WHERE name = ?", name))
+
+    def _prepare(self) -> None:
+        for statement in _SCHEMA.split(";"):
+            self._database.execute(statement)
+        self._database.execute(
+            "INSERT OR IGNORE INTO account VALUES (1, ?, ?)", (time.time(), secrets.token_hex(32))
+        )
+
+    def _insert(self, generation: StoredGeneration) -> None:
+        self._database.execute(
+            f"INSERT INTO generations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (
+                generation.id,
+                json.dumps(generation.body),
+                generation.label,
+                generation.credits,
+                generation.created,
+                generation.started,
+                generation.due,
+                generation.fails,
+            ),
+        )
+
+    def _select(self, condition: str, *values: object) -> Iterator[StoredGeneration]:
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM generations {condition}", values)  # noqa: S608
+        for generation_id, body, label, cost, created, started, due, fails in rows:
+            yield StoredGeneration(
+                generation_id, json.loads(body), label, cost, created, started, due, bool(fails)
+            )
+
+    def _value(self, query: str, *values: object) -> str | int | float:
+        value: str | int | float = self._database.execute(query, values).fetchone()[0]
+        return value
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        # IMMEDIATE: a transaction that begins by reading could not become a writer beside others.
+        self._database.execute("BEGIN IMMEDIATE")
+        with self._database:
+            yield
+
+
+def _new_id(number: int) -> str:
+    """Return an id; every fourth begins with a dash, as ids of the API may."""
+    letters = [secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH)]
+    if number % 4 == 3:
+        letters[0] = "-"
+    return "".join(letters)
+
+
+def _readable(raw: bytes) -> object:
+    try:
+        value: object = json.loads(raw)
+        json.dumps(value, allow_nan=False)
+        return value
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "replace")
+
+
+def _broken(folder: Path, cause: Exception) -> SetupError:
+    return SetupError(
+        f"the sandbox cannot use its folder {folder}: {cause}",
+        hint=f"check that it can be written, or delete it to begin anew: rm -r {folder}",
+    )
