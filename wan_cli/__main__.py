@@ -1,0 +1,5 @@
+"""python -m wan_cli."""
+
+from wan_cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""One module a command: arguments, one call into the core, one result."""

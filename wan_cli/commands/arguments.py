@@ -1,0 +1,61 @@
+"""What arguments must be beyond what the parser sees: numbers above 0, one of two, some ids."""
+
+import math
+from collections.abc import Mapping
+
+from wan_cli.errors import UsageError
+
+
+def positive(flag: str, value: float | None) -> float | None:
+    """Return a number of seconds or USD as it is given.
+
+    Raises:
+        UsageError: not a finite number above 0.
+    """
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{flag} {value:g} is not a number above 0", hint=f"such as: {flag} 10")
+    return value
+
+
+def not_negative(flag: str, value: float | None) -> float | None:
+    """Return an amount as it is given.
+
+    Raises:
+        UsageError: not a finite number, or below 0.
+    """
+    return value if value == 0 else positive(flag, value)
+
+
+def one_of(given: Mapping[str, str | None]) -> None:
+    """Let at most one of some options pass.
+
+    Raises:
+        UsageError: two of them.
+    """
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise UsageError(f"{' and '.join(names)} exclude each other", hint="leave one of them out")
+
+
+def need_ids(ids: list[str] | None) -> list[str]:
+    """Return the ids that were given.
+
+    Raises:
+        UsageError: none.
+    """
+    if not ids:
+        raise UsageError("which generation?", hint="wan list, then: wan status ID (or @last)")
+    return ids
+
+
+def need_ids_or_all(ids: list[str] | None, *, everything: bool) -> list[str]:
+    """Return the ids that were given, none where `--all` stands for them.
+
+    Raises:
+        UsageError: neither, or both.
+    """
+    if everything and ids:
+        raise UsageError("--all takes no ids", hint="wan fetch --all")
+    if not everything and not ids:
+        raise UsageError("which generation?", hint="wan fetch ID, or: wan fetch --all")
+    return ids or []

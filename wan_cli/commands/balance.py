@@ -1,0 +1,19 @@
+"""wan balance: what is left on the account."""
+
+from wan_cli.commands import options
+from wan_cli.commands.workspace import workspace
+from wan_cli.output import Output
+
+app = options.command_app()
+
+
+@app.command("balance", epilog="Example: wan balance --json")
+def command(
+    sandbox: options.Sandbox = False, json: options.Json = False, quiet: options.Quiet = False
+) -> int:
+    """Print the account's balance in USD."""
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    with workspace(out, sandbox=sandbox).client() as client:
+        balance, currency = client.balance()
+    out.result({"balance": balance, "currency": currency}, f"{balance:.2f} {currency}".strip())
+    return 0

@@ -1,0 +1,105 @@
+"""wan config: set, get, unset, list, path, edit."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from wan_cli import config
+from wan_cli.config import editor
+from wan_cli.config.keys import enter_key
+from wan_cli.config.paths import paths
+from wan_cli.config.setting import setting_named
+from wan_cli.errors import UsageError
+from wan_cli.output import Output
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="A key, for example timeout or generate.duration.")
+]
+Given = Annotated[
+    list[str] | None,
+    # A list, so that the parser repeats no word of a key that was typed as two.
+    typer.Argument(
+        metavar="[VALUE]",
+        help="The value. api_key asks for it without echo, or reads stdin with -.",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def command(ctx: typer.Context) -> None:
+    """Read and change the configuration."""
+    if ctx.invoked_subcommand is None:
+        raise UsageError("set, get, unset, list, path or edit?", hint="wan config list")
+
+
+# A value may begin with "-": wan config set seed -1
+@app.command("set", context_settings={"ignore_unknown_options": True})
+def set_(key: Key, value: Given = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Set KEY in the configuration file."""
+    out = Output(json=json, quiet=quiet)
+    setting = setting_named(key)
+    file = paths(os.environ).config_file
+    given = value or []
+    text = enter_key(given) if setting.key == "api_key" else setting.only(given)
+    config.store(file, setting, text)
+    out.result({"key": setting.key, "file": str(file)}, "")
+    out.note(f"{setting.key} is set in {file}")
+
+
+@app.command()
+def get(key: Key, json: Json = False, quiet: Quiet = False) -> None:
+    """Print the value of KEY that is in effect; the API key masked."""
+    out = Output(json=json, quiet=quiet)
+    setting = setting_named(key)
+    settings = config.load(paths(os.environ), os.environ)
+    out.warn_all(settings.warnings)
+    entry = config.entry(settings, setting)
+    out.result(entry.data, entry.text)
+
+
+@app.command()
+def unset(key: Key, json: Json = False, quiet: Quiet = False) -> None:
+    """Take KEY out of the configuration file."""
+    out = Output(json=json, quiet=quiet)
+    setting = setting_named(key)
+    file = paths(os.environ).config_file
+    removed = config.remove(file, setting)
+    out.result({"key": setting.key, "file": str(file), "removed": removed}, "")
+    out.note(f"{setting.key} {'is no longer' if removed else 'was not'} set in {file}")
+
+
+@app.command("list")
+def list_(json: Json = False, quiet: Quiet = False) -> None:
+    """Print the value of each key and where it comes from."""
+    out = Output(json=json, quiet=quiet)
+    settings = config.load(paths(os.environ), os.environ)
+    out.warn_all(settings.warnings)
+    for entry in config.entries(settings):
+        out.result(entry.data, entry.line)
+
+
+@app.command()
+def path(json: Json = False, quiet: Quiet = False) -> None:
+    """Print the path of the configuration file."""
+    file = str(paths(os.environ).config_file)
+    Output(json=json, quiet=quiet).result({"path": file}, file)
+
+
+@app.command()
+def edit(json: Json = False, quiet: Quiet = False) -> None:
+    """Open the file in $VISUAL or $EDITOR and check it afterwards."""
+    out = Output(json=json, quiet=quiet)
+    file = paths(os.environ).config_file
+    editor.edit(file, os.environ)
+    out.result({"path": str(file)}, "")
+    out.note(f"{file} is valid")

@@ -1,0 +1,21 @@
+"""wan models: the Wan models with live prices and what each accepts."""
+
+from wan_cli.commands import options
+from wan_cli.commands.workspace import workspace
+from wan_cli.output import Output
+from wan_cli.runner.pricing import offers
+
+app = options.command_app()
+
+
+@app.command("models", epilog="Example: wan models --json")
+def command(
+    sandbox: options.Sandbox = False, json: options.Json = False, quiet: options.Quiet = False
+) -> int:
+    """List the Wan models, what a clip costs now, and what each accepts; no key is needed."""
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    space = workspace(out, sandbox=sandbox)
+    with space.client(with_key=False) as client:
+        found = out.follow(offers(client, space.paths.cache_dir))
+    out.results((offer.data, offer.text) for offer in found)
+    return 0

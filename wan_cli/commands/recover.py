@@ -1,0 +1,47 @@
+"""wan recover: settle submissions whose outcome is unknown."""
+
+from typing import Annotated
+
+import typer
+
+from wan_cli.commands import options
+
+app = options.command_app()
+
+
+@app.command("recover", epilog="Example: wan recover && wan fetch --all")
+def command(
+    ref: Annotated[
+        str | None, typer.Argument(metavar="REF", help="Only this submission (wan-…).")
+    ] = None,
+    adopt: Annotated[
+        str | None,
+        typer.Option("--adopt", metavar="ID", help="This generation is the submission's."),
+    ] = None,
+    forget_: Annotated[
+        str | None,
+        typer.Option("--forget", metavar="REF", help="This submission was not accepted."),
+    ] = None,
+    sandbox: options.Sandbox = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Look in the account's log for submissions whose outcome is unknown; submit nothing."""
+    # Help and wrong usage do without what talks to the API: it would double their time.
+    from wan_cli.commands.arguments import one_of
+    from wan_cli.commands.workspace import workspace
+    from wan_cli.output import Output
+    from wan_cli.output.faces import state_line
+    from wan_cli.runner.recover import adopt_id, forget, recover
+
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    one_of({"--adopt": adopt, "--forget": forget_})
+    space = workspace(out, sandbox=sandbox)
+    with space.context(out) as ctx:
+        if adopt is not None:
+            story = adopt_id(ctx, adopt, ref)
+        elif forget_ is not None:
+            story = forget(ctx, forget_)
+        else:
+            story = recover(ctx, ref)
+        return out.outcomes(out.follow(story), state_line, shown={0, 9})

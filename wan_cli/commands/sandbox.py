@@ -1,0 +1,44 @@
+"""wan sandbox: the same API on this machine, for free."""
+
+from typing import Annotated
+
+import typer
+
+from wan_cli.commands import options
+from wan_cli.commands.arguments import positive
+from wan_cli.commands.workspace import sandbox_server, workspace
+from wan_cli.errors import Interrupted
+from wan_cli.output import Output
+
+app = options.command_app()
+
+
+@app.command("sandbox", epilog="Example: wan sandbox --port 8900 --speed 0.02")
+def command(
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free one.")
+    ] = 8900,
+    speed: Annotated[
+        float,
+        typer.Option("--speed", metavar="N", help="1: a clip takes 2 s; 0.01: 200 s, as in life."),
+    ] = 1.0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Serve the API on this machine until interrupted, with real mp4 files and faults to try."""
+    out = Output(json=json, quiet=quiet)
+    folder = workspace(out).paths.sandbox_dir
+    server = sandbox_server(folder, port=port, speed=positive("--speed", speed) or 1.0)
+    with server:
+        out.result({"base_url": server.base_url, "folder": str(folder)}, server.base_url)
+        env = f"WAN_BASE_URL={server.base_url} AIMLAPI_API_KEY=any"
+        out.note(f'use it with: {env} wan generate "a fox"')
+        try:
+            server.serve_forever()
+        except Interrupted as interrupted:
+            again = f"wan sandbox --port {port}"
+            interrupted.explain(
+                "interrupted; what the sandbox holds is kept", hint=again, record=None
+            )
+            raise
+    return 0

@@ -1,0 +1,229 @@
+"""What a command works with: the settings, and with them the key, the history and the client."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from wan_cli.commands.arguments import positive
+from wan_cli.config import Settings, load
+from wan_cli.config.keys import find_key
+from wan_cli.config.paths import Paths, paths
+from wan_cli.errors import HistoryReadOnly, SetupError, WanError
+from wan_cli.history import History
+from wan_cli.output import Output
+
+# What asks the API is imported where it is needed: `wan list` would take half as long again.
+if TYPE_CHECKING:
+    from wan_cli.api.client import Client
+    from wan_cli.checkup import Check
+    from wan_cli.models import GenerationRequest
+    from wan_cli.prices import Price
+    from wan_cli.runner.context import Context, Patience
+    from wan_cli.sandbox.server import Sandbox as Server
+
+SANDBOX_KEY = "the-sandbox-needs-no-key"
+SANDBOX_INTERVAL_S = 0.5
+SANDBOX_MEDIAN_S = 3.0
+_EXTRA_MODULES = frozenset({"av", "starlette", "uvicorn"})
+
+
+class Workspace(NamedTuple):
+    """The places and settings of this run, and whether it talks to the sandbox."""
+
+    paths: Paths
+    settings: Settings
+    sandbox: bool
+
+    @property
+    def history_file(self) -> Path:
+        """The history: the sandbox has one of its own, so that play is not counted as spending."""
+        return self.paths.sandbox_dir / "history.db" if self.sandbox else self.paths.history_file
+
+    @property
+    def output_dir(self) -> Path:
+        """Where videos go without -o."""
+        return self.settings.output_dir or Path()
+
+    def with_defaults(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Return the fields that flags set, over those of the environment and the file."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return dict(self.settings.generate) | given
+
+    def chosen(self, name: str, flag: bool | None) -> bool:
+        """Return a flag where it was given, else the setting of that name."""
+        return bool(getattr(self.settings, name)) if flag is None else flag
+
+    def price(self, request: "GenerationRequest", timeout: float | None) -> "Price":
+        """Ask for the price of a request, for which no key is needed."""
+        from wan_cli.api.client import GET_SECONDS
+        from wan_cli.runner.pricing import ask_price
+
+        seconds = min(GET_SECONDS, positive("--timeout", timeout) or self.settings.timeout)
+        with self.client(with_key=False) as client:
+            return ask_price(client, self.paths.cache_dir, request, seconds=seconds)
+
+    @contextmanager
+    def client(self, *, with_key: bool = True) -> Iterator["Client"]:
+        """Open the client alone.
+
+        Raises:
+            SetupError: no key where one is needed, or the sandbox's extra is not installed.
+        """
+        from wan_cli.api.client import Client
+
+        if self.sandbox:
+            with sandbox_server(self.paths.sandbox_dir) as server:
+                yield Client(server.base_url, SANDBOX_KEY)
+            return
+        key = find_key(self.settings.keys).value if with_key else None
+        yield Client(self.settings.base_url, key)
+
+    def check_price(
+        self,
+        out: Output,
+        request: "GenerationRequest",
+        max_cost_usd: float | None,
+        client: "Client",
+        left_s: float,
+    ) -> None:
+        """Say the price on a terminal; hold it against the budget where there is one.
+
+        It is asked for within the `left_s` seconds that the command has.
+
+        Raises:
+            OverBudget: it is over the budget, or not known.
+        """
+        if max_cost_usd is None and not out.is_on_terminal:
+            return
+        from wan_cli.api.client import GET_SECONDS
+        from wan_cli.runner.pricing import ask_price, check_budget
+
+        seconds = min(GET_SECONDS, left_s)
+        price = ask_price(client, self.paths.cache_dir, request, seconds=seconds)
+        check_budget(price, max_cost_usd)
+        out.price(price)
+
+    @contextmanager
+    def context(self, out: Output, *, keeps: bool = True) -> Iterator["Context"]:
+        """Open the client and the history.
+
+        Args:
+            out: where warnings go.
+            keeps: the history must be writable. Else it is only read where it cannot be written.
+
+        Raises:
+            SetupError: no key, no history, or the sandbox's extra is not installed.
+        """
+        from wan_cli.api.client import Client
+        from wan_cli.runner.context import Context
+
+        if self.sandbox:
+            with (
+                sandbox_server(self.paths.sandbox_dir) as server,
+                self._history(out, keeps) as (history, written),
+            ):
+                yield Context(Client(server.base_url, SANDBOX_KEY), history, "sandbox", written)
+            return
+        key = find_key(self.settings.keys)
+        with self._history(out, keeps) as (history, written):
+            client = Client(self.settings.base_url, key.value)
+            yield Context(client, history, key.fingerprint, written)
+
+    @contextmanager
+    def history(self, out: Output) -> Iterator[History]:
+        """Open the history to read it; no key is needed."""
+        with self._history(out, keeps=False) as (history, _written):
+            yield history
+
+    @contextmanager
+    def _history(self, out: Output, keeps: bool) -> Iterator[tuple[History, bool]]:
+        try:
+            history = History.open(self.history_file)
+        except HistoryReadOnly as cause:
+            if keeps:
+                raise
+            out.warn(f"{cause.message}; nothing of this is written down")
+            history, keeps = History.open_read_only(self.history_file), False
+        else:
+            keeps = True
+        with history:
+            yield history, keeps
+
+    def patience(
+        self, ctx: "Context", timeout: float | None = None, poll_interval: float | None = None
+    ) -> "Patience":
+        """Return the deadline of this command, by its flags and the settings."""
+        interval = positive("--poll-interval", poll_interval) or self.settings.poll_interval
+        seconds = positive("--timeout", timeout) or self.settings.timeout
+        if self.sandbox:
+            # What is known of the service says nothing of the sandbox, which is much faster.
+            return ctx.patience(seconds, interval or SANDBOX_INTERVAL_S, SANDBOX_MEDIAN_S)
+        return ctx.patience(seconds, interval)
+
+
+def workspace(out: Output, *, sandbox: bool = False) -> Workspace:
+    """Read the settings; say what is to be warned of.
+
+    Raises:
+        SetupError: the configuration is broken.
+    """
+    places = paths(os.environ)
+    settings = load(places, os.environ)
+    out.warn_all(settings.warnings)
+    return Workspace(places, settings, sandbox or settings.sandbox)
+
+
+def sandbox_server(folder: Path, *, port: int = 0, speed: float = 1.0) -> "Server":
+    """Return the sandbox, not yet serving.
+
+    Raises:
+        SetupError: its extra is not installed.
+    """
+    try:
+        # The heavy packages of the sandbox are imported only where it is asked for.
+        from wan_cli.sandbox.server import Sandbox
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _EXTRA_MODULES:
+            raise
+        raise SetupError(
+            f"the sandbox needs packages that are not installed ({missing.name})",
+            hint="pip install 'aimlapi-wan[sandbox]'",
+        ) from None
+    return Sandbox(folder, port=port, speed=speed)
+
+
+def examine(*, sandbox: bool) -> Iterator["Check"]:
+    """Look at everything that a command needs, as far as it can be looked at.
+
+    Raises:
+        SetupError: there is no place for configuration and history.
+    """
+    from wan_cli.checkup import Level
+    from wan_cli.runner.doctor import examine_api, examine_config, examine_history
+
+    places = paths(os.environ)
+    checks, settings = examine_config(places, os.environ, sandbox=sandbox)
+    yield from checks
+    if settings is None:
+        return
+    space = Workspace(places, settings, sandbox or settings.sandbox)
+    yield from examine_history(space.history_file)
+    if all(check.level is not Level.PROBLEM for check in checks):
+        with space.client() as client:
+            yield from examine_api(client)
+
+
+def is_known_id(word: str) -> bool:
+    """Whether the history, or the sandbox's, knows an id or the beginning of one."""
+    try:
+        places = paths(os.environ)
+        for file in (places.history_file, places.sandbox_dir / "history.db"):
+            if file.is_file():
+                with History.open_read_only(file) as history:
+                    if history.find(word):
+                        return True
+    except WanError:
+        return False
+    return False

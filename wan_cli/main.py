@@ -1,0 +1,52 @@
+"""The entry point: quick answers, for which next to nothing is imported; then all the rest."""
+
+import gc
+import os
+import sys
+
+from wan_cli import __version__
+
+
+def main() -> None:
+    """Run `wan` with the process's arguments and end the process."""
+    # A run is short: collecting its garbage costs more than keeping it.
+    gc.disable()
+    try:
+        argv = sys.argv[1:]
+        answer = _quick_answer(argv)
+        if answer is not None and _said(answer):
+            os._exit(0)
+        # Signals and types alone take as long to import as the interpreter takes to start.
+        from wan_cli.process import run
+
+        run(argv, answer)
+    except KeyboardInterrupt:
+        # Before there is a handler of ours, and anything to be said.
+        from wan_cli import signals
+
+        signals.die_of(signals.SIGNALS[0])
+
+
+def _quick_answer(argv: list[str]) -> str | None:
+    """Return the answer to what needs no command at all; None for anything else."""
+    if argv == ["--version"]:
+        return f"wan {__version__}\n"
+    if argv in ([], ["-h"], ["--help"]):
+        from wan_cli.help import top_help
+
+        return top_help()
+    if argv[0] == "--complete-ids":
+        from wan_cli.completion import newest_ids
+
+        return "".join(f"{found}\n" for found in newest_ids("".join(argv[1:2]), os.environ))
+    return None
+
+
+def _said(answer: str) -> bool:
+    """Whether the answer is out; whatever is wrong with stdout is left to the careful way."""
+    try:
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""The process of a command: errors become exit codes, signals the process's death."""
+
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wan_cli import signals
+from wan_cli.errors import Interrupted, LocalFileError, StdoutClosed, WanError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+    from wan_cli.output import Output
+
+
+def run(argv: Sequence[str], answer: str | None = None) -> None:
+    """Run a command, or print an answer that is known already; end the process."""
+    try:
+        signals.install()
+        _mend_streams()
+        code = _run(argv) if answer is None else _say(argv, answer)
+    except StdoutClosed:
+        code = _die_quietly()
+    except Interrupted as interrupted:
+        code = _interrupted(argv, interrupted)
+    # What is left is the interpreter's tear-down: streams are flushed, files are closed.
+    os._exit(code)
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        # Imported only now, with the signals in hand: it takes longer than all before it.
+        from wan_cli import cli
+
+        return cli.run(argv)
+    except WanError as error:
+        return _failure(argv, error)
+
+
+def _say(argv: Sequence[str], answer: str) -> int:
+    try:
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+    except WanError as error:
+        return _failure(argv, error)
+    return 0
+
+
+def _failure(argv: Sequence[str], error: WanError) -> int:
+    return _output(argv).failure(error)
+
+
+def _output(argv: Sequence[str]) -> "Output":
+    """Return the output of a command that may not even have been parsed."""
+    from wan_cli.output import Output
+
+    options = argv[: argv.index("--")] if "--" in argv else argv
+    return Output(json="--json" in options, sandbox="--sandbox" in options)
+
+
+def _interrupted(argv: Sequence[str], interrupted: Interrupted) -> int:
+    """Say what happens to the generation, then die of the signal."""
+    signals.ignore()
+    error = WanError(interrupted.message, hint=interrupted.hint)
+    error.exit_code = 128 + interrupted.signal_number
+    error.code = "interrupted"
+    try:
+        _last_words(argv, error, interrupted.record)
+    finally:
+        # Also where nobody listens any more.
+        signals.die_of(interrupted.signal_number)
+    return error.exit_code
+
+
+def _last_words(argv: Sequence[str], error: WanError, record: object) -> None:
+    from wan_cli.record import Outcome, Record
+
+    out = _output(argv)
+    if isinstance(record, Record):
+        out.outcomes([Outcome(record, error)], text=lambda _record: "")
+    else:
+        out.failure(error)
+
+
+def _die_quietly() -> int:
+    """End as other programs of a pipe do when nobody reads any more."""
+    if hasattr(signal, "SIGPIPE"):
+        signals.die_of(signal.SIGPIPE)
+    return 0
+
+
+def _mend_streams() -> None:
+    """Open what was closed, so that no file of ours takes the place of a standard stream."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    # A locale that cannot show a character must not turn a result into a traceback.
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Stdout(1, "w", closefd=False)),
+        encoding=sys.stdout.encoding if sys.stdout else None,
+        errors="backslashreplace",
+    )
+
+
+class _Stdout(io.FileIO):
+    """Standard output, whose troubles are ours whoever writes: a result, a help text, a video."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write to the file; return how many bytes it took.
+
+        Raises:
+            StdoutClosed: nobody reads any more.
+            LocalFileError: it cannot be written (a full disk).
+        """
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise StdoutClosed from None
+        except OSError as cause:
+            reason = os.strerror(cause.errno or errno.EIO)
+            raise LocalFileError(
+                f"standard output cannot be written: {reason}", hint="wan list"
+            ) from None
