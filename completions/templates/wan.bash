@@ -1,0 +1,76 @@
+# bash completion of wan. Written by `make completions`: change completions/templates/ instead.
+
+# Offer those of the words that begin with what was typed.
+_wan_words() {
+  local word
+  for word in $1; do
+    [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+  done
+}
+
+_wan_files() {
+  local file
+  while IFS= read -r file; do
+    COMPREPLY+=("$file")
+  done < <(compgen -f -- "$cur")
+  type compopt &>/dev/null && compopt -o filenames 2>/dev/null
+}
+
+_wan_ids() {
+  local id
+  while IFS= read -r id; do
+    COMPREPLY+=("$id")
+  done < <(wan --complete-ids "$cur" 2>/dev/null)
+}
+
+_wan() {
+  local cur prev command flags typed i
+  local -a words=()
+  # bash cuts words at ":" and "=": 16:9 comes as three.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    typed=${COMP_WORDS[i]}
+    if ((i > 1)) && [[ $typed == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]]; then
+      words[${#words[@]} - 1]+=$typed
+    else
+      words+=("$typed")
+    fi
+  done
+  cur=${words[${#words[@]} - 1]}
+  prev=${words[${#words[@]} - 2]}
+  command=${words[1]}
+  COMPREPLY=()
+  if ((${#words[@]} <= 2)); then
+    _wan_words '@top@'
+    return
+  fi
+  case $command in
+    @groups@) ((${#words[@]} > 3)) && command+=" ${words[2]}" ;;
+  esac
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*}
+    cur=${cur#*=}
+  fi
+  case "$command $prev" in
+@values@
+    *) _wan_rest ;;
+  esac
+  # bash replaces what stands after the last ":" only.
+  if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    for i in "${!COMPREPLY[@]}"; do
+      COMPREPLY[i]=${COMPREPLY[i]#"${cur%"${cur##*:}"}"}
+    done
+  fi
+}
+
+_wan_rest() {
+  case $command in
+@flags@
+    *) return ;;
+  esac
+  [[ $cur == -* ]] && _wan_words "$flags"
+  case $command in
+@arguments@
+  esac
+}
+
+complete -F _wan wan

@@ -1,0 +1,122 @@
+# bash completion of wan. Written by `make completions`: change completions/templates/ instead.
+
+# Offer those of the words that begin with what was typed.
+_wan_words() {
+  local word
+  for word in $1; do
+    [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+  done
+}
+
+_wan_files() {
+  local file
+  while IFS= read -r file; do
+    COMPREPLY+=("$file")
+  done < <(compgen -f -- "$cur")
+  type compopt &>/dev/null && compopt -o filenames 2>/dev/null
+}
+
+_wan_ids() {
+  local id
+  while IFS= read -r id; do
+    COMPREPLY+=("$id")
+  done < <(wan --complete-ids "$cur" 2>/dev/null)
+}
+
+_wan() {
+  local cur prev command flags typed i
+  local -a words=()
+  # bash cuts words at ":" and "=": 16:9 comes as three.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    typed=${COMP_WORDS[i]}
+    if ((i > 1)) && [[ $typed == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]]; then
+      words[${#words[@]} - 1]+=$typed
+    else
+      words+=("$typed")
+    fi
+  done
+  cur=${words[${#words[@]} - 1]}
+  prev=${words[${#words[@]} - 2]}
+  command=${words[1]}
+  COMPREPLY=()
+  if ((${#words[@]} <= 2)); then
+    _wan_words 'generate status fetch list recover models balance config doctor sandbox -h --help --version'
+    return
+  fi
+  case $command in
+    config) ((${#words[@]} > 3)) && command+=" ${words[2]}" ;;
+  esac
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*}
+    cur=${cur#*=}
+  fi
+  case "$command $prev" in
+    'generate --prompt-file') _wan_files ;;
+    'generate --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview' ;;
+    'generate --audio-url') : ;;
+    'generate --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;
+    'generate --resolution') _wan_words '720p 1080p' ;;
+    'generate --duration') _wan_words '5 10 15' ;;
+    'generate --negative-prompt') : ;;
+    'generate --shot-type') _wan_words 'single multi' ;;
+    'generate --seed') : ;;
+    'generate --timeout') : ;;
+    'generate --poll-interval') : ;;
+    'generate -o'|'generate --output') _wan_files ;;
+    'generate --max-cost') : ;;
+    'status --timeout') : ;;
+    'status --poll-interval') : ;;
+    'fetch --timeout') : ;;
+    'fetch --poll-interval') : ;;
+    'fetch -o'|'fetch --output') _wan_files ;;
+    'list --status') _wan_words 'unsent sending unknown rejected queued generating completed error' ;;
+    'list --limit') : ;;
+    'list --since') : ;;
+    'list --search') : ;;
+    'recover --adopt') : ;;
+    'recover --forget') : ;;
+    'sandbox --port') : ;;
+    'sandbox --speed') : ;;
+    *) _wan_rest ;;
+  esac
+  # bash replaces what stands after the last ":" only.
+  if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    for i in "${!COMPREPLY[@]}"; do
+      COMPREPLY[i]=${COMPREPLY[i]#"${cur%"${cur##*:}"}"}
+    done
+  fi
+}
+
+_wan_rest() {
+  case $command in
+    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --open --sidecar --no-sidecar --sandbox --json -q --quiet -h --help' ;;
+    'status') flags='--watch --timeout --poll-interval --sandbox --json -q --quiet -h --help' ;;
+    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --force --sandbox --json -q --quiet -h --help' ;;
+    'list') flags='--status --limit --since --search --stats --sandbox --json -q --quiet -h --help' ;;
+    'recover') flags='--adopt --forget --sandbox --json -q --quiet -h --help' ;;
+    'models') flags='--sandbox --json -q --quiet -h --help' ;;
+    'balance') flags='--sandbox --json -q --quiet -h --help' ;;
+    'config') flags='-h --help' ;;
+    'config set') flags='--json -q --quiet -h --help' ;;
+    'config get') flags='--json -q --quiet -h --help' ;;
+    'config unset') flags='--json -q --quiet -h --help' ;;
+    'config list') flags='--json -q --quiet -h --help' ;;
+    'config path') flags='--json -q --quiet -h --help' ;;
+    'config edit') flags='--json -q --quiet -h --help' ;;
+    'doctor') flags='--sandbox --json -q --quiet -h --help' ;;
+    'sandbox') flags='--port --speed --json -q --quiet -h --help' ;;
+    *) return ;;
+  esac
+  [[ $cur == -* ]] && _wan_words "$flags"
+  case $command in
+    'status') _wan_ids ;;
+    'fetch') _wan_ids ;;
+    'recover') _wan_ids ;;
+    'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config') _wan_words 'set get unset list path edit' ;;
+  esac
+}
+
+complete -F _wan wan

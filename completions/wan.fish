@@ -1,0 +1,139 @@
+# fish completion of wan. Written by `make completions`: change completions/templates/ instead.
+
+function __wan_none
+    test (count (commandline -opc)) -eq 1
+end
+
+# Whether the words after wan begin with these.
+function __wan_in
+    set -l words (commandline -opc)
+    test (count $words) -gt (count $argv); or return 1
+    set -l begin $words[2..-1]
+    test "$begin" = "$argv"; or string match -q -- "$argv *" "$begin"
+end
+
+# Whether they are these and no others.
+function __wan_only
+    __wan_in $argv; and test (count (commandline -opc)) -eq (math (count $argv) + 1)
+end
+
+complete -c wan -f
+complete -c wan -n __wan_none -s h -l help -d 'Show the help'
+complete -c wan -n __wan_none -l version -d 'Show the version'
+complete -c wan -n __wan_none -a generate -d 'submit a prompt, wait for its video, download it'
+complete -c wan -n __wan_none -a status -d 'print how far generations are'
+complete -c wan -n __wan_none -a fetch -d 'wait for generations and download their videos'
+complete -c wan -n __wan_none -a list -d 'list the local history and what was spent'
+complete -c wan -n __wan_none -a recover -d 'settle submissions whose outcome is unknown'
+complete -c wan -n __wan_none -a models -d 'list the Wan models, their prices and what each accepts'
+complete -c wan -n __wan_none -a balance -d 'print the account’s balance'
+complete -c wan -n __wan_none -a config -d 'read and change the configuration'
+complete -c wan -n __wan_none -a doctor -d 'check the key, the files, the API and the clock'
+complete -c wan -n __wan_none -a sandbox -d 'serve the same API on this machine, for free'
+complete -c wan -n '__wan_only config' -a set -d 'Set KEY in the configuration file'
+complete -c wan -n '__wan_only config' -a get -d 'Print the value of KEY that is in effect; the API key masked'
+complete -c wan -n '__wan_only config' -a unset -d 'Take KEY out of the configuration file'
+complete -c wan -n '__wan_only config' -a list -d 'Print the value of each key and where it comes from'
+complete -c wan -n '__wan_only config' -a path -d 'Print the path of the configuration file'
+complete -c wan -n '__wan_only config' -a edit -d 'Open the file in $VISUAL or $EDITOR and check it afterwards'
+complete -c wan -n '__wan_in generate' -l prompt-file -d 'Read the prompt from FILE' -rF
+complete -c wan -n '__wan_in generate' -l model -d 'The model' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview'
+complete -c wan -n '__wan_in generate' -l audio-url -d 'Sound for the video (http or https)' -x
+complete -c wan -n '__wan_in generate' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'
+complete -c wan -n '__wan_in generate' -l resolution -d 'Size of the frame' -x -a '720p 1080p'
+complete -c wan -n '__wan_in generate' -l duration -d 'Seconds of video' -x -a '5 10 15'
+complete -c wan -n '__wan_in generate' -l negative-prompt -d 'What the video must not show' -x
+complete -c wan -n '__wan_in generate' -l shot-type -d 'One shot, or several with cuts' -x -a 'single multi'
+complete -c wan -n '__wan_in generate' -l multi-shot -d 'Short for --shot-type multi'
+complete -c wan -n '__wan_in generate' -l single-shot -d 'Short for --shot-type single'
+complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d 'Make sound for the video'
+complete -c wan -n '__wan_in generate' -l seed -d 'The same seed gives the same video' -x
+complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt'
+complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it'
+complete -c wan -n '__wan_in generate' -l timeout -d 'Wait at most so long in all' -x
+complete -c wan -n '__wan_in generate' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
+complete -c wan -n '__wan_in generate' -l force -d 'Replace an existing file'
+complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
+complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more, or an unknown price' -x
+complete -c wan -n '__wan_in generate' -l again -d 'Submit although an identical submission may have been accepted'
+complete -c wan -n '__wan_in generate' -l open -d 'Show the video when it is here'
+complete -c wan -n '__wan_in generate' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
+complete -c wan -n '__wan_in generate' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in generate' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in generate' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in generate' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in status' -l watch -d 'Follow them to the end, without downloading'
+complete -c wan -n '__wan_in status' -l timeout -d 'Wait at most so long in all' -x
+complete -c wan -n '__wan_in status' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in status' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in status' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in status' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in status' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in status' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
+complete -c wan -n '__wan_in fetch' -l all -d 'Everything in the history that is not on disk yet'
+complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it'
+complete -c wan -n '__wan_in fetch' -l timeout -d 'Wait at most so long in all' -x
+complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
+complete -c wan -n '__wan_in fetch' -l force -d 'Replace an existing file'
+complete -c wan -n '__wan_in fetch' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in fetch' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in fetch' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in fetch' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
+complete -c wan -n '__wan_in list' -l status -d 'Only those of this status' -x -a 'unsent sending unknown rejected queued generating completed error'
+complete -c wan -n '__wan_in list' -l limit -d 'At most so many' -x
+complete -c wan -n '__wan_in list' -l since -d '30m, 12h, 7d, 2w, or a date: 2026-08-21' -x
+complete -c wan -n '__wan_in list' -l search -d 'Only prompts with TEXT' -x
+complete -c wan -n '__wan_in list' -l stats -d 'Sum credits and USD by day and model'
+complete -c wan -n '__wan_in list' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in list' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in list' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in list' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in recover' -l adopt -d 'This generation is the submission’s' -x
+complete -c wan -n '__wan_in recover' -l forget -d 'This submission was not accepted' -x
+complete -c wan -n '__wan_in recover' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in recover' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in recover' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in recover' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
+complete -c wan -n '__wan_in models' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in models' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in models' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in models' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in balance' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in balance' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in balance' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in balance' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config set' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config set' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config set' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config set' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config get' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config get' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config get' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config get' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config unset' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config unset' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config unset' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config unset' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config list' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config list' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config list' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config path' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config path' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config path' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in config edit' -l json -d 'One JSON object a line on stdout'
+complete -c wan -n '__wan_in config edit' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in config edit' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in doctor' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in doctor' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in doctor' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in doctor' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in sandbox' -l port -d '0: any free one' -x
+complete -c wan -n '__wan_in sandbox' -l speed -d '1: a clip takes 2 s; 0.01: 200 s, as in life' -x
+complete -c wan -n '__wan_in sandbox' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in sandbox' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in sandbox' -s h -l help -d 'Show the command’s options.'

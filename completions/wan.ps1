@@ -1,0 +1,61 @@
+# PowerShell completion of wan. Written by `make completions`: change completions/templates/ instead.
+
+Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $flags = @{
+    'generate' = @('--prompt-file', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--force', '-n', '--dry-run', '--max-cost', '--again', '--open', '--sidecar', '--no-sidecar', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'status' = @('--watch', '--timeout', '--poll-interval', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'fetch' = @('--all', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--force', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'list' = @('--status', '--limit', '--since', '--search', '--stats', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'recover' = @('--adopt', '--forget', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'models' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'balance' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'config' = @('-h', '--help')
+    'config set' = @('--json', '-q', '--quiet', '-h', '--help')
+    'config get' = @('--json', '-q', '--quiet', '-h', '--help')
+    'config unset' = @('--json', '-q', '--quiet', '-h', '--help')
+    'config list' = @('--json', '-q', '--quiet', '-h', '--help')
+    'config path' = @('--json', '-q', '--quiet', '-h', '--help')
+    'config edit' = @('--json', '-q', '--quiet', '-h', '--help')
+    'doctor' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'sandbox' = @('--port', '--speed', '--json', '-q', '--quiet', '-h', '--help')
+  }
+  $values = @{
+    'generate --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan2.5-t2v-preview')
+    'generate --aspect-ratio' = @('16:9', '9:16', '1:1', '4:3', '3:4')
+    'generate --resolution' = @('720p', '1080p')
+    'generate --duration' = @('5', '10', '15')
+    'generate --shot-type' = @('single', 'multi')
+    'list --status' = @('unsent', 'sending', 'unknown', 'rejected', 'queued', 'generating', 'completed', 'error')
+  }
+  $arguments = @{
+    'config' = @('set', 'get', 'unset', 'list', 'path', 'edit')
+    'config set' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
+    'config get' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
+    'config unset' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
+  }
+  $typed = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
+    ForEach-Object { $_.Extent.Text })
+  $offered = @()
+  if ($typed.Count -le 1) {
+    $offered = @('generate', 'status', 'fetch', 'list', 'recover', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
+  } else {
+    $command = $typed[1]
+    if ($command -in @('config') -and $typed.Count -gt 2) { $command += ' ' + $typed[2] }
+    $asked = $command + ' ' + $typed[-1]
+    if ($values.ContainsKey($asked)) {
+      $offered = $values[$asked]
+    } elseif ($wordToComplete.StartsWith('--')) {
+      $offered = $flags[$command]
+    } elseif ($command -in @('status', 'fetch', 'recover')) {
+      $offered = @(wan --complete-ids $wordToComplete 2>$null)
+    } elseif ($arguments.ContainsKey($command)) {
+      $offered = $arguments[$command]
+    } elseif ($wordToComplete.StartsWith('-')) {
+      $offered = $flags[$command]
+    }
+  }
+  $offered | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
