@@ -1,0 +1,74 @@
+"""wan doctor, through the front door: one line for each check, and what to type next."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Wan
+from tests.fake.script import Reply, forever
+
+
+def test_all_is_well(wan: Wan, api: FakeApi) -> None:
+    assert wan("generate", "a fox", "-q").code == 0
+    result = wan("doctor")
+    assert (result.code, result.err) == (0, "")
+    assert {line.split()[0] for line in result.out.splitlines()} == {"ok"}
+    for words in ("AIMLAPI_API_KEY", "mode 0600", f"{api.base_url} answers", "123.45 USD", "clock"):
+        assert words in result.out
+    assert len(api.posts) == 1
+
+
+def test_json_is_an_object_for_each_check(wan: Wan, api: FakeApi) -> None:
+    result = wan("doctor", "--json")
+    assert result.code == 0
+    assert {line["level"] for line in result.json_lines} == {"ok"}
+    assert len(result.json_lines) == len({line["check"] for line in result.json_lines})
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"AIMLAPI_API_KEY": None}, 3, "wan config set api_key"),
+        ({"WAN_BASE_URL": "http://example.com"}, 3, "https"),
+        ({"WAN_BASE_URL": "http://127.0.0.1:1"}, 11, "API"),
+    ],
+)
+def test_a_problem_has_its_exit_code_and_a_hint(
+    wan: Wan, api: FakeApi, change: dict[str, str | None], code: int, words: str
+) -> None:
+    result = wan("doctor", env=change)
+    assert result.code == code
+    (line,) = [line for line in result.out.splitlines() if line.startswith("problem")]
+    assert words in line
+    assert "->" in line
+
+
+def test_a_refused_key_is_4(wan: Wan, api: FakeApi) -> None:
+    api.on_billing(forever(Reply(status=401)))
+    assert wan("doctor").code == 4
+
+
+def test_what_is_only_to_be_known_is_a_warning(wan: Wan, api: FakeApi, home: Path) -> None:
+    assert wan("generate", "a fox", "--no-wait").code == 0
+    (home / "config.toml").write_text('output_dir = "."\n')
+    (home / "config.toml").chmod(0o644)
+    api.clock_offset = 3600
+    api.balance = 0.5
+    result = wan("doctor")
+    warnings = [line for line in result.out.splitlines() if line.startswith("warning")]
+    assert result.code == 0
+    for words in ("chmod 600", "less than one clip", "off the API's", "wan fetch --all"):
+        assert sum(words in line for line in warnings) == 1
+
+
+def test_a_broken_configuration_is_3(wan: Wan, api: FakeApi, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text("no toml")
+    assert wan("doctor").code == 3
+
+
+def test_the_sandbox_needs_no_key(wan: Wan, api: FakeApi) -> None:
+    result = wan("doctor", "--sandbox", env={"AIMLAPI_API_KEY": None})
+    assert result.code == 0
+    assert "the sandbox needs none" in result.out

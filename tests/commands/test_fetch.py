@@ -1,0 +1,119 @@
+"""wan fetch, through the front door."""
+
+from pathlib import Path
+
+from tests.fake.api import FakeApi
+from tests.fake.cdn import CdnReply
+from tests.fake.process import Wan
+
+
+def submitted(wan: Wan, prompt: str, *argv: str) -> str:
+    return wan("generate", prompt, "--no-wait", "-q", *argv).out.strip()
+
+
+def test_it_waits_and_prints_the_path(wan: Wan, api: FakeApi, work: Path) -> None:
+    generation_id = submitted(wan, "a fox")
+    result = wan("fetch", generation_id)
+    assert result.code == 0
+    path = Path(result.out.removesuffix("\n"))
+    assert (path.parent, path.read_bytes()) == (work, api.video)
+
+
+def test_it_downloads_once(wan: Wan, api: FakeApi) -> None:
+    generation_id = submitted(wan, "a fox")
+    first = wan("fetch", generation_id)
+    second = wan("fetch", generation_id)
+    assert (second.code, second.out) == (0, first.out)
+    assert len(api.cdn.requests) == 1
+    Path(first.out.strip()).unlink()
+    assert wan("fetch", generation_id).out == first.out
+    assert len(api.cdn.requests) == 2
+
+
+def test_without_waiting_it_is_8_and_prints_no_path(wan: Wan, api: FakeApi) -> None:
+    api.looks = 1000
+    generation_id = submitted(wan, "a fox")
+    result = wan("fetch", "--no-wait", generation_id)
+    assert (result.code, result.out) == (8, "")
+    assert f"hint: wan fetch {generation_id}" in result.err
+
+
+def test_all_takes_whatever_is_not_on_disk(wan: Wan, api: FakeApi, work: Path) -> None:
+    submitted(wan, "a fox", "-o", "fox.mp4")
+    submitted(wan, "a hen", "-o", "sub/hen.mp4")
+    result = wan("fetch", "--all", "--json")
+    assert result.code == 0
+    assert [line["file"] for line in result.json_lines] == [
+        f"{work}/fox.mp4",
+        f"{work}/sub/hen.mp4",
+    ]
+    again = wan("fetch", "--all")
+    assert (again.code, again.out, len(api.cdn.requests)) == (0, "", 2)
+
+
+def test_all_without_waiting_takes_what_is_ready(wan: Wan, api: FakeApi, work: Path) -> None:
+    ready = submitted(wan, "a fox", "-o", "fox.mp4")
+    running = submitted(wan, "a hen", "-o", "hen.mp4")
+    api.generations[ready].status = "completed"
+    api.generations[running].status = "generating"
+    result = wan("fetch", "--all", "--no-wait", "--json", "-q")
+    assert [(line["id"], line["exit_code"]) for line in result.json_lines] == [
+        (ready, 0),
+        (running, 8),
+    ]
+    assert result.code == 8
+    assert (work / "fox.mp4").exists()
+
+
+def test_several_go_into_a_folder_and_never_into_one_file(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    ids = [submitted(wan, prompt) for prompt in ("a fox", "a hen")]
+    assert wan("fetch", *ids, "-o", "x.mp4").code == 2
+    assert wan("fetch", *ids, "-o", "-").code == 2
+    result = wan("fetch", *ids, "-o", "new/")
+    assert result.code == 0
+    assert sorted(map(str, (work / "new").iterdir())) == sorted(result.out.splitlines())
+
+
+def test_the_first_in_the_order_of_codes_counts(wan: Wan, api: FakeApi) -> None:
+    failed, broken, good = (submitted(wan, prompt) for prompt in ("a fox", "a hen", "an owl"))
+    api.generations[failed].fail()
+    api.cdn.videos[broken] = b"<html>"
+    result = wan("fetch", failed, broken, good, "--json", "--timeout", "5")
+    assert [(line["id"], line["exit_code"]) for line in result.json_lines] == [
+        (failed, 9),
+        (broken, 12),
+        (good, 0),
+    ]
+    assert result.code == 12
+
+
+def test_ids_and_all_exclude_each_other(wan: Wan, api: FakeApi) -> None:
+    assert wan("fetch", "--all", "abcdef").code == 2
+    assert wan("fetch").code == 2
+
+
+def test_an_expired_url_is_replaced_by_a_fresh_one(wan: Wan, api: FakeApi) -> None:
+    api.cdn.on_get(CdnReply(status=403))
+    result = wan("fetch", submitted(wan, "a fox"))
+    assert result.code == 0
+    assert Path(result.out.strip()).read_bytes() == api.video
+
+
+def test_a_target_that_cannot_be_written_is_13_and_the_generation_safe(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    generation_id = submitted(wan, "a fox", "-o", "sub/fox.mp4")
+    (work / "sub").rmdir()
+    (work / "sub").write_bytes(b"")
+    result = wan("fetch", generation_id)
+    assert (result.code, result.out) == (13, "")
+    assert wan("fetch", generation_id, "-o", "fox.mp4").code == 0
+
+
+def test_a_video_of_another_machine_goes_here(wan: Wan, api: FakeApi, work: Path) -> None:
+    api.add_generation(id="abc:def/ghi", looks=0)
+    result = wan("fetch", "abc:def/ghi")
+    assert result.code == 0
+    assert Path(result.out.strip()).parent == work

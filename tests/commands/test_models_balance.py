@@ -1,0 +1,49 @@
+"""wan models and wan balance, through the front door."""
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Wan
+from tests.fake.script import Reply, forever
+
+NO_KEY = {"AIMLAPI_API_KEY": None}
+MODEL = "alibaba/wan-2-6-t2v"
+
+
+def test_models_shows_prices_and_what_each_accepts(wan: Wan, api: FakeApi) -> None:
+    result = wan("models", env=NO_KEY)
+    assert result.code == 0
+    first = result.out.partition("alibaba/wan-2-7-t2v")[0]
+    for words in (MODEL, "1.05 USD", "1.575 USD", "--aspect-ratio 16:9 9:16 1:1 4:3 3:4"):
+        assert words in first
+    assert "not known" in result.out or "no price" in result.out
+
+
+def test_models_has_json(wan: Wan, api: FakeApi) -> None:
+    lines = {line["model"]: line for line in wan("models", "--json", env=NO_KEY).json_lines}
+    assert lines[MODEL]["prices_usd"] == {"720p": 1.05, "1080p": 1.575}
+    assert lines[MODEL]["fields"]["duration"] == [5, 10, 15]
+    assert set(lines) == {MODEL, "alibaba/wan-2-7-t2v", "alibaba/wan2.5-t2v-preview"}
+
+
+def test_models_without_the_api_still_says_what_each_accepts(
+    wan: Wan, api: FakeApi, closed_port: int
+) -> None:
+    result = wan("models", env={"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"})
+    assert result.code == 0
+    assert MODEL in result.out
+    assert "warning: " in result.err
+
+
+def test_the_balance_is_one_line(wan: Wan, api: FakeApi) -> None:
+    result = wan("balance")
+    assert (result.code, result.out, result.err) == (0, "123.45 USD\n", "")
+    assert wan("balance", "--json").json_lines == [{"balance": 123.45, "currency": "USD"}]
+
+
+def test_a_balance_that_cannot_be_asked_for_says_why(
+    wan: Wan, api: FakeApi, closed_port: int
+) -> None:
+    assert wan("balance", env=NO_KEY).code == 3
+    api.on_billing(forever(Reply(status=401)))
+    assert wan("balance", "--json").json_lines[0]["exit_code"] == 4
+    env = {"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"}
+    assert wan("balance", env=env).code == 11

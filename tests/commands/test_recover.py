@@ -1,0 +1,116 @@
+"""wan recover after the process itself was ended: one payment, one good file."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Running, Wan
+from tests.fake.script import Reply
+
+
+def hanging(wan: Wan, api: FakeApi, *options: str) -> Running:
+    """Start a submission whose POST was received and is not answered."""
+    api.on_post(Reply(fault="hang"))
+    running = wan.start("generate", "a fox", *options)
+    deadline = time.monotonic() + 30
+    while not api.posts:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return running
+
+
+def test_what_was_killed_amid_its_post_ends_in_one_payment_and_one_file(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    running = hanging(wan, api, "--timeout", "60")
+    running.kill()
+    assert running.wait().code == -signal.SIGKILL
+    (row,) = wan("list", "--json").json_lines
+    assert (row["status"], row["client_request_id"]) == ("sending", api.posts[0].label)
+    recovered = wan("recover", "--json")
+    (row,) = recovered.json_lines
+    assert (recovered.code, row["id"]) == (0, api.posts[0].id)
+    assert wan("fetch", "--all").code == 0
+    assert len(api.posts) == 1
+    assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
+
+
+def test_fetching_all_settles_first(wan: Wan, api: FakeApi, work: Path) -> None:
+    running = hanging(wan, api)
+    running.kill()
+    running.wait()
+    assert wan("fetch", "--all").code == 0
+    assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
+
+
+def test_fetching_all_says_what_stays_unknown(wan: Wan, api: FakeApi) -> None:
+    api.log_lag = api.ledger_lag = True
+    running = hanging(wan, api)
+    running.kill()
+    running.wait()
+    assert wan("generate", "another", "--no-wait").code == 0
+    result = wan("fetch", "--all", "--json")
+    assert result.code == 10
+    assert sorted(row["status"] for row in result.json_lines) == ["completed", "unknown"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_amid_a_post_ends_the_command_and_keeps_the_row(
+    wan: Wan, api: FakeApi, number: signal.Signals
+) -> None:
+    running = hanging(wan, api)
+    # What is measured is the wait itself: a request that hangs would hold it for a minute.
+    begin = time.monotonic()
+    running.kill(number)
+    result = running.wait()
+    assert time.monotonic() - begin < 10
+    assert result.code == -number
+    assert "it is unknown whether it was accepted" in result.err
+    assert result.err.splitlines()[-1] == "hint: wan recover"
+    assert wan("recover", "-q").code == 0
+    assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id
+
+
+def test_a_signal_between_two_tries_says_that_nothing_was_submitted(wan: Wan, api: FakeApi) -> None:
+    api.on_post(Reply(status=429, headers={"Retry-After": "50"}))
+    running = wan.start("generate", "a fox")
+    running.wait_for("trying again")
+    running.kill(signal.SIGINT)
+    result = running.wait()
+    assert result.code == -signal.SIGINT
+    assert "nothing was submitted" in result.err
+    assert wan("list", "--json").json_lines[0]["status"] == "rejected"
+
+
+def test_a_signal_while_looking_for_it_leaves_it_to_recover(wan: Wan, api: FakeApi) -> None:
+    api.log_lag = True
+    api.on_post(Reply(fault="close"))
+    running = wan.start("generate", "a fox", env={"WAN_POLL_INTERVAL": "5"})
+    running.wait_for("looking for it")
+    running.kill(signal.SIGTERM)
+    result = running.wait()
+    assert result.code == -signal.SIGTERM
+    assert result.err.splitlines()[-1] == "hint: wan recover"
+
+
+def test_nothing_to_settle_is_no_failure(wan: Wan) -> None:
+    result = wan("recover")
+    assert (result.code, result.out) == (0, "")
+    assert "no submission is unresolved" in result.err
+    refused = wan("recover", "--adopt", "some-generation-id", "--json")
+    assert (refused.code, refused.json_lines[0]["exit_code"]) == (2, 2)
+    assert wan("recover", "wan-unheard-of").code == 2
+    assert wan("recover", "--adopt", "a", "--forget", "b").code == 2
+
+
+def test_the_submission_of_a_live_process_is_left_to_it(wan: Wan, api: FakeApi) -> None:
+    running = hanging(wan, api, "--no-wait", "--timeout", "60")
+    result = wan("recover", "--json")
+    assert (result.code, result.json_lines) == (0, [])
+    assert "right now by process" in result.err
+    assert wan("fetch", "--all").code == 0
+    api.release()
+    assert running.wait().out.strip() == api.posts[0].id

@@ -1,0 +1,75 @@
+"""Fixtures: a fake API, a home, and the command as a real process with its invariants checked."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.fake.api import FakeApi
+from tests.fake.invariants import KEY, check
+from tests.fake.process import Wan
+
+# A machine that is busy is no failure, and the same tree has the same result each time.
+# For new examples: pytest --hypothesis-profile=explore
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("wan", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("wan")
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """A fake API with its CDN."""
+    with FakeApi() as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where WAN_HOME points; wan makes it."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The working folder of the commands."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def env(api: FakeApi, home: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of the commands."""
+    return {
+        "HOME": str(tmp_path / "user"),  # so that no ~/.netrc of the developer is read
+        "LANG": "C.UTF-8",
+        "WAN_HOME": str(home),
+        "AIMLAPI_API_KEY": KEY,
+        "WAN_BASE_URL": api.base_url,
+        "WAN_POLL_INTERVAL": "0.05",
+    }
+
+
+@pytest.fixture
+def wan(api: FakeApi, env: dict[str, str], work: Path, tmp_path: Path) -> Iterator[Wan]:
+    """Run `wan` as a process: `wan("generate", "a fox")`; afterwards the invariants must hold."""
+    talk = tmp_path / "talk"
+    talk.mkdir()
+    command = Wan(env, work, talk)
+    try:
+        yield command
+    finally:
+        command.stop()
+    broken = check(api, command, tmp_path / "copy")
+    if broken:
+        pytest.fail("\n".join(broken), pytrace=False)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 on which nobody listens, kept from others."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]

@@ -1,0 +1,1 @@
+"""A scriptable API and CDN over real sockets; independent of wan_cli."""

@@ -1,0 +1,149 @@
+"""Account: the generations of the fake API's users, their log and their ledger."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.fake.catalogue import MODEL
+from tests.fake.records import GenerationState, Row, charge, log_row, new_ids, select
+from tests.fake.script import Reply, refusal
+from tests.fake.server import Request
+
+
+@dataclass(slots=True)
+class Pages:
+    """How the log and the ledger are cut into pages, and what happens between two of them."""
+
+    size: int | None = None  # never more rows on a page, whatever the limit asks for
+    after: Callable[[int], None] | None = None  # called with the offset of each log page served
+    extra: list[Row] = field(default_factory=list)
+
+    def limit(self, parameters: Mapping[str, str]) -> int:
+        """Return the rows of a page.
+
+        Raises:
+            ValueError: not 1 to 100.
+        """
+        wanted = int(parameters.get("limit", 50))
+        if not 1 <= wanted <= 100:
+            raise ValueError("limit: expected a number from 1 to 100")
+        return min(wanted, self.size or wanted)
+
+
+class Account:
+    """What was made and charged, and how much of it is shown; a test may set any attribute.
+
+    `error` is what the generations to come end in (None: a video); `clock_offset` (seconds) is how
+    far the server's clock is ahead. A log or ledger that lags shows no row; without
+    `logs_immediately` it shows finished generations only. Without `log_labels` the log does not
+    hold the client's labels.
+    """
+
+    def __init__(self) -> None:
+        self.generations: dict[str, GenerationState] = {}
+        self.ids: list[str] = []  # handed out before the invented ones
+        self.looks = 2
+        self.credits_used = 3_150_000
+        self.clock_offset = 0.0
+        self.error: Row | None = None
+        self.logs_immediately = True
+        self.log_lag = False
+        self.log_labels = True
+        self.ledger_lag = False
+        self.log_pages = Pages()
+        self.ledger_pages = Pages()
+        self._new_id = new_ids()
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time() + self.clock_offset, UTC)
+
+    def add_generation(self, body: Row | None = None, **values: Any) -> GenerationState:
+        """Return a generation that was made by somebody else, or before the test."""
+        state = GenerationState(
+            id=values.pop("id", None) or (self.ids.pop(0) if self.ids else self._new_id()),
+            body=body or {"model": MODEL, "prompt": "a fox"},
+            client_request_id=values.pop("client_request_id", None),
+            key=values.pop("key", ""),
+            created=values.pop("created", None) or self.now(),
+            looks=values.pop("looks", self.looks),
+            credits_used=values.pop("credits_used", self.credits_used),
+            error=values.pop("error", self.error),
+            **values,
+        )
+        self.generations[state.id] = state
+        return state
+
+    def add_log_row(self, inference_id: str, **values: Any) -> None:
+        """Add a row to the log that belongs to no generation here."""
+        values.setdefault("created", self.now())
+        self.log_pages.extra.append(log_row(inference_id, **values))
+
+    def add_charge(self, reference_id: str, **values: Any) -> None:
+        """Add a row to the ledger that belongs to no generation here."""
+        values.setdefault("created", self.now())
+        self.ledger_pages.extra.append(charge(reference_id, **values))
+
+    def log_rows(self, key: str = "") -> list[Row]:
+        """Return the log as it stands, unsorted; with a key, that of the key."""
+        shown = [] if self.log_lag else self._shown(key)
+        return [state.log_row(labels=self.log_labels) for state in shown] + self.log_pages.extra
+
+    def charges(self, key: str = "") -> list[Row]:
+        """Return the ledger as it stands, unsorted; with a key, that of the key."""
+        shown = [] if self.ledger_lag else self._shown(key)
+        return [state.charge() for state in shown if not state.error] + self.ledger_pages.extra
+
+    def _shown(self, key: str) -> list[GenerationState]:
+        return [
+            state
+            for state in list(self.generations.values())
+            if (self.logs_immediately or state.is_finished) and (not key or state.key in ("", key))
+        ]
+
+    def logs(self, request: Request) -> Reply:
+        """Answer GET /v2/logs."""
+        wanted = request.parameters
+        try:
+            limit, offset = self.log_pages.limit(wanted), int(wanted.get("offset", 0))
+            rows = select(
+                self.log_rows(key_of(request)),
+                "created",
+                wanted.get("start"),
+                wanted.get("end"),
+                status=wanted.get("status"),
+                model=wanted.get("model"),
+            )
+        except ValueError as cause:
+            return refusal(400, str(cause), request.path)
+        more = offset + limit < len(rows)
+        page = {"limit": limit, "offset": offset, "total": len(rows), "has_more": more}
+        if self.log_pages.after is not None:
+            self.log_pages.after(offset)
+        return Reply(body={"data": rows[offset : offset + limit], "pagination": page})
+
+    def transactions(self, request: Request) -> Reply:
+        """Answer GET /v2/billing/transactions."""
+        wanted = request.parameters
+        try:
+            limit = self.ledger_pages.limit(wanted)
+            at = int(wanted.get("cursor", "after-0").removeprefix("after-"))
+            rows = select(
+                self.charges(key_of(request)),
+                "created_at",
+                wanted.get("from"),
+                wanted.get("to"),
+                direction=wanted.get("direction"),
+                type=wanted.get("type"),
+            )
+        except ValueError as cause:
+            return refusal(400, str(cause), request.path)
+        more = at + limit < len(rows)
+        page = {"next_cursor": f"after-{at + limit}" if more else None, "has_more": more}
+        return Reply(body={"data": rows[at : at + limit], "pagination": page})
+
+
+def key_of(request: Request) -> str:
+    """Return the key that a request carries, or an empty string."""
+    return request.headers.get("Authorization", "").removeprefix("Bearer ").strip()

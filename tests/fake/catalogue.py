@@ -1,0 +1,34 @@
+"""What the fake API says of the model: its entry, its prices, its live durations."""
+
+from tests.fake.records import Row
+
+MODEL = "alibaba/wan-2-6-t2v"
+# A guess: the reference gives the members of `pricing`, not those of a variant.
+PRICING: Row = {
+    "kind": "variants",
+    "currency": "USD",
+    "dimensions": ["resolution", "duration"],
+    "variants": [
+        {"resolution": resolution, "duration": duration, "price": round(duration * second, 4)}
+        for resolution, second in (("720p", 0.105), ("1080p", 0.1575))
+        for duration in (5, 10, 15)
+    ],
+}
+
+
+def wan_model(pricing: Row | None) -> Row:
+    """Return the model's entry of /v1/models, with its prices where they are asked for."""
+    entry: Row = {
+        "id": MODEL,
+        "aliases": ["wan-2-6-t2v"],
+        "type": "alibaba/video-generation",
+        "info": {"name": "Wan 2.6 Text-to-Video", "developer": "Alibaba Cloud"},
+        "tags": [],
+    }
+    return entry if pricing is None else entry | {"pricing": pricing}
+
+
+def wan_metrics(p50_ms: float) -> Row:
+    """Return the model's entry of /models/metrics."""
+    law = {"p50": p50_ms, "p75": p50_ms * 1.1, "p90": p50_ms * 1.25, "p99": p50_ms * 1.6}
+    return {"alias": MODEL, "endpoint": "/v2/video/generations", "metrics": {"duration_ms": law}}

@@ -1,0 +1,165 @@
+"""Wan: the command as a real process, in a clean environment, with all it said kept."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fake.forking import Forked, can_fork, fork
+
+# Coverage hands its settings to processes through these.
+_PASSED_ON = ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended; a negative code is the signal it died of."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    out_bytes: bytes
+
+    @property
+    def json_lines(self) -> list[dict[str, Any]]:
+        """What it printed with --json: an object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Running:
+    """A command that was started; `wait` for it or `kill` it in the middle."""
+
+    def __init__(
+        self,
+        argv: tuple[str, ...],
+        env: Mapping[str, str],
+        cwd: Path,
+        talk: Path,
+        stdin: bool,
+        forks: bool,
+    ) -> None:
+        self.argv = argv
+        self.env = env
+        # Paths that a success named and that were not there then; how long it took.
+        self.missing: list[str] = []
+        self.took_s = 0.0
+        self._started_at = time.monotonic()
+        self._out, self._err = talk.with_suffix(".out"), talk.with_suffix(".err")
+        self.process: subprocess.Popen[bytes] | Forked
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            if forks and can_fork(argv, env):
+                fds = out.fileno(), err.fileno()
+                self.process = fork(argv, env, cwd, *fds, stdin=stdin)
+                return
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "wan_cli", *argv],
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=cwd,
+                env=dict(env),
+            )
+
+    @property
+    def out(self) -> str:
+        """What is on stdout by now."""
+        return self._out.read_bytes().decode("utf-8", "backslashreplace")
+
+    @property
+    def err(self) -> str:
+        """What is on stderr by now."""
+        return self._err.read_bytes().decode("utf-8", "backslashreplace")
+
+    def feed(self, data: bytes) -> None:
+        """Send data as the whole of its stdin."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(data)
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def wait(self, timeout: float = 30) -> Result:
+        """Return its result; fail the test where it does not end within `timeout` seconds."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            pytest.fail(f"wan {self.argv} did not end within {timeout} s; stderr:\n{self.err}")
+        self.took_s = time.monotonic() - self._started_at
+        # With `-o -` stdout is the video itself.
+        if code == 0 and self.argv[:1] in (("generate",), ("fetch",)) and "-" not in self.argv:
+            named = (line for line in self.out.splitlines() if line.startswith("/"))
+            self.missing = [line for line in named if not Path(line).exists()]
+        return Result(self.argv, code, self.out, self.err, self._out.read_bytes())
+
+    def wait_for(self, text: str, timeout: float = 30) -> None:
+        """Return when stdout or stderr holds the text; fail the test where it ends without."""
+        deadline = time.monotonic() + timeout
+        while text not in self.err + self.out:
+            if self.process.poll() is not None and text not in self.err + self.out:
+                pytest.fail(f"wan {self.argv} ended without {text!r}; stderr:\n{self.err}")
+            if time.monotonic() > deadline:
+                pytest.fail(f"wan {self.argv} did not say {text!r}; stderr:\n{self.err}")
+            time.sleep(0.01)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+
+class Wan:
+    """Runs `wan` with a home and a working folder of its own: `wan("list", "--json")`."""
+
+    def __init__(self, env: Mapping[str, str], work: Path, talk: Path) -> None:
+        self.env = dict(env) | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        self.work = work
+        self.runs: list[Running] = []
+        # A fork of a process that has imported wan already, where that is the same.
+        self.forks = True
+        self._talk = talk
+
+    def __call__(
+        self,
+        *argv: str,
+        input: bytes | None = None,  # noqa: A002  # the name that subprocess.run gives it
+        env: Mapping[str, str | None] | None = None,
+        timeout: float = 30,
+    ) -> Result:
+        """Run a command to its end. `env` is added; None takes a variable away."""
+        return self.start(*argv, input=input, env=env).wait(timeout)
+
+    def start(
+        self,
+        *argv: str,
+        input: bytes | None = None,  # noqa: A002
+        env: Mapping[str, str | None] | None = None,
+    ) -> Running:
+        """Start a command and return at once."""
+        merged = {**self.env, **(env or {})}
+        settled = {name: value for name, value in merged.items() if value is not None}
+        talk = self._talk / str(len(self.runs))
+        running = Running(argv, settled, self.work, talk, stdin=input is not None, forks=self.forks)
+        self.runs.append(running)
+        if input is not None:
+            running.feed(input)
+        return running
+
+    def stop(self) -> None:
+        """End every process that is left."""
+        for running in self.runs:
+            if running.process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    running.process.stdin.close()
+            if running.process.poll() is None:
+                running.kill()
+            running.process.wait()

@@ -1,0 +1,211 @@
+"""An HTTP/1.1 server over raw sockets, so that a test can spoil any byte of an exchange."""
+
+import contextlib
+import http.client
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from types import TracebackType
+from typing import BinaryIO, Self
+from urllib.parse import parse_qsl
+
+HeaderList = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The head of a request; `headers` looks names up in any case."""
+
+    method: str
+    target: str
+    headers: Message
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+
+def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return a status line and headers, up to and with the empty line."""
+    known = status in HTTPStatus.__members__.values()
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Unheard Of'}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class Connection:
+    """One connection: requests are read from it, bytes are sent, `keep` says if it goes on."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.keep = True
+        self._reader: BinaryIO = sock.makefile("rb")
+
+    def read_request(self) -> Request | None:
+        """Return the next request, or None where the peer ended the connection."""
+        words = self._reader.readline(1 << 16).decode("latin-1").split()
+        if len(words) != 3:
+            return None
+        headers = http.client.parse_headers(self._reader)
+        self.keep = headers.get("Connection", "").lower() != "close"
+        return Request(words[0], words[1], headers)
+
+    def read_body(self, headers: Message) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            ConnectionError: the peer went away before the end of it.
+        """
+        if headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._read_chunks()
+        return self._read(int(headers.get("Content-Length", 0)))
+
+    def _read_chunks(self) -> bytes:
+        body = b""
+        while True:
+            line = self._reader.readline(100)
+            if not line.endswith(b"\n"):
+                raise ConnectionError("the body was cut")
+            chunk = self._read(int(line.partition(b";")[0], 16))
+            self._read(2)
+            if not chunk:
+                return body
+            body += chunk
+
+    def _read(self, size: int) -> bytes:
+        data = self._reader.read(size)
+        if len(data) < size:
+            raise ConnectionError("the body was cut")
+        return data
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def reset(self) -> None:
+        """Let the connection end in a TCP reset."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.keep = False
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._reader.close()
+        self.sock.close()
+
+
+class Server:
+    """Listens on 127.0.0.1, on a port of its own, from `with` to the end of it."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.connections = 0
+        self.port = 0
+        self._context = context
+        self._stopping = threading.Event()
+        self._released = threading.Event()
+        self._lock = threading.RLock()
+        self._open: set[Connection] = set()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def base_url(self) -> str:
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._released.set()
+        with contextlib.suppress(OSError):  # An own connection is what wakes accept() everywhere.
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        self._accepting.join()
+        self._listener.close()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    # Not SSLSocket.shutdown: it takes the TLS state away from the reading thread.
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
+    def release(self) -> None:
+        """Let every reply that hangs, now or later, be sent."""
+        self._released.set()
+
+    def hang(self) -> None:
+        """Wait for `release` or the end of the server."""
+        self._released.wait()
+        self.pause(0)
+
+    def pause(self, seconds: float) -> None:
+        """Wait; a server that ends takes its connections with it.
+
+        Raises:
+            ConnectionError: the server ends.
+        """
+        if self._stopping.wait(seconds):
+            raise ConnectionError("the server ends")
+
+    def handle(self, request: Request, connection: Connection) -> None:
+        """Answer one request."""
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            if self._stopping.is_set():
+                sock.close()
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._start(sock)
+
+    def _start(self, sock: socket.socket) -> None:
+        if self._context is not None:
+            try:
+                sock = self._context.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False
+                )
+            except OSError:
+                sock.close()
+                return
+        connection = Connection(sock)
+        thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+            self._threads.append(thread)
+        thread.start()
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            if isinstance(connection.sock, ssl.SSLSocket):
+                connection.sock.do_handshake()
+            while connection.keep and (request := connection.read_request()):
+                self.handle(request, connection)
+        except OSError:
+            pass  # The peer went away, or the server ends: both are what tests do.
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+                connection.close()

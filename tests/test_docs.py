@@ -1,0 +1,183 @@
+"""What the documents say is what the program does."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperOption
+from typer.main import get_command
+
+from wan_cli import __version__
+from wan_cli.config.keys import KEY_VARIABLES
+from wan_cli.config.setting import SETTINGS
+from wan_cli.errors import EXIT_CODE_PRIORITY
+from wan_cli.generation import Status
+from wan_cli.help import COMMANDS, EXIT_CODES, top_help
+from wan_cli.models import FIELD_NAMES, MODELS, flag_of
+from wan_cli.output.faces import record_json
+from wan_cli.record import Record
+from wan_cli.sandbox.magic import MAGIC_WORDS
+from wan_cli.text import NAME_FIELDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+GENERATE: Any = get_command(import_module("wan_cli.commands.generate").app)
+OPTIONS = [param for param in GENERATE.params if isinstance(param, TyperOption)]
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table whose heads begin so; back-ticks stay."""
+    _before, _head, after = README.partition(f"\n| {heading} |")
+    assert after, f"README.md has no table {heading!r}"
+    rows = after.split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def ticked(cell: str) -> list[str]:
+    """What stands between back-ticks, without the placeholders of values."""
+    return [word.partition(" ")[0] for word in re.findall("`([^`]+)`", cell)]
+
+
+def shown(text: str) -> str:
+    """A text without line breaks, for comparing."""
+    return " ".join(text.split())
+
+
+def test_the_commands_are_those_of_the_program() -> None:
+    rows = [(command.strip("`"), says) for command, says, _example in table("command")]
+    assert rows == [(f"wan {name}", says) for name, says in COMMANDS.items()]
+    assert all(
+        example.startswith("`") and command.strip("`") in example
+        for command, _says, example in table("command")
+    )
+
+
+def test_top_help_names_every_command_and_exit_code() -> None:
+    lines = [line.split() for line in top_help().splitlines()]
+    for name, says in COMMANDS.items():
+        assert [name, *says.split()] in lines
+    for code, says in EXIT_CODES.items():
+        assert [str(code), *says.split()] in lines
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_can_be_run_and_says_what_it_does(name: str) -> None:
+    command: Any = get_command(import_module(f"wan_cli.commands.{name}").app)
+    assert command.help
+    inner = list(getattr(command, "commands", {}).values()) or [command]
+    for one in inner:
+        words = {word for param in one.params for word in param.opts}
+        assert {"--json", "--quiet", "-q"} <= words
+        assert one.help
+
+
+def test_every_flag_of_generate_is_in_one_of_the_two_tables() -> None:
+    program = {word for option in OPTIONS for word in [*option.opts, *option.secondary_opts]}
+    readme = [ticked(row[0]) for row in [*table("flag | field"), *table("flag | how it runs")]]
+    documented = {word for words in readme for word in words if re.match("--?[a-z]", word)}
+    assert documented == program
+
+
+def test_each_field_has_its_flag_and_its_values() -> None:
+    rows = {row[1].strip("`"): row for row in table("flag | field")}
+    assert list(rows) == ["prompt", "model", *FIELD_NAMES]
+    assert set(ticked(rows["model"][2])) == {*MODELS}
+    schema = next(iter(MODELS.values()))
+    for name in FIELD_NAMES:
+        flags, _field, values = rows[name]
+        assert flag_of(name) in ticked(flags)
+        field = schema.field(name)
+        assert field
+        # What another model takes beside stands in brackets.
+        assert ticked(values.partition("(")[0]) == [str(choice) for choice in field.choices]
+
+
+def test_exit_codes_are_those_of_the_program() -> None:
+    assert {int(code): says for code, says in table("code")} == EXIT_CODES
+    order = ", ".join(str(code) for code in [*EXIT_CODE_PRIORITY])
+    assert order.removesuffix(", 0") in shown(README)
+
+
+def test_configuration_keys_have_their_variables() -> None:
+    rows = {row[0].strip("`"): ticked(row[1]) for row in table("key")}
+    expected = {key: [setting.variable] for key, setting in SETTINGS.items()}
+    assert rows == expected | {"api_key": [*KEY_VARIABLES]}
+
+
+def test_fields_of_a_name_are_all_named() -> None:
+    row = next(row for row in table("key") if row[0] == "`name_template`")
+    assert set(re.findall(r"\{([a-z0-9]+)\}", row[2])) == {*NAME_FIELDS}
+
+
+def test_magic_words_are_those_of_the_sandbox() -> None:
+    assert {row[0].strip("`"): row[1] for row in table("word")} == {
+        str(word): says for word, says in MAGIC_WORDS.items()
+    }
+
+
+def test_json_fields_are_all_named() -> None:
+    json_chapter = README.partition("\n## JSON")[2].partition("\n## ")[0]
+    named = {*re.findall("`([a-z_0-9]+)`", json_chapter)}
+    full = Record(
+        ref="wan-1",
+        client_request_id="wan-1.1",
+        status=Status.ERROR,
+        request={},
+        created_at=1,
+        updated_at=1,
+        base_url="",
+        key_fingerprint="",
+        folder="",
+        id="a",
+        credits_used=1,
+        cost_usd=1,
+        video_url="https://a/b?Expires=1",
+        file="f",
+        bytes=1,
+        error_code="e",
+    )
+    fields = record_json(full)
+    assert {*fields} <= named
+    assert {str(status) for status in Status} <= named
+
+
+def test_examples_in_the_readme_use_flags_that_exist() -> None:
+    every = {"--help", "--version"}
+    for name in COMMANDS:
+        command: Any = get_command(import_module(f"wan_cli.commands.{name}").app)
+        for one in [command, *getattr(command, "commands", {}).values()]:
+            every |= {word for param in one.params for word in [*param.opts, *param.secondary_opts]}
+    used = {
+        word
+        for line in README.splitlines()
+        if "wan " in line and "|" not in line[:1]
+        for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)
+    }
+    assert used <= every
+
+
+def test_files_that_documents_name_exist() -> None:
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text("utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+        for target in set(re.findall(r"`make ([a-z-]+)", text)):
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_layout_in_contributing_is_the_package() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    drawn = text.partition("```\nwan_cli/\n")[2].partition("```")[0]
+    parts = {path.stem for path in (ROOT / "wan_cli").iterdir() if path.suffix != ".typed"}
+    drawn_words = {*re.findall("[a-z]+[0-9]?", drawn)}
+    assert {name for name in parts if not name.startswith("_")} <= drawn_words
+
+
+def test_the_changelog_has_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert "\n## [Unreleased]\n" in changelog
+    assert re.search(
+        rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
+    )

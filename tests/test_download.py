@@ -1,0 +1,576 @@
+"""Downloads over real sockets: every fault ends in the same bytes, or in the right error."""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import shutil
+import stat
+import threading
+import time
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.fake.cdn import CdnReply, FakeCdn
+from tests.fake.mp4 import make_mp4
+from wan_cli.download.connection import HttpBody
+from wan_cli.download.fetch import Saved, download, stream_verified
+from wan_cli.download.ranges import Answer
+from wan_cli.download.transfer import RESERVE_BYTES, Pace, Progress
+from wan_cli.errors import DownloadFailed, Interrupted, LocalFileError
+
+VIDEO = make_mp4(60_000)
+ID = "-G3b3vVKdoC42fMNeK1T5"
+PACE = Pace(sleep=lambda _seconds: None)
+IMPATIENT = Pace(sleep=lambda _seconds: None, connect=0.3, window=0.3)
+
+
+@pytest.fixture
+def cdn():
+    with FakeCdn(video=VIDEO) as server:
+        yield server
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "fox.mp4"
+
+
+def start(cdn, target, *, url=None, renew=lambda: None, seconds=60.0, pace=PACE, **options):
+    return download(
+        url or cdn.url(ID),
+        target,
+        identity=options.pop("identity", ID),
+        renew=renew,
+        deadline=time.monotonic() + seconds,
+        loopback=options.pop("loopback", True),
+        pace=pace,
+        **options,
+    )
+
+
+def finish(steps):
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value, seen
+
+
+def fetch(cdn, target, **options):
+    return finish(start(cdn, target, **options))[0]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def ranges(cdn):
+    return [request.headers.get("Range") for request in cdn.requests]
+
+
+def cut(after, **options):
+    return CdnReply(cut_after=after, **options)
+
+
+def forever(**options):
+    return CdnReply(lasting=True, **options)
+
+
+def test_a_video_is_saved_with_the_mode_that_the_umask_leaves_and_nothing_else_stays(cdn, target):
+    saved, seen = finish(start(cdn, target))
+    assert saved == Saved(target, len(VIDEO))
+    assert target.read_bytes() == VIDEO
+    assert seen[-1] == Progress(len(VIDEO), len(VIDEO))
+    assert names(target.parent) == ["fox.mp4"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask
+
+
+def test_the_cdn_gets_no_key_no_cookie_and_nothing_of_netrc(cdn, target, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    cdn.on_get(
+        CdnReply(
+            status=503, headers={"Set-Cookie": "a=b; Path=/", "WWW-Authenticate": "Basic realm=x"}
+        )
+    )
+    fetch(cdn, target)
+    assert len(cdn.requests) == 2
+    for request in cdn.requests:
+        assert "Authorization" not in request.headers
+        assert "Cookie" not in request.headers
+        assert request.headers["Accept-Encoding"] == "identity"
+
+
+def test_proxies_of_the_environment_are_not_used_for_loopback(cdn, target, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert fetch(cdn, target).bytes == len(VIDEO)
+
+
+OVERCOME = {
+    "reset in place of an answer": [CdnReply(fault="reset")],
+    "closed in place of an answer": [CdnReply(fault="close")],
+    "cut": [cut(20_000)],
+    "cut by a reset": [cut(20_000, cut_with="reset")],
+    "cut again and again": [cut(5_000)] * 9,
+    "cut at once": [cut(0)] * 3,
+    "cut without a length": [cut(20_000, no_length=True)],
+    "cut without validators": [cut(20_000, no_validators=True)],
+    "cut with a weak ETag": [cut(20_000, etag='W/"x"')],
+    "no length": [CdnReply(no_length=True)],
+    "no validators": [CdnReply(no_validators=True)],
+    "500": [CdnReply(status=500, body=b"oops")] * 2,
+    "503": [CdnReply(status=503)],
+    "429": [CdnReply(status=429)],
+    "408": [CdnReply(status=408)],
+    "HTML": [CdnReply(body=b"<!doctype html><html>log in</html>")],
+    "JSON": [CdnReply(body=b'{"error": "no"}')],
+    "empty": [CdnReply(body=b"")],
+    "204": [CdnReply(status=204, body=b"")],
+    "half a video that calls itself whole": [CdnReply(body=VIDEO[:30_000])],
+    "trailing bytes": [CdnReply(body=VIDEO + b"\0" * 10)],
+    "trailing bytes without a length": [CdnReply(trailing=b"garbage", no_length=True)],
+    "gzip": [CdnReply(gzip=True)],
+    "gzip, cut": [cut(20_000, gzip=True)],
+    "gzip, cut without a length": [cut(20_000, gzip=True, no_length=True)],
+    "gzip that is none": [CdnReply(headers={"Content-Encoding": "gzip"})],
+    "an encoding that nobody knows": [CdnReply(headers={"Content-Encoding": "br"})],
+    "Range ignored": [cut(20_000), CdnReply(ignore_range=True)],
+    "Range ignored and cut": [cut(20_000), cut(10_000, ignore_range=True)],
+    "wrong start": [cut(20_000), CdnReply(content_range=f"bytes 0-59999/{len(VIDEO)}")],
+    "wrong total": [cut(20_000), CdnReply(content_range="bytes 20000-59999/70000")],
+    "garbage for Content-Range": [cut(20_000), CdnReply(content_range="octets ?")],
+    "no Content-Range": [cut(20_000), CdnReply(headers={"Content-Range": None})],
+    "416": [cut(20_000), CdnReply(status=416)],
+    "changed ETag": [cut(20_000, etag='"old"')],
+    "changed ETag in a 206": [cut(20_000), CdnReply(headers={"ETag": '"other"'})],
+    "206 that nobody asked for": [CdnReply(status=206)],
+    "a redirect": [CdnReply(location="/to-nowhere")],
+    "wrong length, too long": [CdnReply(headers={"Content-Length": "70000"}, cut_after=60_000)],
+    "garbage for a length": [CdnReply(headers={"Content-Length": "many"}, no_length=True)],
+    "a negative length": [CdnReply(headers={"Content-Length": "-5"}, no_length=True)],
+}
+
+
+@pytest.mark.parametrize("replies", OVERCOME.values(), ids=OVERCOME.keys())
+def test_a_fault_that_passes_ends_in_the_same_bytes(cdn, target, replies):
+    cdn.on_get(*replies)
+    saved = fetch(cdn, target, renew=lambda: cdn.url(ID))
+    assert saved == Saved(target, len(VIDEO))
+    assert target.read_bytes() == VIDEO
+    assert names(target.parent) == ["fox.mp4"]
+
+
+LASTING = {
+    "reset": forever(fault="reset"),
+    "always cut at the same place": forever(cut_after=20_000, no_validators=True),
+    "cut at once": forever(cut_after=0),
+    "500": forever(status=500, body=b"oops"),
+    "403": forever(status=403),
+    "404": forever(status=404),
+    "HTML": forever(body=b"<!DOCTYPE html><html></html>"),
+    "JSON": forever(body=b'{"error": "no"}'),
+    "empty": forever(body=b""),
+    "cut without length": forever(cut_after=30_000, no_length=True, no_validators=True),
+    "trailing bytes": forever(body=VIDEO + b"garbage"),
+    "an unheard of status": forever(status=799),
+    "redirected for ever": forever(location="/v/again"),
+    "redirected nowhere": forever(location="http://["),
+    "redirected to a file": forever(location="file:///etc/passwd"),
+    "redirected to plain http elsewhere": forever(location="http://example.org/x.mp4"),
+    "redirected to a private address": forever(location="https://10.0.0.1/x.mp4"),
+    "redirected to a link-local address": forever(location="https://169.254.169.254/latest"),
+    "redirected with a user name": forever(location="https://a:b@127.0.0.1/x.mp4"),
+}
+
+
+@pytest.mark.parametrize("reply", LASTING.values(), ids=LASTING.keys())
+def test_a_fault_that_lasts_is_a_failed_download_without_a_file(cdn, target, reply):
+    cdn.on_get(reply)
+    with pytest.raises(DownloadFailed) as caught:
+        fetch(cdn, target, renew=lambda: cdn.url(ID))
+    assert caught.value.hint == f"wan fetch {ID}"
+    assert "Signature" not in str(caught.value)
+    assert len(cdn.requests) <= 8
+    assert names(target.parent) == []
+
+
+def test_what_is_missing_is_asked_for_by_range_and_if_range(cdn, target):
+    cdn.on_get(cut(20_000), cut(10_000))
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, "bytes=20000-", "bytes=30000-"]
+    assert all(request.headers["If-Range"].startswith('"') for request in cdn.requests[1:])
+
+
+def test_without_a_validator_nothing_is_continued(cdn, target):
+    cdn.on_get(cut(20_000, no_validators=True))
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, None]
+
+
+def test_last_modified_is_a_validator_where_there_is_no_etag(cdn, target):
+    cdn.on_get(cut(20_000, headers={"ETag": None}))
+    fetch(cdn, target)
+    assert cdn.requests[1].headers["If-Range"].endswith("GMT")
+    assert cdn.requests[1].headers["Range"] == "bytes=20000-"
+
+
+def interrupted(cdn, target, reply=None):
+    """Leave a part of 20,000 bytes behind, as a process does that a signal ends."""
+
+    def stop(_seconds):
+        raise Interrupted(2)
+
+    cdn.on_get(reply or cut(20_000))
+    with pytest.raises(Interrupted):
+        fetch(cdn, target, pace=Pace(sleep=stop))
+
+
+def test_a_later_run_continues_what_an_earlier_one_left(cdn, target):
+    interrupted(cdn, target)
+    assert names(target.parent) == ["fox.mp4.part", "fox.mp4.part.json"]
+    assert "Signature" not in (target.parent / "fox.mp4.part.json").read_text()
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, "bytes=20000-"]
+    assert target.read_bytes() == VIDEO
+    assert names(target.parent) == ["fox.mp4"]
+
+
+def test_a_later_run_does_not_continue_what_has_no_validator(cdn, target):
+    interrupted(cdn, target, cut(20_000, no_validators=True))
+    assert names(target.parent) == []
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, None]
+
+
+def test_the_part_of_another_generation_is_left_alone(cdn, target):
+    interrupted(cdn, target)
+    part = target.parent / "fox.mp4.part"
+    before = part.read_bytes()
+    assert fetch(cdn, target, identity="other") == Saved(target, len(VIDEO))
+    assert ranges(cdn) == [None, None]
+    assert part.read_bytes() == before
+    assert names(target.parent) == ["fox.mp4", "fox.mp4.part", "fox.mp4.part.json"]
+
+
+@pytest.mark.parametrize("content", [b"mine", b"x" * 100_000])
+def test_a_file_of_the_user_that_is_called_like_a_part_is_left_alone(cdn, target, content):
+    part = target.parent / "fox.mp4.part"
+    part.write_bytes(content)
+    fetch(cdn, target)
+    assert part.read_bytes() == content
+    assert target.read_bytes() == VIDEO
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.mkdir, os.mkfifo])
+def test_what_is_no_file_in_the_place_of_the_part_is_left_alone(cdn, target, tmp_path, make):
+    part = target.parent / "fox.mp4.part"
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    make(part, victim) if make is Path.symlink_to else make(part)
+    fetch(cdn, target)
+    assert target.read_bytes() == VIDEO
+    assert victim.read_bytes() == b""
+
+
+BROKEN_WORDS = [
+    "",
+    "[]",
+    "[" * 9000,
+    '{"identity": 1}',
+    "\0",
+    json.dumps({"identity": ID, "validator": "a\r\nb: c", "total": "x"}),
+]
+
+
+@pytest.mark.parametrize("text", BROKEN_WORDS)
+def test_broken_words_beside_a_part_do_no_harm(cdn, target, text):
+    interrupted(cdn, target)
+    (target.parent / "fox.mp4.part.json").write_text(text)
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, None]
+    assert target.read_bytes() == VIDEO
+
+
+def test_a_part_that_is_whole_already_is_published_without_a_request(cdn, target):
+    interrupted(cdn, target)
+    (target.parent / "fox.mp4.part").write_bytes(VIDEO)
+    fetch(cdn, target)
+    assert len(cdn.requests) == 1
+    assert target.read_bytes() == VIDEO
+
+
+def test_a_part_of_the_right_size_that_is_no_mp4_is_started_over(cdn, target):
+    interrupted(cdn, target)
+    (target.parent / "fox.mp4.part").write_bytes(bytes(len(VIDEO)))
+    fetch(cdn, target)
+    assert target.read_bytes() == VIDEO
+
+
+def test_a_part_that_is_too_long_is_started_over(cdn, target):
+    interrupted(cdn, target)
+    (target.parent / "fox.mp4.part").write_bytes(VIDEO + b"x")
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, None]
+    assert target.read_bytes() == VIDEO
+
+
+def test_a_416_for_a_part_that_is_whole_means_that_it_is(cdn, target):
+    interrupted(cdn, target, cut(20_000, cut_with="reset", no_length=True))
+    (target.parent / "fox.mp4.part").write_bytes(VIDEO)
+    cdn.on_get(CdnReply(status=416, content_range=f"bytes */{len(VIDEO)}", body=b"<Error/>"))
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, f"bytes={len(VIDEO)}-"]
+    assert target.read_bytes() == VIDEO
+
+
+def test_an_expired_url_is_renewed_and_the_download_goes_on_where_it_stopped(cdn, target):
+    cdn.on_get(cut(20_000), CdnReply(status=403))
+    old = cdn.url(ID)
+    renewed = []
+
+    def renew():
+        renewed.append(cdn.url(ID))
+        return renewed[-1]
+
+    fetch(cdn, target, url=old, renew=renew)
+    assert len(renewed) == 1
+    assert ranges(cdn) == [None, "bytes=20000-", "bytes=20000-"]
+    assert renewed[0].endswith(cdn.requests[-1].query)
+
+
+def test_a_bad_url_of_a_renewal_is_refused(cdn, target):
+    cdn.expire()
+    with pytest.raises(DownloadFailed, match="not https"):
+        fetch(cdn, target, url=cdn.base_url + "/v/x.mp4", renew=lambda: "http://example.org/x")
+
+
+def test_an_existing_file_is_not_replaced(cdn, target):
+    target.write_bytes(b"mine")
+    (target.parent / "fox-1.mp4").write_bytes(b"mine too")
+    assert fetch(cdn, target).path.name == "fox-2.mp4"
+    assert target.read_bytes() == b"mine"
+
+
+def test_an_existing_file_is_replaced_where_that_is_wanted(cdn, target):
+    target.write_bytes(b"old")
+    assert fetch(cdn, target, overwrite=True).path == target
+    assert target.read_bytes() == VIDEO
+    assert names(target.parent) == ["fox.mp4"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_link_in_the_place_of_the_target_is_never_followed(cdn, target, tmp_path, overwrite):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    target.symlink_to(victim)
+    saved = fetch(cdn, target, overwrite=overwrite)
+    assert victim.read_bytes() == b"mine"
+    assert saved.path.name == ("fox.mp4" if overwrite else "fox-1.mp4")
+    assert not saved.path.is_symlink()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_in_the_place_of_the_target_is_local_trouble(cdn, target, overwrite):
+    target.mkdir()
+    with pytest.raises(LocalFileError, match="directory"):
+        fetch(cdn, target, overwrite=overwrite)
+    assert cdn.requests == []
+
+
+def test_a_folder_that_is_missing_is_local_trouble(cdn, tmp_path):
+    with pytest.raises(LocalFileError, match="No such file") as caught:
+        fetch(cdn, tmp_path / "gone" / "fox.mp4")
+    assert caught.value.hint == f"wan fetch {ID}"
+
+
+def test_a_disk_that_is_too_small_is_found_before_a_byte_is_written(cdn, target):
+    cdn.on_get(CdnReply(headers={"Content-Length": str(10**17)}))
+    with pytest.raises(LocalFileError, match="the disk is nearly full"):
+        fetch(cdn, target)
+    assert names(target.parent) == []
+
+
+def test_a_disk_that_is_too_small_for_a_body_without_a_length_is_local_trouble(
+    cdn, target, monkeypatch
+):
+    cdn.on_get(CdnReply(no_length=True))
+    free = types.SimpleNamespace(free=RESERVE_BYTES + len(VIDEO) - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: free)
+    with pytest.raises(LocalFileError, match="the disk is nearly full"):
+        fetch(cdn, target)
+    assert not target.exists()
+
+
+def test_a_disk_that_fills_up_keeps_the_part_for_later(cdn, target):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    try:
+        with pytest.raises(LocalFileError, match="too large") as caught:
+            fetch(cdn, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.hint == f"wan fetch {ID}"
+    assert (target.parent / "fox.mp4.part").read_bytes() == VIDEO[:30_000]
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, "bytes=30000-"]
+    assert target.read_bytes() == VIDEO
+
+
+def test_the_longest_name_that_a_file_system_takes_works(cdn, tmp_path):
+    target = tmp_path / ("é" * 125 + ".mp4")
+    assert fetch(cdn, target).path == target
+    assert names(tmp_path) == [target.name]
+
+
+STALLS = {
+    "headers that never come": forever(hang=True),
+    "a body that stops": forever(cut_after=20_000, cut_with="hang", no_validators=True),
+    "a body that drips": forever(drip=0.02),
+}
+
+
+@pytest.mark.parametrize("reply", STALLS.values(), ids=STALLS.keys())
+def test_a_stall_ends_by_the_deadline(cdn, target, reply):
+    cdn.on_get(reply)
+    began = time.monotonic()
+    with pytest.raises(DownloadFailed):
+        fetch(cdn, target, seconds=1.0, pace=Pace(sleep=lambda _seconds: None))
+    assert time.monotonic() - began < 20  # Each of the time limits alone is 30 s.
+
+
+@pytest.mark.parametrize("reply", STALLS.values(), ids=STALLS.keys())
+def test_a_stalled_connection_is_replaced(cdn, target, reply):
+    cdn.on_get(replace(reply, lasting=False))
+    assert fetch(cdn, target, pace=IMPATIENT).bytes == len(VIDEO)
+    assert len(cdn.requests) == 2
+
+
+def test_a_url_that_must_not_be_used_is_refused_before_anything_is_sent(cdn, target):
+    with pytest.raises(DownloadFailed, match="not https"):
+        fetch(cdn, target, loopback=False)
+    with pytest.raises(DownloadFailed, match="inside this network"):
+        fetch(cdn, target, loopback=False, url=cdn.url().replace("http:", "https:"))
+    assert cdn.requests == []
+
+
+def test_a_second_process_waits_and_returns_what_the_first_one_saved(cdn, target):
+    cdn.on_get(cut(20_000, cut_with="hang"))
+    first = start(cdn, target)
+    next(first)
+    waits = threading.Event()
+    second: list[Saved] = []
+
+    def nap(_seconds):
+        waits.set()
+        time.sleep(0.01)
+
+    thread = threading.Thread(
+        target=lambda: second.append(fetch(cdn, target, pace=Pace(sleep=nap))), daemon=True
+    )
+    thread.start()
+    assert waits.wait(60)
+    cdn.release()
+    saved = finish(first)[0]
+    thread.join(60)
+    assert second == [saved] == [Saved(target, len(VIDEO))]
+    assert ranges(cdn) == [None, "bytes=20000-"]
+    assert names(target.parent) == ["fox.mp4"]
+
+
+def test_a_second_process_takes_over_where_the_first_one_dies(cdn, target):
+    interrupted(cdn, target)
+    with (target.parent / "fox.mp4.part").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        steps = start(cdn, target)
+        assert next(steps) == Progress(20_000, len(VIDEO))
+    assert finish(steps)[0] == Saved(target, len(VIDEO))
+    assert ranges(cdn) == [None, "bytes=20000-"]
+
+
+def test_a_second_process_does_not_wait_beyond_its_deadline(cdn, target):
+    interrupted(cdn, target)
+    with (target.parent / "fox.mp4.part").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DownloadFailed, match="another process"):
+            fetch(cdn, target, seconds=0)
+
+
+def test_a_process_that_died_between_publishing_and_tidying_up_is_tidied_up_after(cdn, target):
+    interrupted(cdn, target)
+    part = target.parent / "fox.mp4.part"
+    part.write_bytes(VIDEO)
+    os.link(part, target)
+    assert fetch(cdn, target) == Saved(target, len(VIDEO))
+    assert len(cdn.requests) == 1
+    assert names(target.parent) == ["fox.mp4"]
+
+
+def stream(cdn, folder, out):
+    steps = stream_verified(
+        cdn.url(ID), folder, out, identity=ID, renew=lambda: None,
+        deadline=time.monotonic() + 60, loopback=True, pace=PACE,
+    )  # fmt: skip
+    return finish(steps)[0]
+
+
+def test_a_stream_gets_the_whole_video_and_nothing_stays_on_disk(cdn, tmp_path):
+    cdn.on_get(cut(20_000))
+    out = io.BytesIO()
+    assert stream(cdn, tmp_path, out) == len(VIDEO)
+    assert out.getvalue() == VIDEO
+    assert names(tmp_path) == []
+
+
+def test_a_stream_gets_not_a_byte_of_what_is_no_video(cdn, tmp_path):
+    cdn.on_get(forever(body=VIDEO[:-1]))
+    out = io.BytesIO()
+    with pytest.raises(DownloadFailed):
+        stream(cdn, tmp_path, out)
+    assert out.getvalue() == b""
+    assert names(tmp_path) == []
+
+
+def test_three_redirects_are_followed_and_the_range_goes_along(cdn, target):
+    hops = [CdnReply(location=cdn.url(ID))] * 3
+    cdn.on_get(*hops, cut(20_000), *hops)
+    assert fetch(cdn, target).bytes == len(VIDEO)
+    assert ranges(cdn) == [None] * 4 + ["bytes=20000-"] * 4
+
+
+def test_four_redirects_are_too_many(cdn, target):
+    cdn.on_get(*[CdnReply(location=cdn.url(ID))] * 4)
+    with pytest.raises(DownloadFailed, match="more than 3 times"):
+        fetch(cdn, target)
+    assert names(target.parent) == []
+
+
+def test_the_urllib3_of_an_old_requests_can_read_too() -> None:
+    class Raw:
+        """A body without read1, which came with urllib3 2.2."""
+
+        def __init__(self, data: bytes) -> None:
+            self._data = io.BytesIO(data)
+
+        def read(self, amount: int, *, decode_content: bool) -> bytes:
+            assert not decode_content
+            return self._data.read(amount)
+
+    response = requests.Response()
+    response.raw = Raw(b"x" * 5000)
+    answer = Answer(0, 5000, 5000, None)
+    body = HttpBody(response, answer, contextlib.ExitStack(), time.monotonic() + 60, Pace())
+    assert b"".join(iter(body.read, b"")) == b"x" * 5000

@@ -1,0 +1,76 @@
+"""What a command imports: each does without what it does not use. Nothing here is a time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("pydantic", "requests", "rich", "starlette", "typer", "urllib3", "av")
+# Command lines, and what of it they may import.
+LIGHT = [
+    (["--version"], ()),
+    (["--help"], ()),
+    (["--complete-ids", "abc"], ()),
+    (["generate", "--help"], ("typer",)),
+    (["list"], ("typer",)),
+    (["list", "--json"], ("typer",)),
+    (["config", "get", "timeout"], ("typer",)),
+    (["config", "list"], ("typer",)),
+    (["no-such-command"], ("typer",)),
+    (["status"], ("typer",)),
+    (["generate", "a fox", "--duration", "7"], ("typer",)),
+    (["generate", "a fox", "--no-such-option"], ("typer",)),
+    (["status", "no-such-generation", "--timeout", "0.2"], ("typer", "requests", "urllib3")),
+]
+
+
+def imported(argv: list[str], home: Path) -> set[str]:
+    """The names of all modules that `wan` imports, its output being piped."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "wan_cli", *argv],
+        env={
+            "PATH": os.defpath,
+            "HOME": str(home),
+            "WAN_HOME": str(home),
+            "WAN_BASE_URL": "http://127.0.0.1:1",
+            "AIMLAPI_API_KEY": "key-for-tests-0123456789",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode in (0, 2, 8, 11), done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize(("argv", "allowed"), LIGHT, ids=lambda value: " ".join(value) or "-")
+def test_a_command_imports_no_more_than_it_uses(
+    argv: list[str], allowed: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert imported(argv, tmp_path) & {*HEAVY} <= {*allowed}
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["--complete-ids"]])
+def test_a_quick_answer_needs_next_to_nothing(argv: list[str], tmp_path: Path) -> None:
+    unused = {"json", "dataclasses", "pathlib", "platformdirs", "tomllib", "importlib.metadata"}
+    assert imported(argv, tmp_path).isdisjoint(unused)
+
+
+def test_asking_needs_nothing_of_downloading_submitting_and_settling(tmp_path: Path) -> None:
+    unused = {f"wan_cli.runner.{name}" for name in ("save", "submit", "recover", "stories")}
+    unused |= {"wan_cli.download.fetch", "wan_cli.download.connection"}
+    assert imported(["status", "no-such-generation", "--timeout", "0.2"], tmp_path).isdisjoint(
+        unused
+    )
+
+
+@pytest.mark.parametrize("argv", [["list"], ["config", "get", "timeout"]])
+def test_with_a_home_of_its_own_the_places_of_the_system_are_not_looked_up(
+    argv: list[str], tmp_path: Path
+) -> None:
+    assert imported(argv, tmp_path).isdisjoint({"platformdirs", "tempfile"})
