@@ -1,0 +1,278 @@
+"""Measures what the design promises of speed: whole processes, interleaved, medians, ratios.
+
+    python -m bench.commands              (`make bench`; some minutes)
+    python -m bench.commands --peers      also yt-dlp, httpie and huggingface_hub
+    python -m bench.commands --large      also a download of 2 GB (5 GB of disk)
+
+wan is built and installed, with compiled bytecode, into an environment of its own under build/.
+Prints a Markdown table; it decides no test, for seconds depend on the machine.
+"""
+# ruff: noqa: INP001, S603, T201  A script that prints and starts processes.
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from bench import files, history, polling
+from bench.stopwatch import Job, Run, Stopwatch, interleaved
+from tests.fake.api import GENERATIONS, FakeApi
+
+KEY = "the-key-of-the-bench"
+ENVIRONMENT = Path("build/bench")
+LOCAL_ROUNDS, HTTPS_ROUNDS, DOWNLOAD_ROUNDS, HISTORY_ROUNDS = 25, 15, 3, 7
+MIB = 1 << 20
+# These change what is measured: no bytecode, another CA bundle, a proxy before loopback.
+UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+COMPLETIONS = 200
+# Prints the microseconds of one completion, within a shell that has read the script.
+COMPLETE = f"""
+. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); start=${{EPOCHREALTIME/./}}
+for ((n = 0; n < {COMPLETIONS}; n++)); do _wan 2>/dev/null; done
+((${{#COMPREPLY[@]}})) && echo $(((${{EPOCHREALTIME/./}} - start) / {COMPLETIONS}))
+"""
+PEERS = {"yt-dlp": "yt-dlp", "httpie": "http", "huggingface_hub": "hf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. Without a goal, it is there to compare."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    seconds: float | None = None
+    rss_mib: float | None = None
+
+    def __str__(self) -> str:
+        took = "" if self.seconds is None else f"{self.seconds * 1000:,.1f} ms"
+        rss = "" if self.rss_mib is None else f"{self.rss_mib:.0f} MiB"
+        goal = "" if self.goal is None else f"≤ {self.goal:g}{self.unit}"
+        return (
+            f"| {self.what} | {took} | {rss} | {self.value:.2f}{self.unit} | {goal} | {self.met} |"
+        )
+
+    @property
+    def met(self) -> str:
+        """Whether the goal is met."""
+        if self.goal is None:
+            return ""
+        over = self.value / self.goal - 1
+        return "met" if over <= 0 else f"missed by {over:.0%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the measurements share: the environment's programs, the clock, a folder to work in."""
+
+    bin: Path
+    watch: Stopwatch
+    folder: Path
+
+    def job(self, *argv: str, **env: str) -> Job:
+        """Return a process to be measured, in a clean home; a program is looked for here first."""
+        own = self.bin / argv[0]
+        program = str(own) if own.exists() else shutil.which(argv[0]) or argv[0]
+        kept = {name: value for name, value in os.environ.items() if name not in UNSET}
+        home = {"HOME": str(self.folder), "WAN_HOME": str(self.folder / "home")}
+        settled = kept | home | {"AIMLAPI_API_KEY": KEY, "TERM": "dumb"} | env
+        return Job([program, *argv[1:]], settled)
+
+    def bare(self) -> Job:
+        """Return bare Python, of the same environment."""
+        return self.job("python", "-c", "pass")
+
+    def peers(self, *names: str) -> Iterator[tuple[str, str]]:
+        """Yield those that are installed, each with its program."""
+        for name in names:
+            if (self.bin / PEERS[name]).exists():
+                yield name, PEERS[name]
+
+
+def local(bench: Bench) -> Iterator[Row]:
+    """Measure what needs no network."""
+    goals: dict[tuple[str, ...], float] = {
+        ("--version",): 1.15,
+        ("--help",): 1.3,
+        ("generate", "--help"): 6,
+        ("list",): 6,
+        ("config", "get", "timeout"): 6,
+        ("generate", "--frobnicate"): 6,
+        ("--complete-ids",): 2,
+    }
+    jobs = {"bare": bench.bare()}
+    jobs |= {" ".join(("wan", *argv)): bench.job("wan", *argv) for argv in goals}
+    wrong = "wan generate --frobnicate"
+    jobs[wrong] = replace(jobs[wrong], code=2)
+    for name, program in bench.peers("yt-dlp", "httpie", "huggingface_hub"):
+        jobs[f"{name}: {program} --version"] = bench.job(program, "--version")
+        jobs[f"{name}: {program} --help"] = bench.job(program, "--help")
+    runs = interleaved(bench.watch, jobs, LOCAL_ROUNDS)
+    bare = seconds(runs["bare"])
+    yield Row("bare: `python -c pass`", 1.0, "× bare", seconds=bare)
+    by_words = {" ".join(("wan", *argv)): goal for argv, goal in goals.items()}
+    for name, measured in runs.items():
+        if name == "bare":
+            continue
+        took = seconds(measured)
+        yield Row(f"`{name}`", took / bare, "× bare", by_words.get(name), took, rss(measured))
+    yield from completion(bare)
+
+
+def completion(bare: float) -> Iterator[Row]:
+    """Measure the static completion, which runs within the user's shell."""
+    script = ["bash", "--norc", "-c", COMPLETE, "bash", "completions/wan.bash", "wan"]
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    for what, words in (("a command's name", ["st"]), ("a flag", ["generate", "--"])):
+        took = int(subprocess.check_output([*script, *words], env=env)) / 1e6
+        yield Row(f"bash completes {what}", took / bare, "× bare", 0.1, took)
+
+
+def https(bench: Bench) -> Iterator[Row]:
+    """Measure one question over HTTPS."""
+    with FakeApi(tls=True) as api:
+        bundle = files.bundle(api, bench.folder)
+        made = api.add_generation(looks=0)
+        url = f"{api.base_url}{GENERATIONS}?generation_id={made.id}"
+        base, header = {"WAN_BASE_URL": api.base_url}, f"Authorization: Bearer {KEY}"
+        jobs = {
+            "curl": bench.job("curl", "-sS", "--cacert", bundle, "-H", header, url),
+            "`wan status ID`": bench.job(
+                "wan", "status", made.id, REQUESTS_CA_BUNDLE=bundle, **base
+            ),
+        }
+        for name, program in bench.peers("httpie"):
+            jobs[name] = bench.job(program, "--ignore-stdin", f"--verify={bundle}", url, header)
+        yield from beside_curl(interleaved(bench.watch, jobs, HTTPS_ROUNDS), "", 4.2)
+
+
+def download(bench: Bench, size: int, goal: float, rounds: int) -> Iterator[Row]:
+    """Measure a download over TLS, with the peak of the memory."""
+    words = f", {size / 1e9:g} GB" if size >= 1e9 else f", {size / 1e6:g} MB"
+    with ExitStack() as stack:
+        api = stack.enter_context(FakeApi(tls=True))
+        bundle = files.bundle(api, bench.folder)
+        url = stack.enter_context(files.serve(api, bench.folder, size))
+        made = api.add_generation(looks=0, url=url)
+        target = str(bench.folder / "got.mp4")
+        env = {"WAN_BASE_URL": api.base_url, "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
+        fetch = ("wan", "fetch", made.id, "--force", "-o", target)
+        jobs = {
+            "curl": bench.job("curl", "-sS", "--cacert", bundle, "-o", target, url),
+            "`wan fetch -q`": bench.job(*fetch, "-q", **env),
+            "`wan fetch` on a terminal": bench.job(*fetch, **env | {"TERM": "xterm"}).on_terminal(),
+        }
+        for name, program in bench.peers("yt-dlp"):
+            options = ("-q", "--compat-options", "no-certifi", "--force-overwrites", "-o", target)
+            jobs[name] = bench.job(program, *options, url, **env)
+        runs = interleaved(bench.watch, jobs, rounds)
+    yield from beside_curl(runs, words, goal)
+    quiet, shown = (seconds(runs[name]) for name in ("`wan fetch -q`", "`wan fetch` on a terminal"))
+    yield Row(f"the progress bar{words}", shown / quiet, "× without", 1.1)
+    yield Row(f"memory of `wan fetch`{words}", rss(runs["`wan fetch` on a terminal"]), " MiB", 40)
+
+
+def beside_curl(runs: Mapping[str, Sequence[Run]], words: str, goal: float) -> Iterator[Row]:
+    """Yield a row for each tool, as a ratio to curl; the goal is wan's."""
+    curl = seconds(runs["curl"])
+    for name, measured in runs.items():
+        own = goal if "wan" in name else None
+        took = seconds(measured)
+        yield Row(f"{name}{words}", took / curl, "× curl", own, took, rss(measured))
+
+
+def long_history(bench: Bench) -> Iterator[Row]:
+    """Measure the last 20 rows of a long history, as the query and as the whole process."""
+    homes = {count: history.build(bench.folder / f"of-{count}", count) for count in history.COUNTS}
+    script = str(Path(history.__file__).resolve())
+    python = str(bench.bin / "python")
+    query = {
+        count: float(subprocess.check_output([python, script, str(home)]))
+        for count, home in homes.items()
+    }
+    few, many = history.COUNTS
+    name = f"history: last 20 of {many:,} rows, to {few:,}"
+    yield Row(f"{name}: the query", query[many] / query[few], "×", 1.5, query[many])
+    jobs = {
+        str(count): bench.job("wan", "list", WAN_HOME=str(home)) for count, home in homes.items()
+    }
+    runs = interleaved(bench.watch, jobs, HISTORY_ROUNDS)
+    fast, slow = (seconds(runs[str(count)]) for count in history.COUNTS)
+    # Without a goal: it also adds up what all of them cost.
+    yield Row(f"{name}: `wan list`", slow / fast, "×", seconds=slow)
+
+
+def noticing() -> Iterator[Row]:
+    """Simulate how late a done video is noticed, against a look each ten seconds."""
+    rows = {row.name: row for row in polling.STEADY}
+    for sigma in polling.SIGMAS:
+        ours, theirs = (
+            [float(part) for part in polling.score((rows[name], sigma)).split(" / ")]
+            for name in ("wan, 50 finished", "every 10 s")
+        )
+        name = f"noticing that a video is done, σ = {sigma:.2f}, after 50"
+        yield Row(f"{name}: lateness", ours[0], " s", theirs[0] if sigma > 0.1 else 2.6)
+        yield Row(f"{name}: requests", ours[1], "", theirs[1] if sigma > 0.1 else 17)
+
+
+def seconds(runs: Sequence[Run]) -> float:
+    """Return the median of the durations."""
+    return median(run.seconds for run in runs)
+
+
+def rss(runs: Sequence[Run]) -> float:
+    """Return the highest memory of all runs, in MiB."""
+    return max(run.rss_bytes for run in runs) / MIB
+
+
+def environment(*, peers: bool) -> Path:
+    """Return the programs' folder of an environment with a wheel of this tree and its bytecode."""
+    subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+    programs = (ENVIRONMENT / "bin").resolve()
+    pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "-q", "install"]
+    # Entry scripts of an older pip import `re`: 5 ms.
+    subprocess.run([*pip, "pip>=26"], check=True)
+    subprocess.run([*pip, ".[bench]" if peers else "."], check=True)
+    subprocess.run([*pip, "--force-reinstall", "--no-deps", "."], check=True)
+    return programs
+
+
+@contextmanager
+def prepared(*, peers: bool) -> Iterator[Bench]:
+    """Yield what the measurements share."""
+    with tempfile.TemporaryDirectory() as name, Stopwatch() as watch:
+        yield Bench(environment(peers=peers), watch, Path(name))
+
+
+def main() -> None:
+    """Print the table, each line as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--peers", action="store_true", help="install and measure the peers")
+    parser.add_argument("--large", action="store_true", help="also a download of 2 GB")
+    wanted = parser.parse_args()
+    with prepared(peers=wanted.peers) as bench:
+        python = ".".join(map(str, sys.version_info[:3]))
+        # Other work on the same cores makes ratios wrong too: the load says how much there was.
+        machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        print(f"{datetime.now(UTC):%Y-%m-%d}, Python {python}, {machine}\n")
+        print("| what | median | peak memory | value | goal | |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        parts = [local(bench), https(bench), download(bench, 200_000_000, 1.4, DOWNLOAD_ROUNDS)]
+        if wanted.large:
+            parts.append(download(bench, 2_000_000_000, 1.15, 3))
+        for part in (*parts, long_history(bench), noticing()):
+            for row in part:
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
