@@ -18,6 +18,7 @@ LAYERS = (
     ("models",),
     ("record", "listing", "progress", "prices", "account", "checkup", "prompt", "signals", "hints"),
     ("catalogue", "destination"),
+    ("http",),
     ("config", "api", "download", "history", "batch", "sandbox"),
     ("runner",),
     ("output",),
@@ -30,7 +31,8 @@ LAYERS = (
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 OWNERS = {
-    "requests": {"api", "download"},
+    "requests": {"http"},
+    "certifi": {"http"},
     "urllib3": {"api", "download"},
     "rich": {"output"},
     "typer": {"cli", "commands"},
@@ -128,5 +130,5 @@ def test_every_part_has_a_place() -> None:
 def test_five_packages_are_all_that_it_needs_to_run():
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     names = {re.split(r"[<>=~!\[ ]", wanted)[0] for wanted in project["dependencies"]}
-    # urllib3 comes with requests, in whichever version requests can do with.
+    # urllib3 and certifi come with requests, in whichever version requests can do with.
     assert names == {"platformdirs", "requests", "rich", "tomli-w", "typer"}

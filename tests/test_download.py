@@ -18,11 +18,13 @@ import requests
 
 from tests.fake.cdn import CdnReply, FakeCdn
 from tests.fake.mp4 import make_mp4
+from wan_cli.download.address import Network
 from wan_cli.download.connection import HttpBody
 from wan_cli.download.fetch import Saved, download, stream_verified
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import RESERVE_BYTES, Pace, Progress
 from wan_cli.errors import DownloadFailed, Interrupted, LocalFileError
+from wan_cli.http.authorities import Authorities
 
 VIDEO = make_mp4(60_000)
 ID = "-G3b3vVKdoC42fMNeK1T5"
@@ -48,7 +50,7 @@ def start(cdn, target, *, url=None, renew=lambda: None, seconds=60.0, pace=PACE,
         identity=options.pop("identity", ID),
         renew=renew,
         deadline=time.monotonic() + seconds,
-        loopback=options.pop("loopback", True),
+        network=Network(Authorities(), loopback=options.pop("loopback", True)),
         pace=pace,
         **options,
     )
@@ -522,7 +524,7 @@ def test_a_process_that_died_between_publishing_and_tidying_up_is_tidied_up_afte
 def stream(cdn, folder, out):
     steps = stream_verified(
         cdn.url(ID), folder, out, identity=ID, renew=lambda: None,
-        deadline=time.monotonic() + 60, loopback=True, pace=PACE,
+        deadline=time.monotonic() + 60, network=Network(Authorities(), loopback=True), pace=PACE,
     )  # fmt: skip
     return finish(steps)[0]
 

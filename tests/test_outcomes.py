@@ -50,8 +50,12 @@ def history(wan: Wan) -> list[dict[str, Any]]:
             "the proxy does not connect",
         ),
         ({"WAN_BASE_URL": "https://127.0.0.1:{tls}"}, "certificate is not trusted"),
+        (
+            {"WAN_BASE_URL": "https://127.0.0.1:{tls}", "REQUESTS_CA_BUNDLE": "no-such-file.pem"},
+            "the file of certificate authorities cannot be read",
+        ),
     ],
-    ids=["unknown name", "refused", "proxy", "TLS"],
+    ids=["unknown name", "refused", "proxy", "TLS", "no authorities"],
 )
 def test_what_was_not_sent_is_known_to_be_not_sent(
     wan: Wan, api: FakeApi, closed_port: int, where: dict[str, str], words: str

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("pydantic", "requests", "rich", "starlette", "typer", "urllib3", "av")
+HEAVY = (
+    "charset_normalizer.api",
+    "pydantic",
+    "requests",
+    "rich",
+    "starlette",
+    "typer",
+    "urllib3",
+    "av",
+)
 # Command lines, and what of it they may import.
 LIGHT = [
     (["--version"], ()),

@@ -9,6 +9,7 @@ from wan_cli.api.reading import json_object, refusal, server_words
 from wan_cli.api.submission import Ambiguous, NotSent, Submission, judge
 from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
+from wan_cli.http.authorities import Authorities
 from wan_cli.models import GenerationRequest
 
 GENERATIONS = "/v2/video/generations"
@@ -33,10 +34,13 @@ class Client:
     def __init__(self, base_url: str, key: str | None) -> None:
         self.base_url = base_url
         self.server_offset_s: float | None = None
+        self.authorities = Authorities()
+        if base_url.startswith("https:"):
+            self.authorities.read_ahead()
         # requests takes longer to import than a local command runs.
         from wan_cli.api.transport import Transport
 
-        self._transport = Transport(base_url, key)
+        self._transport = Transport(base_url, key, self.authorities)
 
     def submit(
         self,

@@ -6,21 +6,28 @@ import zlib
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.auth import AuthBase
-from requests.structures import CaseInsensitiveDict
 
 from wan_cli import __version__
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
 from wan_cli.deadline import within
+from wan_cli.http.adapter import Adapter
+from wan_cli.http.authorities import Authorities
+from wan_cli.http.light import (
+    AuthBase,
+    CaseInsensitiveDict,
+    PreparedRequest,
+    Request,
+    RequestException,
+    Response,
+    get_environ_proxies,
+)
 
 ANSWER_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 10.0
-# Shorter words than any real key may stand in a reply for themselves.
 SECRET_MIN_CHARS = 8
 _LIBRARY_ERRORS = (
-    requests.RequestException,
+    RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     zlib.error,
@@ -29,31 +36,40 @@ _LIBRARY_ERRORS = (
 )
 
 
+_HEADERS = {
+    "User-Agent": f"aimlapi-wan/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
+
+
 class _Bearer(AuthBase):
     """The key as an auth object: with a plain header, .netrc would replace it."""
 
     def __init__(self, key: str) -> None:
         self._key = key
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
-class _NoAuth(AuthBase):
-    """No key at all, and none from .netrc."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 
 class Transport:
     """Exchanges with one base URL."""
 
-    def __init__(self, base_url: str, key: str | None) -> None:
+    def __init__(self, base_url: str, key: str | None, authorities: Authorities) -> None:
         self._base_url = base_url
-        self._key = key
-        self._session = _session(base_url)
+        self._auth = _Bearer(key) if key else None
+        # Shorter words than any real key may stand in a reply for themselves.
+        self._secret = key if key and len(key) >= SECRET_MIN_CHARS else None
+        self._quoted = _as_quoted(self._secret) if self._secret else None
+        self._authorities = authorities
+        # What a session would add is not wanted: .netrc, cookies, redirects.
+        self._adapter = Adapter(authorities)
+        # On loopback there is no TLS to keep the key from a proxy.
+        encrypted = urlsplit(base_url).scheme == "https"
+        self._proxies = get_environ_proxies(base_url) if encrypted else {}
 
     def exchange(
         self,
@@ -73,19 +89,19 @@ class Transport:
         Raises:
             ExchangeFailed: there is no reply.
         """
-        # A body that costs money goes over a connection of its own: a kept one may be half dead.
-        session = _session(self._base_url) if body else self._session
-        request = requests.Request(
+        request = Request(
             method,
             self._base_url + path,
             params=params,
-            headers=dict(headers or {}),
+            headers={**_HEADERS, **(headers or {})},
             data=body,
-            auth=_Bearer(self._key) if self._key else _NoAuth(),
+            auth=self._auth,
         )
+        # A body that costs money goes over a connection of its own: a kept one may be half dead.
+        adapter = Adapter(self._authorities) if body else self._adapter
 
         def call() -> Reply:
-            return self._call(session, request, seconds)
+            return self._call(adapter, request, seconds)
 
         try:
             return within(seconds, call, name=f"{method} {path}", give_up=give_up)
@@ -94,17 +110,16 @@ class Transport:
         except _LIBRARY_ERRORS as cause:
             raise ExchangeFailed(_reason(cause)) from None
 
-    def _call(self, session: requests.Session, request: requests.Request, seconds: float) -> Reply:
-        prepared = session.prepare_request(request)
-        settings = session.merge_environment_settings(prepared.url, {}, True, None, None)
+    def _call(self, adapter: Adapter, request: Request, seconds: float) -> Reply:
         timeout = (min(CONNECT_TIMEOUT_S, seconds), seconds)
-        with session.send(prepared, timeout=timeout, allow_redirects=False, **settings) as response:
+        sent = adapter.send(request.prepare(), stream=True, timeout=timeout, proxies=self._proxies)
+        with sent as response:
             body, whole = _read(response)
             headers: Mapping[str, str] = response.headers
-            if self._key and len(self._key) >= SECRET_MIN_CHARS:
+            if self._secret and self._quoted:
                 # A server that quotes the key must not bring it to the screen.
-                body = _as_quoted(self._key).sub(b"[key]", body)
-                kept = {name: value for name, value in headers.items() if self._key not in value}
+                body = self._quoted.sub(b"[key]", body)
+                kept = {name: value for name, value in headers.items() if self._secret not in value}
                 headers = CaseInsensitiveDict(kept)
             return Reply(response.status_code, headers, body, whole)
 
@@ -115,18 +130,7 @@ def _as_quoted(key: str) -> re.Pattern[bytes]:
     return re.compile("".join(forms).encode())
 
 
-def _session(base_url: str) -> requests.Session:
-    session = requests.Session()
-    # On loopback there is no TLS to keep the key from a proxy.
-    session.trust_env = urlsplit(base_url).scheme == "https"
-    session.headers["User-Agent"] = f"aimlapi-wan/{__version__}"
-    session.headers["Accept"] = "application/json"
-    session.headers["Accept-Encoding"] = "identity"
-    session.headers["Content-Type"] = "application/json"
-    return session
-
-
-def _read(response: requests.Response) -> tuple[bytes, bool]:
+def _read(response: Response) -> tuple[bytes, bool]:
     """Return the body's first MiB, and whether that is all of it and it came whole."""
     pieces = bytearray()
     try:
@@ -153,6 +157,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ("ConnectTimeout", "the connection timed out"),
     ("CERTIFICATE_VERIFY_FAILED", "its TLS certificate is not trusted"),
     ("SSL", "TLS failed"),
+    ("certificate authorities", "the file of certificate authorities cannot be read"),
     ("SOCKS", "a SOCKS proxy needs the package pysocks"),
     ("reset by peer", "the connection was reset"),
     ("Broken pipe", "the connection was closed"),

@@ -2,13 +2,25 @@
 
 import ipaddress
 import socket
+from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from wan_cli.errors import DownloadFailed
+from wan_cli.http.authorities import Authorities
 
 # Programs that tunnel all traffic let the local resolver answer from this range in place of the
 # real, public address.
 _TUNNEL = ipaddress.ip_network("198.18.0.0/15")
+
+
+class Network(NamedTuple):
+    """What surrounds a download: who vouches for servers, and whether the API is on loopback.
+
+    Only where it is may the video come from this machine too.
+    """
+
+    authorities: Authorities
+    loopback: bool = False
 
 
 def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:

@@ -8,14 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import select_proxy
 
 from wan_cli import __version__
 from wan_cli.deadline import within
 from wan_cli.download.address import (
+    Network,
     check_url,
     first_forbidden,
     host_of,
@@ -26,6 +24,16 @@ from wan_cli.download.address import (
 from wan_cli.download.ranges import Answer, Asked, BadAnswer, read_answer
 from wan_cli.download.transfer import Broken, Pace
 from wan_cli.errors import DownloadFailed
+from wan_cli.http.adapter import Adapter
+from wan_cli.http.light import (
+    ProxyError,
+    Request,
+    Response,
+    SSLError,
+    Timeout,
+    get_environ_proxies,
+    select_proxy,
+)
 
 T = TypeVar("T")
 
@@ -61,13 +69,13 @@ def _guarded(call: Callable[[], T]) -> T:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError):
+    if isinstance(error, TimeoutError | Timeout | urllib3.exceptions.TimeoutError):
         return "the server did not answer in time"
     if isinstance(error, socket.gaierror):
         return "the server's name could not be resolved"
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, SSLError):
         return "the server's certificate was not accepted, or TLS failed"
-    if isinstance(error, requests.exceptions.ProxyError):
+    if isinstance(error, ProxyError):
         return "the proxy failed"
     if isinstance(error, zlib.error):
         return "the server sent broken compressed data"
@@ -77,8 +85,15 @@ def _words(error: Exception) -> str:
 class Cdn:
     """Opens connections. Each has its own adapter, so that one that was given up harms none."""
 
-    def __init__(self, *, loopback: bool, deadline: float, pace: Pace, hint: str) -> None:
-        self._loopback = loopback
+    def __init__(
+        self,
+        network: Network,
+        *,
+        deadline: float,
+        pace: Pace,
+        hint: str,
+    ) -> None:
+        self._network = network
         self._deadline = deadline
         self._pace = pace
         self._hint = hint
@@ -97,7 +112,7 @@ class Cdn:
 
     def _follow(self, url: str, asked: Asked) -> "HttpBody":
         with contextlib.ExitStack() as closing:
-            adapter = HTTPAdapter()
+            adapter = Adapter(self._network.authorities)
             closing.callback(adapter.close)
             for _ in range(MAX_REDIRECTS + 1):
                 response = self._send(adapter, url, asked)
@@ -110,33 +125,30 @@ class Cdn:
                 f"the video's server redirects more than {MAX_REDIRECTS} times", hint=self._hint
             )
 
-    def _send(self, adapter: HTTPAdapter, url: str, asked: Asked) -> requests.Response:
-        check_url(url, loopback=self._loopback, hint=self._hint)
-        # The settings of a session (proxies, CA bundle), and nothing else of it: sessions look
-        # into .netrc, keep cookies, and read the whole body of a redirect.
-        settings = requests.Session().merge_environment_settings(url, {}, True, None, None)
-        proxies = {} if is_loopback_name(host_of(url)) else settings["proxies"]
+    def _send(self, adapter: Adapter, url: str, asked: Asked) -> Response:
+        check_url(url, loopback=self._network.loopback, hint=self._hint)
+        # No session: it looks into .netrc, keeps cookies, and reads the whole body of a redirect.
+        proxies = {} if is_loopback_name(host_of(url)) else get_environ_proxies(url)
         self._check_address(url, proxied=select_proxy(url, proxies) is not None)
-        request = requests.Request("GET", url, headers={**_HEADERS, **asked.headers()}).prepare()
+        request = Request("GET", url, headers={**_HEADERS, **asked.headers()}).prepare()
         return adapter.send(
             request,
             stream=True,
             timeout=(min(CONNECT_SECONDS, self._pace.connect), self._pace.window),
-            verify=settings["verify"] or True,
             proxies=proxies,
         )
 
     def _check_address(self, url: str, *, proxied: bool) -> None:
         # Behind a proxy only the proxy knows the address.
         addresses = [] if proxied else resolve(url)
-        if first_forbidden(addresses, loopback=self._loopback) is not None:
+        if first_forbidden(addresses, loopback=self._network.loopback) is not None:
             raise DownloadFailed(
                 f"the video's server {host_of(url)} has an address inside this network",
                 hint=self._hint,
             )
 
 
-def _judge(response: requests.Response, asked: Asked) -> Answer:
+def _judge(response: Response, asked: Asked) -> Answer:
     status = response.status_code
     if status not in (200, 206, 416):
         raise Broken(f"the server answered {status}", renew=status in _RENEWABLE)
@@ -152,7 +164,7 @@ class HttpBody:
 
     def __init__(
         self,
-        response: requests.Response,
+        response: Response,
         answer: Answer,
         resources: contextlib.ExitStack,
         deadline: float,

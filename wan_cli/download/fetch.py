@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from wan_cli.download.address import check_url
+from wan_cli.download.address import Network, check_url
 from wan_cli.download.part import Meta, Part, fetch_hint, local_trouble
 from wan_cli.download.transfer import Pace, Progress, Transfer
 from wan_cli.errors import DownloadFailed
@@ -46,8 +46,8 @@ def download(  # noqa: PLR0913  Each is a thing of its own.
     identity: str,
     renew: Callable[[], str | None],
     deadline: float,
+    network: Network,
     overwrite: bool = False,
-    loopback: bool = False,
     ledger: Ledger = NO_LEDGER,
     pace: Pace = REAL_PACE,
 ) -> Generator[Progress, None, Saved]:
@@ -62,8 +62,8 @@ def download(  # noqa: PLR0913  Each is a thing of its own.
         identity: the generation's id; parts of different generations are never mixed.
         renew: asks the API for a fresh URL; None where it has none.
         deadline: the time of `pace.clock` at which to give up.
+        network: whom to trust.
         overwrite: replace what has the final name.
-        loopback: whether the API itself is on this machine, so that the CDN may be too.
         ledger: where it is written down.
         pace: the clock.
 
@@ -71,7 +71,7 @@ def download(  # noqa: PLR0913  Each is a thing of its own.
         DownloadFailed: no whole video by the deadline; what came is kept for a later run.
         LocalFileError: the disk or the folder.
     """
-    check_url(url, loopback=loopback, hint=fetch_hint(identity))
+    check_url(url, loopback=network.loopback, hint=fetch_hint(identity))
     with local_trouble(target, identity):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder")
@@ -83,7 +83,7 @@ def download(  # noqa: PLR0913  Each is a thing of its own.
             # requests takes longer to import than a local command runs.
             from wan_cli.download.connection import Cdn
 
-            cdn = Cdn(loopback=loopback, deadline=deadline, pace=pace, hint=fetch_hint(identity))
+            cdn = Cdn(network, deadline=deadline, pace=pace, hint=fetch_hint(identity))
             transfer = Transfer(part, cdn.get, url=url, renew=renew, deadline=deadline, pace=pace)
             yield from transfer.run()
         with local_trouble(target, identity):
@@ -142,7 +142,7 @@ def stream_verified(
     identity: str,
     renew: Callable[[], str | None],
     deadline: float,
-    loopback: bool = False,
+    network: Network,
     pace: Pace = REAL_PACE,
 ) -> Generator[Progress, None, int]:
     """Write a video to a stream, not a byte of it before it is verified; return its size in bytes.
@@ -166,7 +166,7 @@ def stream_verified(
             identity=identity,
             renew=renew,
             deadline=deadline,
-            loopback=loopback,
+            network=network,
             pace=pace,
         )
         with local_trouble(saved.path, identity):

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from wan_cli.api.client import Client
-from wan_cli.download.address import is_loopback_name
+from wan_cli.download.address import Network, is_loopback_name
 from wan_cli.errors import Interrupted, LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.generation import Status
 from wan_cli.history import History
@@ -53,6 +53,11 @@ class Context(NamedTuple):
     def is_on_loopback(self) -> bool:
         """Whether the API is on this machine; only then may a video come from it too."""
         return is_loopback_name(urlsplit(self.client.base_url).hostname or "")
+
+    @property
+    def network(self) -> Network:
+        """What a download needs to know of the API's place."""
+        return Network(self.client.authorities, self.is_on_loopback)
 
     def save(self, record: Record, **changes: object) -> Record:
         """Return the record with changes, after they (and nothing else of it) are on disk."""

@@ -62,7 +62,7 @@ def save_video(
             renew=lambda: _renewed(ctx, record),
             deadline=patience.deadline,
             overwrite=overwrite,
-            loopback=ctx.is_on_loopback,
+            network=ctx.network,
             pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
             ledger=ledger,
         ),
@@ -114,7 +114,7 @@ def stream_video(
             identity=record.id,
             renew=lambda: _renewed(ctx, record),
             deadline=patience.deadline,
-            loopback=ctx.is_on_loopback,
+            network=ctx.network,
             pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
         ),
     )

@@ -1,0 +1,57 @@
+"""The certificate authorities one of which must vouch for a server."""
+
+import os
+import ssl
+import threading
+from pathlib import Path
+
+import certifi
+
+
+class Authorities:
+    """Authorities that are read once for all connections, in a thread of their own.
+
+    To parse the usual bundle takes 20 ms; meanwhile the caller goes on importing. As for requests,
+    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name another file or folder.
+    """
+
+    def __init__(self) -> None:
+        self._context: ssl.SSLContext | None = None
+        self._failure: OSError | None = None
+        self._begun = threading.Lock()
+        self._done = threading.Event()
+
+    def read_ahead(self) -> None:
+        """Begin to read them, unless that was done before."""
+        if not self._begun.acquire(blocking=False):
+            return
+        try:
+            threading.Thread(target=self._read, name="wan-trust", daemon=True).start()
+        except RuntimeError:
+            self._read()  # No thread is left: then here and now.
+
+    def context(self) -> ssl.SSLContext:
+        """Return the settings of a TLS connection to whom they vouch for.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        self.read_ahead()
+        self._done.wait()
+        if self._context is None:
+            raise OSError("no certificate authorities") from self._failure
+        return self._context
+
+    def _read(self) -> None:
+        environ = os.environ
+        named = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+        place = named or certifi.where()
+        try:
+            if Path(place).is_dir():
+                self._context = ssl.create_default_context(capath=place)
+            else:
+                self._context = ssl.create_default_context(cafile=place)
+        except OSError as cause:
+            self._failure = cause
+        finally:
+            self._done.set()
