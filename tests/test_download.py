@@ -121,6 +121,19 @@ def test_proxies_of_the_environment_are_not_used_for_loopback(cdn, target, monke
     assert fetch(cdn, target).bytes == len(VIDEO)
 
 
+@pytest.mark.parametrize("cut_with", ["close", "reset"])
+def test_what_comes_fast_is_taken_in_large_pieces_and_resumed_where_it_is_cut(target, cut_with):
+    video = make_mp4(20_000_000)
+    at_once = Pace(clock=lambda: 0.0, sleep=lambda _seconds: None)  # No piece takes any time.
+    with FakeCdn(video=video) as cdn:
+        cdn.on_get(cut(9_000_000, cut_with=cut_with))
+        saved = fetch(cdn, target, pace=at_once)
+        assert saved == Saved(target, len(video))
+        assert target.read_bytes() == video
+        if cut_with == "close":
+            assert ranges(cdn) == [None, "bytes=9000000-"]
+
+
 OVERCOME = {
     "reset in place of an answer": [CdnReply(fault="reset")],
     "closed in place of an answer": [CdnReply(fault="close")],

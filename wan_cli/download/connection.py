@@ -179,20 +179,20 @@ class HttpBody:
         # 32 + 15: a gzip or a zlib header, whichever there is.
         self._decoder = zlib.decompressobj(47) if answer.encoding else None
 
-    def read(self) -> bytes:
-        """Return what is there, waiting for at least one byte; b"" at the end.
+    def read(self, *, fill: int = 0) -> bytes:
+        """Return what is there, waiting for at least one byte or for `fill`; b"" at the end.
 
         Raises:
             Broken: the connection broke, or ended too early.
         """
         if self.answer.start == self.answer.end:
             return b""  # What comes with a 416 is not the video.
-        return _guarded(self._read if self._decoder is None else self._read_decoded)
+        return _guarded(partial(self._read, fill) if self._decoder is None else self._read_decoded)
 
-    def _read(self) -> bytes:
+    def _read(self, fill: int = 0) -> bytes:
         left = self._deadline - self._pace.clock()
         if left > self._pace.window:
-            return self._read_some()
+            return self._read_some(fill)
         # The socket's own timeout would come after the deadline.
         self._lent = True
         data = within(
@@ -204,17 +204,17 @@ class HttpBody:
         self._lent = False
         return data
 
-    def _read_some(self) -> bytes:
+    def _read_some(self, fill: int) -> bytes:
         # Only urllib3 2.2 can return what is there; those before it wait for all that is asked for.
-        if hasattr(self._raw, "read1"):
+        if hasattr(self._raw, "read1") and not fill:
             data: bytes = self._raw.read1(READ_BYTES, decode_content=False)
         else:
-            data = self._raw.read(SMALL_READ_BYTES, decode_content=False)
+            data = self._raw.read(fill or SMALL_READ_BYTES, decode_content=False)
         return data
 
     def _read_or_close(self) -> bytes:
         try:
-            return self._read_some()
+            return self._read_some(fill=0)
         except _TROUBLE:
             self._resources.close()
             raise

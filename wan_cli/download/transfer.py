@@ -13,6 +13,8 @@ from wan_cli.errors import DownloadFailed, LocalFileError
 PROGRESS_INTERVAL = 0.1
 PIECE_BYTES = 2**18
 RECORD_BYTES = 2**14
+# A piece that comes within this time may be waited for as a whole: no bar stands still for it.
+FAST_SECONDS = 0.05
 MIN_BYTES_PER_SECOND = 1024
 # A body of unknown length, or one that grows while it is unpacked, ends here.
 MAX_BYTES = 4 * 2**30
@@ -56,8 +58,11 @@ class Body(Protocol):
 
     answer: Answer
 
-    def read(self) -> bytes:
-        """Return what is there, waiting for at least one byte. Raises Broken, BadAnswer."""
+    def read(self, *, fill: int = 0) -> bytes:
+        """Return what is there, waiting for at least one byte; or wait until `fill` bytes are.
+
+        Raises Broken, and then what had come of the `fill` bytes is lost.
+        """
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -175,23 +180,36 @@ class Transfer:
     def _pieces(self, body: Body) -> Generator[bytes, None, None]:
         """Yield what comes, in large pieces where it comes fast.
 
-        TLS gives 16 KiB at a time: to write and look at the clock for each costs more than to
-        receive them. A smaller one means that there is no more for now.
+        TLS gives 16 KiB at a time: to look at each, to write it and to look at the clock costs more
+        than to receive it. Where it comes slowly, nothing that has come waits for more.
         """
+        fast = False
+        while True:
+            start = self._pace.clock()
+            if fast:
+                piece = body.read(fill=PIECE_BYTES)
+            else:
+                piece = yield from self._gathered(body)
+            if not piece:
+                return
+            fast = len(piece) >= PIECE_BYTES and self._pace.clock() - start <= FAST_SECONDS
+            yield piece
+
+    def _gathered(self, body: Body) -> Generator[bytes, None, bytes]:
+        """Return one piece; yield what of it has come before the connection breaks."""
         gathered: list[bytes] = []
         size = 0
         try:
             while data := body.read():
                 gathered.append(data)
                 size += len(data)
+                # A smaller one than a record of TLS means that there is no more for now.
                 if size >= PIECE_BYTES or len(data) < RECORD_BYTES:
-                    yield b"".join(gathered)
-                    gathered.clear()
-                    size = 0
+                    break
         except Broken:
             yield b"".join(gathered)
             raise
-        yield b"".join(gathered)
+        return b"".join(gathered)
 
     def _too_much(self, answer: Answer, limit: int) -> Exception:
         if answer.end is None and limit < MAX_BYTES:
