@@ -1,8 +1,8 @@
 """Settings: environment > file > built-in, built once into a value; and the file they are in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from wan_cli.config.keys import Candidate, candidates, disagreement, mask
@@ -16,8 +16,7 @@ Document = dict[str, object]
 _EDIT = "wan config edit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What the environment, the file and the built-in values come to; flags go before it.
 
     Attributes:
@@ -29,7 +28,7 @@ class Settings:
         warnings: what the user should be told.
     """
 
-    api_key_command: str | None = field(default=None, repr=False)
+    api_key_command: str | None = None
     base_url: str = "https://api.aimlapi.com"
     output_dir: Path | None = None
     name_template: str = DEFAULT_NAME_TEMPLATE
@@ -38,10 +37,15 @@ class Settings:
     poll_interval: float | None = None
     sidecar: bool = False
     sandbox: bool = False
-    generate: Mapping[str, Value] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
+    generate: Mapping[str, Value] = MappingProxyType({})
+    sources: Mapping[str, str] = MappingProxyType({})
     keys: tuple[Candidate, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Leave the command that prints the key out: it may hold a secret."""
+        shown = self._asdict() | {"api_key_command": "…" if self.api_key_command else None}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Entry(NamedTuple):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wan_cli.errors import SetupError, UsageError
 
@@ -30,12 +30,15 @@ _FAULTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key that can be sent, and where it came from."""
 
-    value: str = field(repr=False)
+    value: str
     source: str
+
+    def __repr__(self) -> str:
+        """Leave the key out."""
+        return f"Key(source={self.source!r})"
 
     @property
     def fingerprint(self) -> str:
@@ -46,13 +49,16 @@ class Key:
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A place that names a key, or a command that prints one; looked at only when it is needed."""
 
-    text: str = field(repr=False)
+    text: str
     source: str
     is_command: bool = False
+
+    def __repr__(self) -> str:
+        """Leave the key out, and the command: it may hold a secret."""
+        return f"Candidate(source={self.source!r}, is_command={self.is_command})"
 
 
 def candidates(
