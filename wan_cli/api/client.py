@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from typing import Self
 
 from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
@@ -41,6 +43,16 @@ class Client:
         from wan_cli.api.transport import Transport
 
         self._transport = Transport(base_url, key, self.authorities)
+        self._send: Callable[..., Reply] = self._transport.exchange
+
+    def for_thread(self) -> Self:
+        """Return a client for another thread, which only asks; a call may last beyond its seconds.
+
+        Whoever starts the thread bounds a call as a whole, by waiting for it no longer.
+        """
+        client = copy(self)
+        client._send = self._transport.line().exchange  # noqa: SLF001  A client like this one.
+        return client
 
     def submit(
         self,
@@ -230,7 +242,7 @@ class Client:
         body: Body | None = None,
         give_up: Callable[[], bool] | None = None,
     ) -> Reply:
-        reply = self._transport.exchange(
+        reply = self._send(
             method,
             path,
             seconds=seconds,
@@ -239,8 +251,9 @@ class Client:
             body=body,
             give_up=give_up,
         )
-        if reply.server_time is not None:
-            self.server_offset_s = reply.server_time - time.time()
+        server_time = reply.server_time
+        if server_time is not None:
+            self.server_offset_s = server_time - time.time()
         return reply
 
 

@@ -4,7 +4,8 @@ import http.client
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
@@ -19,7 +20,6 @@ from wan_cli.http.light import (
     PreparedRequest,
     Request,
     RequestException,
-    Response,
     get_environ_proxies,
 )
 
@@ -114,14 +114,89 @@ class Transport:
         timeout = (min(CONNECT_TIMEOUT_S, seconds), seconds)
         sent = adapter.send(request.prepare(), stream=True, timeout=timeout, proxies=self._proxies)
         with sent as response:
-            body, whole = _read(response)
-            headers: Mapping[str, str] = response.headers
-            if self._secret and self._quoted:
-                # A server that quotes the key must not bring it to the screen.
-                body = self._quoted.sub(b"[key]", body)
-                kept = {name: value for name, value in headers.items() if self._secret not in value}
-                headers = CaseInsensitiveDict(kept)
-            return Reply(response.status_code, headers, body, whole)
+            return self._received(response.status_code, response.headers, response.raw)
+
+    def line(self) -> "Line":
+        """Return a way to ask from another thread, over a connection of its own."""
+        adapter = Adapter(self._authorities)
+        return Line(lambda path: self._beginning(adapter, path), self._received)
+
+    def _beginning(self, adapter: Adapter, path: str) -> "_Beginning":
+        request = Request("GET", self._base_url + path, headers=_HEADERS, auth=self._auth).prepare()
+        pool = adapter.get_connection_with_tls_context(request, True, self._proxies)
+        return _Beginning(pool, request.path_url, dict(request.headers))
+
+    def _received(self, status: int, headers: Mapping[str, str], raw: Any) -> Reply:
+        body, whole = _read(raw, headers.get("Content-Encoding", "identity"))
+        if self._secret and self._quoted:
+            # A server that quotes the key must not bring it to the screen.
+            body = self._quoted.sub(b"[key]", body)
+            kept = {name: value for name, value in headers.items() if self._secret not in value}
+            headers = CaseInsensitiveDict(kept)
+        return Reply(status, headers, body, whole)
+
+
+class _Beginning(NamedTuple):
+    """What GETs of one path have in common."""
+
+    pool: Any
+    target: str
+    headers: dict[str, str]
+
+
+class Line:
+    """GETs of one thread, in quick succession: what they have in common is prepared once.
+
+    What requests does anew for each request takes as long as the exchange itself.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[str], _Beginning],
+        receive: Callable[[int, Mapping[str, str], Any], Reply],
+    ) -> None:
+        self._begin = begin
+        self._receive = receive
+        self._begun: dict[str, _Beginning] = {}
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        give_up: Callable[[], bool] | None = None,
+    ) -> Reply:
+        """Send one GET and return its reply, as `Transport.exchange` does.
+
+        `seconds` bounds each wait within it. Whoever started the thread bounds it as a whole.
+
+        Raises:
+            ExchangeFailed: there is no reply.
+        """
+        assert (method, body, give_up) == ("GET", None, None)
+        try:
+            if path not in self._begun:
+                self._begun[path] = self._begin(path)
+            begun = self._begun[path]
+            raw = begun.pool.urlopen(
+                method,
+                f"{begun.target}?{urlencode(params or {})}",
+                headers={**begun.headers, **(headers or {})},
+                redirect=False,
+                retries=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, seconds), read=seconds),
+            )
+            with raw:
+                return self._receive(raw.status, raw.headers, raw)
+        except _LIBRARY_ERRORS as cause:
+            raise ExchangeFailed(_reason(cause)) from None
 
 
 def _as_quoted(key: str) -> re.Pattern[bytes]:
@@ -130,16 +205,16 @@ def _as_quoted(key: str) -> re.Pattern[bytes]:
     return re.compile("".join(forms).encode())
 
 
-def _read(response: Response) -> tuple[bytes, bool]:
+def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
     """Return the body's first MiB, and whether that is all of it and it came whole."""
     pieces = bytearray()
     try:
         while len(pieces) <= ANSWER_LIMIT_BYTES:
-            piece = response.raw.read(PIECE_BYTES, decode_content=False)
+            piece = raw.read(PIECE_BYTES, decode_content=False)
             if not piece:
                 break
             pieces += piece
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        if encoding != "identity":
             # Sent though identity was asked for. A bomb must not unpack beyond the limit.
             unpacked = zlib.decompressobj(wbits=47).decompress(pieces, ANSWER_LIMIT_BYTES + 1)
             pieces = bytearray(unpacked)
