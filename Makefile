@@ -21,7 +21,7 @@ help:
 	@echo "make test           all tests, with branch coverage"
 	@echo "make format         format the code, mend what can be mended"
 	@echo "make completions    write completions/ anew"
-	@echo "make bench          measure speed; ARGS=--peers: beside other programs"
+	@echo "make bench          measure speed beside other programs; ARGS=--quick: less of it"
 	@echo "make bench-faults   the same faults for wan, requests and curl"
 	@echo "make bench-polling  simulate when wan looks at a generation"
 	@echo "make clean          remove what these targets made"
