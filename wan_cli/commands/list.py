@@ -4,10 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wan_cli.commands import options
-from wan_cli.commands.workspace import workspace
-from wan_cli.listing import Listing, parse_search, parse_since, parse_status
-from wan_cli.output import Output
+from wan_cli.commands import actions, options
 
 app = options.command_app()
 
@@ -35,10 +32,13 @@ def command(
     quiet: options.Quiet = False,
 ) -> int:
     """List the local history, newest first, and what was spent."""
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
-    space = workspace(out, sandbox=sandbox)
-    listing = Listing(parse_status(status), parse_since(since), parse_search(search), limit)
-    with space.history(out) as history:
-        if stats:
-            return out.stats(history.spending(listing))
-        return out.listing(history.newest(listing), lambda: history.total(listing))
+    return actions.list_(
+        status=status,
+        limit=limit,
+        since=since,
+        search=search,
+        stats=stats,
+        sandbox=sandbox,
+        json=json,
+        quiet=quiet,
+    )

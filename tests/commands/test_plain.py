@@ -1,0 +1,32 @@
+"""Command lines without a parser do what they do with one."""
+
+import pytest
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Wan
+
+# A command line that needs no parser, and one of the same meaning that does.
+PAIRS = [
+    (["list"], ["list", "--limit", "20"]),
+    (["list", "--json"], ["list", "--limit", "20", "--json"]),
+    (["list", "-q"], ["list", "--limit", "20", "--quiet"]),
+    (["list", "--json", "--quiet"], ["list", "-q", "--json", "--limit", "20"]),
+]
+
+
+@pytest.mark.parametrize(("plain", "parsed"), PAIRS, ids=lambda words: " ".join(words))
+def test_a_plain_command_line_means_what_the_parser_takes_it_for(
+    api: FakeApi, wan: Wan, plain: list[str], parsed: list[str]
+) -> None:
+    api.looks = 0
+    for prompt in ("a fox", "a hare"):
+        assert wan("generate", prompt).code == 0
+    one, other = wan(*plain), wan(*parsed)
+    assert (one.code, one.out, one.err) == (other.code, other.out, other.err)
+
+
+@pytest.mark.parametrize("args", [["list", "x"], ["list", "--jsn"], ["list", "--json=1"]])
+def test_mistakes_are_the_parsers(api: FakeApi, wan: Wan, args: list[str]) -> None:
+    result = wan(*args)
+    assert (result.code, result.out) == (2, "")
+    assert "hint: wan list --help" in result.err

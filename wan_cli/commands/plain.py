@@ -1,0 +1,25 @@
+"""The commonest command lines, understood without typer: to import it takes longer than they run.
+
+They hold ids and switches only. Anything else, help and mistakes too, is the parser's.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+_SWITCHES = {"--json": "json", "-q": "quiet", "--quiet": "quiet", "--sandbox": "sandbox"}
+_WITH_IDS = frozenset[str]()
+_WITHOUT_IDS = frozenset({"list"})
+
+
+def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
+    """Return what a command line does, None where it takes the parser to tell."""
+    ids = [arg for arg in args if arg not in _SWITCHES]
+    if name not in (_WITH_IDS if ids else _WITHOUT_IDS):
+        return None
+    if any(word.startswith("-") for word in ids):
+        return None
+    # Only now: what a command works with is of no use to the parser's help.
+    from wan_cli.commands.actions import ACTIONS
+
+    switches = {_SWITCHES[arg]: True for arg in args if arg in _SWITCHES}
+    return partial(ACTIONS[name], *([ids] if ids else []), **switches)
