@@ -30,6 +30,7 @@ from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.asking import status
 from wan_cli.runner.context import Clock, Context, Story
+from wan_cli.runner.many import Outcomes
 from wan_cli.runner.recover import recover
 from wan_cli.runner.stories import Delivery, fetch_all, generate
 from wan_cli.runner.submit import Wish
@@ -156,15 +157,18 @@ class Lives(RuleBasedStateMachine):
             self.clients[process], self.histories[process], "fingerprint", clock=self.time.clock
         )
 
-    def run(self, story: Story[Any], *, events: int | None = None) -> Any:
+    def run(self, story: Story[Any] | Outcomes, *, events: int | None = None) -> Any:
         """Drive a story to its end, or to its death; return its result, or None."""
         began = self.time.clock.monotonic()
+        outcomes = []
         try:
             while events is None or events > 0:
-                next(story)
+                told = next(story)
+                if isinstance(told, Outcome):
+                    outcomes.append(told)
                 events = None if events is None else events - 1
         except StopIteration as end:
-            return end.value
+            return outcomes if end.value is None else end.value
         except WanError as error:
             return [Outcome(None, error)]
         except Killed:

@@ -1,5 +1,6 @@
 """What the core tells while it works: frozen events, yielded and shown by whoever follows."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from wan_cli.generation import Status
@@ -34,4 +35,17 @@ class Downloading(NamedTuple):
     total: int | None
 
 
-Event = Note | Warned | Watching | Downloading
+class Tally(NamedTuple):
+    """How far many generations are together: those done, the states of the others, the seconds.
+
+    `elapsed_s` is since they are watched, `left_s` what is expected of the newest of them.
+    """
+
+    done: int
+    total: int
+    states: Mapping[str, int]
+    elapsed_s: float
+    left_s: float | None
+
+
+Event = Note | Warned | Watching | Downloading | Tally

@@ -56,4 +56,4 @@ def command(
             if all_
             else fetch(ctx, named(ctx, words, chosen), delivery, patience)
         )
-        return out.outcomes(out.follow(story), nothing if stdout else path_or_id)
+        return out.outcomes(out.each(story), nothing if stdout else path_or_id)

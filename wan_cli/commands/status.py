@@ -38,4 +38,4 @@ def command(
         records = named(ctx, words, folder)
         patience = space.patience(ctx, timeout, poll_interval)
         story = follow(ctx, records, patience) if watch else status(ctx, records, patience)
-        return out.outcomes(out.follow(story), state_line, shown={0, 8, 9, 10}, silent={8})
+        return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent={8})

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wan_cli.errors import UsageError
+from wan_cli.errors import SetupError, UsageError
 from wan_cli.generation import Status
 from wan_cli.history.file import (
     UNRESOLVED,
@@ -124,6 +124,17 @@ class History:
         """Return what the history holds now of a record: another process may have changed it."""
         return self._one("ref = ?", (record.ref,)) or record
 
+    def at(self, ref: str) -> Record:
+        """Return the record of a submission that the history had.
+
+        Raises:
+            SetupError: it is not there any more.
+        """
+        record = self._one("ref = ?", (ref,))
+        if record is None:
+            raise SetupError(f"the history {self.path} has lost {ref}", hint="wan doctor")
+        return record
+
     def find(self, word: str) -> Record | None:
         """Return the record that an id, a ref, a label, `@last` or an unambiguous prefix means.
 
@@ -151,9 +162,14 @@ class History:
         """Return the submissions whose outcome is unknown, oldest first."""
         return self._all(f"{UNRESOLVED} ORDER BY seq", ())
 
-    def to_fetch(self) -> list[Record]:
-        """Return the generations that are not on disk and may become a video, oldest first."""
-        return self._all(f"{_TO_FETCH} ORDER BY seq", ())
+    def to_fetch(self) -> list[str]:
+        """Return the refs of what is not on disk and may become a video, oldest first.
+
+        There may be very many of them: read the records one at a time.
+        """
+        query = f"SELECT ref FROM generations WHERE {_TO_FETCH} ORDER BY seq"
+        with trouble(self.path):
+            return [str(ref) for (ref,) in self._connection.execute(query)]
 
     def newest(self, listing: Listing) -> list[Record]:
         """Return the newest records that fit, newest first."""

@@ -1,12 +1,18 @@
 """One result, two faces: for people, and one line of JSON. Talk and errors go to stderr."""
 
-import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from wan_cli.errors import (
     EXIT_CODE_PRIORITY,
@@ -27,6 +33,14 @@ from wan_cli.output.faces import (
     spent_line,
     total_line,
 )
+from wan_cli.output.streams import (
+    colored,
+    folded,
+    is_terminal,
+    talk,
+    width_of_stdout,
+    write_stdout,
+)
 from wan_cli.output.table import fitted, history_table
 from wan_cli.record import Outcome, Record
 from wan_cli.text import clean
@@ -35,6 +49,7 @@ from wan_cli.text import clean
 if TYPE_CHECKING:
     from wan_cli.checkup import Check
     from wan_cli.models import GenerationRequest
+    from wan_cli.output.plain import Stage
     from wan_cli.prices import Price
     from wan_cli.progress import Event
 
@@ -68,17 +83,17 @@ class Output:
         """
         line = compact(data) if self._json else clean(text, sys.maxsize)
         if line:
-            _write_stdout(line + "\n")
+            write_stdout(line + "\n")
 
     def note(self, text: str) -> None:
         """Say something on stderr, unless quiet."""
         if not self._quiet:
-            _talk(clean(text))
+            talk(clean(text))
 
     def warn(self, text: str) -> None:
         """Say a warning on stderr, unless quiet."""
         if not self._quiet:
-            _talk(_colored("warning:", "33") + " " + clean(text))
+            talk(colored("warning:", "33") + " " + clean(text))
 
     def warn_all(self, texts: Iterable[str]) -> None:
         """Say each warning."""
@@ -88,8 +103,8 @@ class Output:
     def error(self, error: WanError) -> None:
         """Say a failure on stderr in two lines: what, and the next command to type."""
         error.hint = self._typeable(error.hint)
-        _talk(f"{_colored('error:', '31')} {_folded(error.message)}")
-        _talk(f"{_colored('hint:', '36')} {_folded(error.hint)}")
+        talk(f"{colored('error:', '31')} {folded(error.message)}")
+        talk(f"{colored('hint:', '36')} {folded(error.hint)}")
 
     def _typeable(self, hint: str) -> str:
         return in_sandbox(hint) if self._sandbox else hint
@@ -100,7 +115,7 @@ class Output:
         if self._json:
             # It is said on stderr: the code tells more than that stdout is gone.
             with suppress(LocalFileError, StdoutClosed):
-                _write_stdout(compact(error_json(error)) + "\n")
+                write_stdout(compact(error_json(error)) + "\n")
         return error.exit_code
 
     def dry_run(self, request: "GenerationRequest", price: "Price") -> int:
@@ -139,7 +154,7 @@ class Output:
 
     def listing(self, records: Sequence[Record], total: Callable[[], Spent]) -> int:
         """Print records, a line each, and for people what they cost (asked then); return 0."""
-        width = _width()
+        width = width_of_stdout()
         lines = history_table(records, width, time.time())
         rows = zip((record_json(record) for record in records), lines, strict=True)
         self.results(rows)
@@ -147,7 +162,7 @@ class Output:
             self.note(self._typeable('nothing here yet; try: wan generate "a fox in the snow"'))
         elif not self._json:
             line = total_line(total())
-            _write_stdout((line if width is None else fitted(line, width)) + "\n")
+            write_stdout((line if width is None else fitted(line, width)) + "\n")
         return 0
 
     def checks(self, checks: Iterable["Check"]) -> int:
@@ -205,7 +220,7 @@ class Output:
     def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
         if outcome.record is None:
             if self._json and outcome.error:
-                _write_stdout(compact(error_json(outcome.error)) + "\n")
+                write_stdout(compact(error_json(outcome.error)) + "\n")
             return
         instead = outcome.error.stdout if outcome.error else ""
         line = text(outcome.record) if shown else instead
@@ -213,10 +228,10 @@ class Output:
 
     def follow(self, events: Generator["Event", None, T]) -> T:
         """Show what happens as it happens; return what the work returns."""
-        with self._stage() as show:
+        with self._stage() as stage:
             while True:
                 try:
-                    show(next(events))
+                    stage.show(next(events))
                 except StopIteration as end:
                     value: T = end.value
                     return value
@@ -224,13 +239,29 @@ class Output:
                     # Also where it came while this was shown: the work knows what it means.
                     events.throw(interrupted)
 
-    def _stage(self) -> AbstractContextManager[Callable[["Event"], None]]:
-        if self._quiet:
-            return nullcontext(lambda _event: None)
-        if not is_terminal(sys.stderr):
-            from wan_cli.output.plain import Plain
+    def each(self, story: Generator["Event | Outcome", None, object]) -> Iterator[Outcome]:
+        """Show what happens as it happens; yield each outcome as it is known, to be printed."""
+        with self._stage() as stage:
+            while True:
+                try:
+                    told = next(story)
+                    if not isinstance(told, Outcome):
+                        stage.show(told)
+                        continue
+                except StopIteration:
+                    return
+                except Interrupted as interrupted:
+                    # Also where it came while this was shown: the work knows what it means.
+                    story.throw(interrupted)
+                    raise
+                with stage.aside():
+                    yield told
 
-            return nullcontext(Plain(self.note, self.warn).show)
+    def _stage(self) -> "AbstractContextManager[Stage]":
+        if not self.is_on_terminal:
+            from wan_cli.output.plain import Plain, Silent
+
+            return nullcontext(Silent() if self._quiet else Plain(self.note, self.warn))
         # rich costs 65 ms: only a terminal needs it.
         from wan_cli.output.live import live
 
@@ -251,46 +282,3 @@ def _kept(record: Record) -> str:
 def _whole(codes: Collection[int]) -> int:
     """Return the exit code of a command that had several outcomes."""
     return next((code for code in EXIT_CODE_PRIORITY if code in codes), max(codes, default=0))
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
-    return bool(stream and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
-
-
-def _width() -> int | None:
-    """Return the cells of the terminal that stdout is, None where it is none."""
-    return max(1, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
-
-
-def _colored(word: str, color: str) -> str:
-    """Return a word in bold color where stderr shows colors (NO_COLOR, FORCE_COLOR are obeyed)."""
-    if os.environ.get("NO_COLOR"):
-        return word
-    if os.environ.get("FORCE_COLOR") or is_terminal(sys.stderr):
-        return f"\x1b[1;{color}m{word}\x1b[0m"
-    return word
-
-
-def _folded(text: str) -> str:
-    return " ".join(clean(text, 2000).split())
-
-
-def _talk(line: str) -> None:
-    """Write a line on stderr; where stderr is gone, there is nobody to talk to."""
-    try:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
-
-
-def _write_stdout(text: str) -> None:
-    """Write a result at once, so that a full disk is seen while it can still be said.
-
-    Raises:
-        LocalFileError: it cannot be written.
-        StdoutClosed: nobody reads any more.
-    """
-    sys.stdout.write(text)
-    sys.stdout.flush()

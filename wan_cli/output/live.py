@@ -1,7 +1,7 @@
 """Progress on a terminal: a spinner with status and times, a bar while downloading."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,15 +11,20 @@ from rich.progress import ProgressColumn as Column
 from rich.text import Text
 
 from wan_cli.output.faces import seconds
-from wan_cli.progress import Downloading, Event, Note, Warned, Watching
+from wan_cli.progress import Downloading, Event, Note, Tally, Warned, Watching
 from wan_cli.text import clean, one_line
+
+_ALL = "all of many"
 
 
 class _State(Column):
-    """Id, status, elapsed and expected time of a wait; the bytes of a download."""
+    """Id, status and times of a wait; the bytes of a download; how far many are."""
 
     def render(self, task: Task) -> Text:
-        event: Watching | Downloading = task.fields["event"]
+        event: Watching | Downloading | Tally = task.fields["event"]
+        if isinstance(event, Tally):
+            passed = time.monotonic() - task.fields["seen_at"]
+            return Text(tally_line(event, passed), overflow="ellipsis", no_wrap=True)
         name = one_line(event.id, 40)
         if isinstance(event, Downloading):
             whole = f" of {decimal(event.total)}" if event.total else ""
@@ -52,10 +57,21 @@ class _Screen:
                 self._say(text)
             case Warned(text):
                 self._say(f"warning: {text}")
-            case Watching(id=generation_id):
+            case Tally():
+                self._move(_ALL, event, total=None, completed=0)
+            case Watching(id=generation_id) if _ALL not in self._tasks:
                 self._move(generation_id, event, total=None, completed=0)
             case Downloading(id=generation_id, received=received, total=total):
                 self._move(generation_id, event, total=total, completed=received)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the lines away, that of what is finished for ever, until the block is left."""
+        for name in [name for name in self._tasks if name != _ALL]:
+            self._progress.remove_task(self._tasks.pop(name))
+        self._progress.stop()
+        yield
+        self._progress.start()
 
     def _say(self, text: str) -> None:
         self._progress.console.print(clean(text), markup=False, emoji=False, soft_wrap=True)
@@ -63,7 +79,7 @@ class _Screen:
     def _move(
         self,
         generation_id: str,
-        event: Watching | Downloading,
+        event: Watching | Downloading | Tally,
         *,
         total: int | None,
         completed: int,
@@ -83,10 +99,27 @@ class _Screen:
 
 
 @contextmanager
-def live() -> Iterator[Callable[[Event], None]]:
+def live() -> Iterator[_Screen]:
     """Show events on the terminal that stderr is; the lines are gone when the block is left."""
     # rich reads NO_COLOR, FORCE_COLOR and COLUMNS itself.
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), _State(), _Bar(bar_width=min(20, console.width // 5)))
     with Progress(*columns, console=console, transient=True) as progress:
-        yield _Screen(progress).show
+        yield _Screen(progress)
+
+
+def tally_line(tally: Tally, passed_s: float = 0.0) -> str:
+    """Return how far many are: 3 of 8 done · 5 generating · 1:20 · about 0:40 left."""
+    parts = [f"{tally.done} of {tally.total} done"]
+    parts += [f"{count} {state}" for state, count in tally.states.items()]
+    parts.append(_as_clock(tally.elapsed_s + passed_s))
+    left_s = 0.0 if tally.left_s is None else tally.left_s - passed_s
+    if left_s >= 1:
+        parts.append(f"about {_as_clock(left_s)} left")
+    return " · ".join(parts)
+
+
+def _as_clock(duration_s: float) -> str:
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,8 +1,31 @@
 """Progress where there is no terminal: one plain line for each change of state."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from wan_cli.progress import Downloading, Event, Note, Warned, Watching
+
+
+class Stage(Protocol):
+    """Where events are shown."""
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Make room for a result until the block is left."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def show(self, event: Event) -> None:
+        """Show nothing of the event."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Do nothing: nothing is in the way of a result."""
+        return nullcontext()
 
 
 class Plain:
@@ -24,6 +47,10 @@ class Plain:
                 self._say_change(generation_id, str(status))
             case Downloading(generation_id):
                 self._say_change(generation_id, "downloading")
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Do nothing: lines are in nobody's way."""
+        return nullcontext()
 
     def _say_change(self, generation_id: str, state: str) -> None:
         if self._last.get(generation_id) != state:

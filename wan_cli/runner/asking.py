@@ -8,7 +8,9 @@ from wan_cli.generation import Status, parse_id
 from wan_cli.progress import Warned
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
-from wan_cli.runner.watch import ended, look_again, unfinished, watch
+from wan_cli.runner.look import ended, look_again, unfinished, without_id
+from wan_cli.runner.many import Many, Outcomes
+from wan_cli.runner.watch import has_video, watch
 from wan_cli.text import one_line
 
 
@@ -51,37 +53,50 @@ def _foreign(ctx: Context, word: str, folder: Destination) -> Record:
     )
 
 
-def status(ctx: Context, records: Sequence[Record], patience: Patience) -> Story[list[Outcome]]:
+def status(ctx: Context, records: Sequence[Record], patience: Patience) -> Outcomes:
     """Ask once for the state of each generation."""
-    outcomes = []
     for record in records:
         try:
             current = look_again(ctx, record, patience)
         except WanError as failure:
             is_final = record.status in (Status.COMPLETED, Status.ERROR)
             if not (is_final and isinstance(failure, Unreachable)):
-                outcomes.append(failed(ctx, record, failure))
+                yield failed(ctx, record, failure)
                 continue
             yield Warned(f"{failure.message}; this is what the history holds")
             current = record
-        outcomes.append(Outcome(current, _state_error(current)))
-    return outcomes
+        yield Outcome(current, _state_error(current))
 
 
 def _state_error(record: Record) -> WanError | None:
     return unfinished(record) if record.status.is_running else ended(record)
 
 
-def follow(ctx: Context, records: Sequence[Record], patience: Patience) -> Story[list[Outcome]]:
+def follow(ctx: Context, records: Sequence[Record], patience: Patience) -> Outcomes:
     """Follow generations to their end, without saving their videos."""
-    outcomes = []
-    for record in records:
-        try:
-            final = yield from watch(ctx, record, patience, look_now=True)
-            outcomes.append(Outcome(final))
-        except WanError as failure:
-            outcomes.append(failed(ctx, record, failure))
-        except Interrupted as interrupted:
-            explain(interrupted, record)
-            raise
-    return outcomes
+    if len(records) == 1:
+        yield (yield from _follow_one(ctx, records[0], patience))
+        return
+    many = Many(ctx, patience)
+    try:
+        for record in records:
+            if record.id is None:
+                yield failed(ctx, record, without_id(record))
+            elif has_video(record):
+                yield Outcome(record)
+            else:
+                many.add(record)
+        yield from many.watch()
+    except Interrupted as interrupted:
+        many.explain(interrupted)
+        raise
+
+
+def _follow_one(ctx: Context, record: Record, patience: Patience) -> Story[Outcome]:
+    try:
+        return Outcome((yield from watch(ctx, record, patience, look_now=True)))
+    except WanError as failure:
+        return failed(ctx, record, failure)
+    except Interrupted as interrupted:
+        explain(interrupted, record)
+        raise

@@ -8,6 +8,7 @@ from wan_cli.generation import Status
 from wan_cli.progress import Note, Warned
 from wan_cli.record import Outcome, Record, error_fields, utc
 from wan_cli.runner.context import Context, Patience, Story
+from wan_cli.runner.look import ended, look, look_seconds, may_pass
 from wan_cli.runner.reconcile import (
     Candidate,
     Findings,
@@ -17,7 +18,6 @@ from wan_cli.runner.reconcile import (
     unknown,
     warn_of_other_key,
 )
-from wan_cli.runner.watch import ended, look, look_seconds, may_pass
 from wan_cli.text import one_line
 
 # `wan-` and as many characters as an id's beginning needs.

@@ -14,7 +14,7 @@ from wan_cli.listing import Listing
 from wan_cli.progress import Downloading
 from wan_cli.record import Record, utc
 from wan_cli.runner.context import Context, Patience, Story
-from wan_cli.runner.watch import look
+from wan_cli.runner.look import look
 from wan_cli.storage import replace_whole
 
 T = TypeVar("T")

@@ -1,6 +1,8 @@
 """The stories that commands tell: generate, fetch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import closing
+from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from wan_cli.destination import Destination, destination_of
@@ -10,10 +12,12 @@ from wan_cli.models import GenerationRequest
 from wan_cli.progress import Note, Warned, Watching
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
+from wan_cli.runner.look import ended, look_again, may_pass, unfinished, without_id
+from wan_cli.runner.many import Many, Outcomes
 from wan_cli.runner.recover import settle_all
 from wan_cli.runner.save import is_on_disk, save_video, stream_video, tidy_up
 from wan_cli.runner.submit import Wish, new_ref, submit
-from wan_cli.runner.watch import ended, look_again, may_pass, unfinished, watch
+from wan_cli.runner.watch import watch
 
 
 class Delivery(NamedTuple):
@@ -70,12 +74,20 @@ def _deliver(
         if error:
             return Outcome(record, error)
         record = yield from watch(ctx, record, patience)
-        return Outcome((yield from _save(ctx, record, delivery, patience)))
+        return (yield from _saved(ctx, record, delivery, patience))
     except WanError as error:
         return failed(ctx, record, error)
     except Interrupted as interrupted:
         explain(interrupted, record)
         raise
+
+
+def _saved(ctx: Context, record: Record, delivery: Delivery, patience: Patience) -> Story[Outcome]:
+    """Save the video of a generation that has one; a failure is its outcome."""
+    try:
+        return Outcome((yield from _save(ctx, record, delivery, patience)))
+    except WanError as error:
+        return failed(ctx, record, error)
 
 
 def _save(ctx: Context, record: Record, delivery: Delivery, patience: Patience) -> Story[Record]:
@@ -86,28 +98,72 @@ def _save(ctx: Context, record: Record, delivery: Delivery, patience: Patience) 
 
 
 def fetch(
-    ctx: Context, records: Sequence[Record], delivery: Delivery, patience: Patience
-) -> Story[list[Outcome]]:
-    """Wait for generations and save their videos; what is ready comes first."""
-    outcomes: dict[str, Outcome] = {}
-    running = []
-    for record in records:
+    ctx: Context, records: Iterable[Record], delivery: Delivery, patience: Patience
+) -> Outcomes:
+    """Wait for generations and save their videos, each as soon as it is ready."""
+    coming = iter(records)
+    first = list(islice(coming, 2))
+    if delivery.wait and len(first) > 1:
+        yield from _fetch_many(ctx, chain(first, coming), delivery, patience)
+        return
+    for record in chain(first, coming):
         outcome = yield from _fetch_ready(ctx, record, delivery, patience)
         if outcome is None:
-            running.append(record)
-        else:
-            outcomes[record.ref] = outcome
-    for record in running:
-        current = ctx.history.reread(record)
-        outcomes[record.ref] = yield from _deliver(ctx, current, delivery, patience)
-    return [outcomes[record.ref] for record in records]
+            current = ctx.history.reread(record)
+            outcome = yield from _deliver(ctx, current, delivery, patience)
+        yield outcome
+
+
+def _fetch_many(
+    ctx: Context, records: Iterable[Record], delivery: Delivery, patience: Patience
+) -> Outcomes:
+    """Watch all of them at once; while one is saved, the others are asked for."""
+    many = Many(ctx, patience)
+    saving: Record | None = None
+    try:
+        for record in records:
+            if _is_there(record, delivery):
+                yield Note(f"{record.id} is on disk already")
+                yield Outcome(record)
+            elif record.id is None:
+                yield failed(ctx, record, without_id(record))
+            else:
+                many.add(record)
+        for told in many.watch():
+            if not isinstance(told, Outcome) or told.error or told.record is None:
+                yield told
+                continue
+            saving = told.record
+            outcome = yield from _meanwhile(many, _saved(ctx, saving, delivery, patience))
+            saving = None
+            yield outcome
+    except Interrupted as interrupted:
+        many.explain(interrupted, saving)
+        raise
+
+
+def _meanwhile(many: Many, story: Story[Outcome]) -> Story[Outcome]:
+    """Tell a story, and at each of its events go on asking for the others."""
+    with closing(story):
+        while True:
+            try:
+                event = next(story)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            many.go_on()
+            yield event
+
+
+def _is_there(record: Record, delivery: Delivery) -> bool:
+    return is_on_disk(record) and delivery.destination is None and delivery.stdout is None
 
 
 def _fetch_ready(
     ctx: Context, record: Record, delivery: Delivery, patience: Patience
 ) -> Story[Outcome | None]:
     """Save a video that can be saved now; None where it is to be waited for."""
-    if is_on_disk(record) and delivery.destination is None and delivery.stdout is None:
+    if _is_there(record, delivery):
         yield Note(f"{record.id} is on disk already")
         return Outcome(record)
     try:
@@ -121,9 +177,11 @@ def _fetch_ready(
     return None if delivery.wait else Outcome(record, unfinished(record))
 
 
-def fetch_all(ctx: Context, delivery: Delivery, patience: Patience) -> Story[list[Outcome]]:
+def fetch_all(ctx: Context, delivery: Delivery, patience: Patience) -> Outcomes:
     """Settle what is unknown, then fetch everything of the history that is not on disk."""
     tidy_up(ctx)
     unsettled = yield from settle_all(ctx, patience)
-    fetched = yield from fetch(ctx, ctx.history.to_fetch(), delivery, patience)
-    return fetched + unsettled
+    # One at a time: all of them together would not fit into little memory.
+    records = (ctx.history.at(ref) for ref in ctx.history.to_fetch())
+    yield from fetch(ctx, records, delivery, patience)
+    yield from unsettled

@@ -27,8 +27,8 @@ from wan_cli.models import GenerationRequest
 from wan_cli.progress import Note, Warned
 from wan_cli.record import Record, error_fields
 from wan_cli.runner.context import Context, Patience, Story, explain, not_recorded
+from wan_cli.runner.look import generation_failed
 from wan_cli.runner.reconcile import is_being_sent, settle, settle_twin, unknown
-from wan_cli.runner.watch import generation_failed
 from wan_cli.schedule import backoff
 from wan_cli.signals import held
 

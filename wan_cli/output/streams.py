@@ -1,0 +1,52 @@
+"""The standard streams: what they can show, and writing to them so that trouble is seen."""
+
+import os
+import shutil
+import sys
+from typing import TextIO
+
+from wan_cli.text import clean
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that can move its cursor."""
+    return bool(stream and stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
+
+
+def width_of_stdout() -> int | None:
+    """Return the cells of the terminal that stdout is, None where it is none."""
+    return max(1, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def colored(word: str, color: str) -> str:
+    """Return a word in bold color where stderr shows colors (NO_COLOR, FORCE_COLOR are obeyed)."""
+    if os.environ.get("NO_COLOR"):
+        return word
+    if os.environ.get("FORCE_COLOR") or is_terminal(sys.stderr):
+        return f"\x1b[1;{color}m{word}\x1b[0m"
+    return word
+
+
+def folded(text: str) -> str:
+    """Return a text as one clean line, cut where it is very long."""
+    return " ".join(clean(text, 2000).split())
+
+
+def talk(line: str) -> None:
+    """Write a line on stderr; where stderr is gone, there is nobody to talk to."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def write_stdout(text: str) -> None:
+    """Write a result at once, so that a full disk is seen while it can still be said.
+
+    Raises:
+        LocalFileError: it cannot be written.
+        StdoutClosed: nobody reads any more.
+    """
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,261 @@
+"""Watching many generations at once: one heap of next looks, and a few threads that ask.
+
+The threads do nothing but ask. The caller's thread alone decides, and is at the history.
+"""
+
+from collections import Counter, deque
+from collections.abc import Generator
+from heapq import heappop, heappush
+
+from wan_cli.api.client import GET_SECONDS
+from wan_cli.errors import (
+    Interrupted,
+    KeyRefused,
+    LocalFileError,
+    NotFound,
+    SetupError,
+    Unfinished,
+    Unreachable,
+    WanError,
+)
+from wan_cli.generation import Generation, Status
+from wan_cli.progress import Event, Note, Tally, Watching
+from wan_cli.record import Outcome, Record
+from wan_cli.runner.context import Context, Patience, explain, failed
+from wan_cli.runner.look import LAST_LOOK_S, about, may_pass, still, written
+from wan_cli.runner.wait import Wait
+from wan_cli.runner.watch import PAST_DEADLINE, Expectations, begin, has_video, taken_in
+from wan_cli.runner.workers import Question, Workers
+from wan_cli.schedule import time_left
+
+# What is finished waits in memory to be saved: no more than so many records.
+NEWS_MAX = 100
+# A line that says how far many are need not move more often.
+TALLY_S = 0.2
+# So many ids are named one by one.
+NAMED_MAX = 3
+
+Outcomes = Generator[Event | Outcome, None, None]
+
+
+class Many:
+    """Generations that are watched at once.
+
+    Of each only its `Wait` is kept: its record is read again when there is something new of it.
+    """
+
+    def __init__(self, ctx: Context, patience: Patience) -> None:
+        self._ctx = ctx
+        self._patience = patience
+        self._expectations = Expectations(ctx, patience)
+        self._workers = Workers(ctx.client)
+        self._waits: dict[str, Wait] = {}
+        self._due: list[tuple[float, int, Wait]] = []
+        self._numbers = 0
+        # Those that the history cannot give again: of another machine, or where it is not written.
+        self._kept: dict[str, Record] = {}
+        self._news: deque[Event | Outcome] = deque()
+        self._troubles: set[str] = set()
+        self._refusal: KeyRefused | None = None
+        self._began = self._tallied = ctx.clock.monotonic()
+        self._states: Counter[Status] = Counter()
+        self._done = 0
+        self._is_tallied = True
+
+    def add(self, record: Record) -> None:
+        """Watch this one too, from a look now on; it has an id."""
+        wait = begin(self._ctx, record, self._expectations.of(record))
+        if not record.request or not self._ctx.keeps:
+            self._kept[record.ref] = record
+        self._waits[record.ref] = wait
+        self._states[wait.status] += 1
+        self._put(wait, wait.looked_at)
+
+    def watch(self) -> Outcomes:
+        """Look until all are final; yield what happens, and each outcome as it is known.
+
+        An outcome without an error has the record of a video that can be saved. It may be saved
+        before the next one is asked for, with `go_on` called meanwhile.
+        """
+        self._tell_tally()
+        while self._waits or self._news:
+            while self._news:
+                yield self._news.popleft()
+            if self._refusal or self._is_over:
+                yield from self._end_of_all()
+            elif self._waits:
+                self.go_on(wait=True)
+
+    def go_on(self, *, wait: bool = False) -> None:
+        """Ask for what is due, and take in what was answered; `wait` for the next of both."""
+        if len(self._news) >= NEWS_MAX:
+            return
+        now = self._ctx.clock.monotonic()
+        self._hand_out(now)
+        if wait and not self._workers.is_busy:
+            self._ctx.clock.sleep(max(0.0, self._due[0][0] - now))
+            return
+        for ref, value in self._workers.answers(self._idle_s(now) if wait else 0.0):
+            if ref in self._waits:
+                self._take_in(self._waits[ref], value)
+        self._tell_tally()
+
+    def explain(self, interrupted: Interrupted, at: Record | None = None) -> None:
+        """Say what a signal means for all that are left, one of which may be being saved."""
+        ids = [wait.asked_id for wait in self._waits.values()]
+        if at is not None:
+            explain(interrupted, at)
+            ids.append(at.handle)
+        if not ids or ids == [at and at.handle]:
+            return
+        words, hint = f"{len(ids)} generations go on and are safe", "wan fetch --all"
+        if len(ids) == 1:
+            words = f"generation {ids[0]} goes on and is safe"
+        elif len(ids) <= NAMED_MAX:
+            words = f"generations {', '.join(ids)} go on and are safe"
+        if len(ids) <= NAMED_MAX:
+            hint = f"wan fetch {' '.join(ids)}"
+        interrupted.explain(f"interrupted; {words}", hint=hint, record=None)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether it is too late for any look, also for a last one."""
+        return self._ctx.clock.monotonic() >= self._patience.deadline + LAST_LOOK_S
+
+    def _put(self, wait: Wait, due: float) -> None:
+        self._numbers += 1
+        heappush(self._due, (due, self._numbers, wait))
+
+    def _hand_out(self, now: float) -> None:
+        left_s = self._patience.deadline + LAST_LOOK_S - now
+        while self._workers.has_room and self._due and self._due[0][0] <= now and left_s > 0:
+            wait = heappop(self._due)[2]
+            wait.looked_at = now
+            seconds = min(GET_SECONDS, left_s)
+            self._workers.ask(Question(wait.ref, wait.asked_id, seconds))
+
+    def _idle_s(self, now: float) -> float:
+        """Return for how long there is nothing to hand out."""
+        if self._due and self._workers.has_room:
+            return max(0.0, self._due[0][0] - now)
+        return GET_SECONDS
+
+    def _take_in(self, wait: Wait, value: Generation | Exception) -> None:
+        try:
+            if isinstance(value, Generation):
+                self._answered(wait, value)
+            elif isinstance(value, WanError):
+                self._unanswered(wait, value)
+            else:
+                raise value
+        except WanError as error:
+            self._end(wait, error)
+
+    def _answered(self, wait: Wait, generation: Generation) -> None:
+        told = generation.status, generation.credits_used
+        if told == wait.told and generation.status.is_running and not generation.url:
+            wait.saw(generation.status, has_url=False)
+        else:
+            record = written(self._ctx, self._record(wait), generation, wait.asked_id)
+            self._keep(record)
+            before = wait.status if wait.told else None
+            self._states[wait.status] -= 1
+            self._states[record.status] += 1
+            wait.told, wait.status = told, record.status
+            record = taken_in(self._ctx, record, wait)
+            self._keep(record)
+            if record.status is not before:
+                self._tell(wait, record)
+            if has_video(record):
+                self._end(wait, None)
+                return
+        self._again(wait)
+
+    def _unanswered(self, wait: Wait, failure: WanError) -> None:
+        if isinstance(failure, KeyRefused):
+            self._refusal = failure
+            return
+        record = None if isinstance(failure, Unreachable) else self._record(wait)
+        if isinstance(failure, NotFound) and record and self._has_another_id(wait, record):
+            wait.asked_id = str(record.other_id)
+            self._put(wait, wait.looked_at)
+            return
+        failure = about(failure, wait.asked_id)
+        if record and not may_pass(self._ctx, record, failure):
+            raise failure
+        wait.failed()
+        if record:
+            wait.asked_id = record.handle
+        if failure.message not in self._troubles:
+            # Of many that fail alike, one sentence.
+            self._troubles.add(failure.message)
+            self._news.append(Note(f"{failure.message}; asking again"))
+        self._again(wait)
+
+    def _has_another_id(self, wait: Wait, record: Record) -> bool:
+        """Whether the reply to the submission named two ids, and the other was not asked for."""
+        return record.other_id is not None and wait.asked_id == record.id
+
+    def _again(self, wait: Wait) -> None:
+        now, deadline = self._ctx.clock.monotonic(), self._patience.deadline
+        if now >= deadline:
+            self._end(wait, late(wait))
+            return
+        self._put(wait, wait.next_due(now, deadline, self._patience.poll_interval_s))
+
+    def _end(self, wait: Wait, error: WanError | None) -> None:
+        try:
+            record = self._record(wait)
+            outcome = failed(self._ctx, record, error) if error else Outcome(record)
+        except SetupError as trouble:
+            outcome = Outcome(None, unreadable(wait.asked_id, trouble))
+        del self._waits[wait.ref]
+        self._kept.pop(wait.ref, None)
+        self._states[wait.status] -= 1
+        self._done += 1
+        self._is_tallied = False
+        self._news.append(outcome)
+
+    def _end_of_all(self) -> Outcomes:
+        """Yield the outcomes of all that are left: the time is over, or the key is refused."""
+        refusal = self._refusal
+        for wait in list(self._waits.values()):
+            self._end(wait, about(refusal, wait.asked_id) if refusal else late(wait))
+            yield self._news.pop()
+
+    def _record(self, wait: Wait) -> Record:
+        return self._kept.get(wait.ref) or self._ctx.history.at(wait.ref)
+
+    def _keep(self, record: Record) -> None:
+        if record.ref in self._kept:
+            self._kept[record.ref] = record
+
+    def _tell(self, wait: Wait, record: Record) -> None:
+        self._is_tallied = False
+        # How long it will take is told of all together.
+        self._news.append(Watching(record.handle, record.status, wait.elapsed_s, None))
+
+    def _tell_tally(self) -> None:
+        now = self._ctx.clock.monotonic()
+        if self._is_tallied or not self._waits or now < self._tallied + TALLY_S:
+            return
+        self._is_tallied, self._tallied = True, now
+        newest = max(self._waits.values(), key=lambda wait: wait.start)
+        left_s = time_left(now - newest.start, newest.expectation)
+        total = self._done + len(self._waits)
+        states = {str(each): n for each, n in self._states.items() if n and each.is_running}
+        self._news.append(Tally(self._done, total, states, now - self._began, left_s))
+
+
+def late(wait: Wait) -> Unfinished:
+    """Return the error of a generation that was still being made at the deadline."""
+    return still(wait.asked_id, wait.status, PAST_DEADLINE)
+
+
+def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
+    """Return the error of a generation whose record the history does not give."""
+    return LocalFileError(
+        f"generation {generation_id} is safe, but {trouble.message}",
+        hint=f"wan doctor, then: wan fetch {generation_id}",
+        stdout=generation_id,
+    )

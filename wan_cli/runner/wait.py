@@ -1,0 +1,71 @@
+"""One generation that is waited for: when to look next, and what looks mean. Pure."""
+
+from dataclasses import dataclass
+
+from wan_cli.generation import Status
+from wan_cli.schedule import Expectation, backoff, next_look
+
+# `completed` without a URL is asked again so often.
+NO_URL_TRIES = 5
+
+
+@dataclass(slots=True)
+class Wait:
+    """How the looks at a generation went. Times are seconds of the monotonic clock.
+
+    Of very many there is one each: it holds no record, only what the next look depends on.
+    `asked_id` is what the API is asked for; `told` what is on disk of the last look's answer.
+    """
+
+    ref: str
+    asked_id: str
+    start: float
+    looked_at: float
+    expectation: Expectation
+    status: Status
+    told: tuple[Status, int | None] | None = None
+    failures: int = 0
+    without_url: int = 0
+    seen_running: bool = False
+
+    @property
+    def elapsed_s(self) -> float:
+        """The seconds from the submission to the last look."""
+        return self.looked_at - self.start
+
+    @property
+    def has_no_url(self) -> bool:
+        """Whether it was completed without a URL so often that none is to be expected."""
+        return self.without_url >= NO_URL_TRIES
+
+    def failed(self) -> bool:
+        """Take in that a look brought no answer; return whether the one before it did."""
+        self.failures += 1
+        return self.failures == 1
+
+    def saw(self, status: Status, *, has_url: bool) -> bool:
+        """Take in an answer; return whether it ended since the last look, which saw it running.
+
+        Only what was watched to its end tells how long a generation takes.
+        """
+        is_completed = status is Status.COMPLETED
+        ended_now = is_completed and self.seen_running
+        self.failures = 0
+        self.without_url += is_completed and not has_url
+        self.seen_running = status.is_running
+        self.status = status
+        return ended_now
+
+    def next_due(self, now: float, deadline: float, interval_s: float | None) -> float:
+        """Return when to look again: after a fixed interval, else by what is expected.
+
+        Never later than the deadline, at which there is a last look.
+        """
+        return min(deadline, now + self._pause_s(interval_s))
+
+    def _pause_s(self, interval_s: float | None) -> float:
+        if interval_s is not None:
+            return interval_s
+        if self.failures or self.status is Status.COMPLETED:
+            return backoff(max(1, self.failures + self.without_url))
+        return next_look(self.elapsed_s, self.expectation) - self.elapsed_s
