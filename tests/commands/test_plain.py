@@ -1,5 +1,7 @@
 """Command lines without a parser do what they do with one."""
 
+import re
+
 import pytest
 
 from tests.fake.api import FakeApi
@@ -14,6 +16,11 @@ PAIRS = [
 ]
 
 
+def ageless(text: str) -> str:
+    """Leave out how long ago it was."""
+    return re.sub(r"\d+ s ago", "", text)
+
+
 @pytest.mark.parametrize(("plain", "parsed"), PAIRS, ids=lambda words: " ".join(words))
 def test_a_plain_command_line_means_what_the_parser_takes_it_for(
     api: FakeApi, wan: Wan, plain: list[str], parsed: list[str]
@@ -22,7 +29,7 @@ def test_a_plain_command_line_means_what_the_parser_takes_it_for(
     for prompt in ("a fox", "a hare"):
         assert wan("generate", prompt).code == 0
     one, other = wan(*plain), wan(*parsed)
-    assert (one.code, one.out, one.err) == (other.code, other.out, other.err)
+    assert (one.code, ageless(one.out), one.err) == (other.code, ageless(other.out), other.err)
 
 
 @pytest.mark.parametrize("args", [["list", "x"], ["list", "--jsn"], ["list", "--json=1"]])
