@@ -11,7 +11,7 @@ from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal, repeat
 
 # Around a deadline: process start and stop on a slow machine, and the second of a last look.
-SLACK_S = 12.0
+SLACK_S = 20.0
 
 
 def submitted(wan: Wan, api: FakeApi, prompt: str = "a fox") -> str:
