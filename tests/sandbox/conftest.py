@@ -49,14 +49,14 @@ class Api:
         deadline = time.monotonic() + 60
         while (state := self.state(generation_id))["status"] in ("queued", "generating"):
             assert time.monotonic() < deadline, state
-            time.sleep(0.02)
+            time.sleep(0.2)  # The server renders in this process: asking slows it down.
         return state
 
     def log_of(self, count: int):
         deadline = time.monotonic() + 60
         while len((log := self.get("/v2/logs").json())["data"]) < count:
             assert time.monotonic() < deadline, log
-            time.sleep(0.02)
+            time.sleep(0.2)  # The server renders in this process: asking slows it down.
         return log
 
     def ledger(self):
