@@ -1,0 +1,311 @@
+"""Many generations in flight in one process: none waits for another, and a few threads do it."""
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.test_terminal import ESCAPE, on_terminal, screen
+from tests.fake.api import GENERATIONS, FakeApi
+from tests.fake.cdn import CdnReply
+from tests.fake.invariants import KEY
+from tests.fake.process import Wan
+from tests.fake.script import Reply, forever, refusal
+from wan_cli.api.client import Client
+from wan_cli.errors import Unreachable
+from wan_cli.generation import Generation
+from wan_cli.output.live import tally_line
+from wan_cli.progress import Tally
+from wan_cli.runner.workers import MOST, Answer, Question, Workers
+
+# Around a deadline: process start and stop on a slow machine.
+SLACK_S = 12.0
+# The threads that ask, the main one, and one of the machinery that runs the tests.
+THREADS = MOST + 2
+
+
+def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def submitted(
+    wan: Wan, api: FakeApi, *prompts: str, status: str | None = "generating"
+) -> list[str]:
+    """Submit generations that stay in a state until the test says otherwise; return their ids."""
+    ids = []
+    for prompt in prompts:
+        ids.append(wan("generate", prompt, "--no-wait", "-q").out.strip())
+        api.generations[ids[-1]].status = status
+    return ids
+
+
+def looks_at(api: FakeApi, generation_id: str) -> int:
+    return sum(get.query == f"generation_id={generation_id}" for get in api.gets)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_is_ready_is_saved_and_printed_while_another_is_being_made(
+    wan: Wan, api: FakeApi, work: Path, everything: bool
+) -> None:
+    slow, quick = submitted(wan, api, "a slow fox", "a quick hen")
+    running = wan.start("fetch", *(["--all"] if everything else [slow, quick]))
+    wait_until(lambda: looks_at(api, slow) > 2 and looks_at(api, quick) > 2)
+    api.generations[quick].status = "completed"
+    running.wait_for(".mp4\n")
+    assert Path(running.out.strip()).read_bytes() == api.video
+    assert "quick-hen" in running.out
+    seen = looks_at(api, slow)
+    wait_until(lambda: looks_at(api, slow) > seen)
+    api.generations[slow].status = "completed"
+    result = running.wait()
+    assert result.code == 0
+    assert [Path(line).name[2:6] for line in result.out.splitlines()] == ["quic", "slow"]
+    assert len(list(work.glob("*.mp4"))) == 2
+
+
+def test_status_follows_all_of_them_and_prints_each_at_its_end(wan: Wan, api: FakeApi) -> None:
+    slow, quick, bad = submitted(wan, api, "a fox", "a hen", "an owl")
+    running = wan.start("status", "--watch", slow, quick, bad)
+    wait_until(lambda: all(looks_at(api, each) > 1 for each in (slow, quick, bad)))
+    api.generations[quick].status = "completed"
+    running.wait_for(f"{quick}  completed")
+    api.generations[bad].status = "error"
+    api.generations[bad].fail("not nice")
+    running.wait_for("not nice")
+    api.generations[slow].status = "completed"
+    result = running.wait()
+    assert result.code == 9
+    assert [line.split()[0] for line in result.out.splitlines()] == [quick, bad, slow]
+    assert api.cdn.requests == []
+    # One plain line for each change of state.
+    assert result.err.splitlines().count(f"{slow} generating") == 1
+
+
+def test_fifty_share_a_few_threads_and_connections(wan: Wan, api: FakeApi) -> None:
+    ids = [api.add_generation(id=f"generation-{n:02}", looks=1_000_000).id for n in range(50)]
+    running = wan.start("status", "--watch", "--json", "-q", *ids)
+    wait_until(lambda: all(looks_at(api, each) > 2 for each in ids))
+    tasks = Path(f"/proc/{running.process.pid}/task")
+    if tasks.exists():
+        assert len(list(tasks.iterdir())) <= THREADS
+    for each in ids:
+        api.generations[each].status = "completed"
+    result = running.wait()
+    assert (result.code, {line["id"] for line in result.json_lines}) == (0, {*ids})
+    assert api.connections <= MOST
+
+
+def test_each_is_looked_at_in_turn(wan: Wan, api: FakeApi) -> None:
+    ids = [api.add_generation(id=f"generation-{n:02}", looks=1_000_000).id for n in range(20)]
+    running = wan.start("status", "--watch", "-q", *ids)
+    wait_until(lambda: all(looks_at(api, each) > 5 for each in ids))
+    counts = [looks_at(api, each) for each in ids]
+    assert max(counts) - min(counts) <= 2
+    running.kill(signal.SIGTERM)
+    running.wait()
+
+
+def test_a_refused_key_ends_all_of_them_and_names_each(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", "an owl")
+    api.on_get(forever(refusal(401, "Unauthorized")))
+    result = wan("fetch", *ids, "--json")
+    assert result.code == 4
+    assert [(line["id"], line["exit_code"]) for line in result.json_lines] == [
+        (each, 4) for each in ids
+    ]
+    for each in ids:
+        assert f"generation {each} is safe" in result.err
+
+
+def test_at_the_deadline_each_that_is_left_is_printed(wan: Wan, api: FakeApi) -> None:
+    done, *ids = submitted(wan, api, "a fox", "a hen", "an owl")
+    api.generations[done].status = "completed"
+    began = time.monotonic()
+    result = wan("fetch", done, *ids, "--json", "--timeout", "2")
+    assert time.monotonic() - began < 2 + SLACK_S
+    assert result.code == 8
+    codes = [(line["id"], line["exit_code"]) for line in result.json_lines]
+    assert codes[0] == (done, 0)
+    assert sorted(codes[1:]) == sorted((each, 8) for each in ids)
+    for each in ids:
+        assert f"hint: wan fetch {each}" in result.err
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_look_that_does_not_end_holds_nobody_else(wan: Wan, api: FakeApi, fault: Any) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", "an owl", status="completed")
+    # Whoever is asked for first.
+    api.on_get(Reply(fault=fault, delay=0.5))
+    began = time.monotonic()
+    result = wan("fetch", *ids, "--json", "--timeout", "3")
+    assert time.monotonic() - began < 3 + SLACK_S
+    codes = {line["id"]: line["exit_code"] for line in result.json_lines}
+    held = next(each for each in ids if codes[each] == 8)
+    assert {codes[each] for each in ids if each != held} == {0}
+    assert result.code == 8
+    assert looks_at(api, held) == 1
+
+
+def test_a_worker_whose_look_takes_too_long_is_replaced(api: FakeApi) -> None:
+    made = api.add_generation(looks=1_000_000)
+    api.on_get(Reply(fault="drip", delay=0.2))
+    workers = Workers(Client(api.base_url, KEY))
+    workers.ask(Question("wan-1", made.id, 0.3))
+    first = answer(workers)
+    assert isinstance(first.value, Unreachable)
+    assert "no answer within 0.3 s" in first.value.message
+    # The late answer of the first is dropped.
+    for _ in range(3):
+        workers.ask(Question("wan-2", made.id, 20.0))
+        second = answer(workers)
+        assert (second.ref, type(second.value)) == ("wan-2", Generation)
+    assert not workers.is_busy
+
+
+def answer(workers: Workers) -> Answer:
+    """Wait for the next answer."""
+    end = time.monotonic() + 20
+    while not (answers := workers.answers(1.0)):
+        assert time.monotonic() < end
+    return answers[0]
+
+
+def test_what_passes_is_asked_through_and_told_once(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", "an owl", "an elk", status=None)
+    api.on_get(
+        *[Reply(status=503)] * 4, Reply(fault="reset"), Reply(fault="garbage"), Reply(status=404)
+    )
+    result = wan("fetch", *ids, "--timeout", "60")
+    assert (result.code, len(result.out.splitlines())) == (0, 4)
+    assert result.err.count("(503); asking again") == 1
+
+
+def test_one_that_nobody_knows_ends_alone(wan: Wan, api: FakeApi) -> None:
+    (known,) = submitted(wan, api, "a fox", status="completed")
+    result = wan("fetch", known, "nobody-knows-this-one", "--json")
+    assert {line["id"]: line["exit_code"] for line in result.json_lines} == {
+        known: 0,
+        "nobody-knows-this-one": 6,
+    }
+    assert result.code == 6
+
+
+def test_of_two_ids_the_one_that_the_api_knows_is_found(wan: Wan, api: FakeApi) -> None:
+    api.on_post(Reply(body={"id": "not-a-generation-0001", "status": "queued"}))
+    wan("generate", "a fox", "--no-wait", "-q")
+    (other,) = submitted(wan, api, "a hen")
+    made = str(api.posts[0].id)
+    api.generations[made].status = api.generations[other].status = "completed"
+    result = wan("fetch", "--all", "--json")
+    assert result.code == 0
+    assert {line["id"] for line in result.json_lines} == {made, other}
+
+
+def test_completed_without_a_url_ends_alone(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen")
+    api.on_get(forever(Reply(body={"id": "{id}", "status": "completed", "video": None})))
+    result = wan("fetch", *ids, "--json")
+    assert [line["exit_code"] for line in result.json_lines] == [12, 12]
+
+
+def test_the_live_median_is_asked_for_once_a_model(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", "an owl", status="completed")
+    result = wan("fetch", *ids, env={"WAN_POLL_INTERVAL": None})
+    assert result.code == 0
+    assert sum(get.path == "/models/metrics" for get in api.gets) == 1
+
+
+def test_a_look_that_brings_nothing_new_writes_nothing(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen")
+    wan("status", *ids)
+    before = [line["updated_at"] for line in wan("list", "--json").json_lines]
+    running = wan.start("fetch", "--all")
+    wait_until(lambda: all(looks_at(api, each) > 4 for each in ids))
+    running.kill(signal.SIGTERM)
+    running.wait()
+    assert [line["updated_at"] for line in wan("list", "--json").json_lines] == before
+
+
+def test_the_others_are_asked_for_while_a_video_is_saved(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    ready, other = submitted(wan, api, "a fox", "a hen")
+    api.generations[ready].status = "completed"
+    api.cdn.on_get(CdnReply(drip=0.2, drip_size=2048))
+    running = wan.start("fetch", ready, other)
+    wait_until(lambda: any(part.stat().st_size > 4096 for part in work.glob("*.part")))
+    seen = looks_at(api, other)
+    wait_until(lambda: looks_at(api, other) > seen + 2)
+    assert not list(work.glob("*.mp4"))
+    running.kill(signal.SIGINT)
+    result = running.wait()
+    assert result.code == -signal.SIGINT
+    assert f"{other}, {ready} go on and are safe" in result.err
+    assert wan("fetch", ready).code == 0
+    assert api.cdn.requests[-1].headers["Range"]
+
+
+@pytest.mark.parametrize("command", [("fetch", "--all"), ("status", "--watch")])
+def test_a_signal_says_that_all_go_on(wan: Wan, api: FakeApi, command: tuple[str, ...]) -> None:
+    ids = submitted(wan, api, "a fox", "a hen")
+    named = ids if command[0] == "status" else []
+    running = wan.start(*command, *named, "--json")
+    wait_until(lambda: all(looks_at(api, each) > 2 for each in ids))
+    began = time.monotonic()
+    running.kill(signal.SIGINT)
+    result = running.wait()
+    assert time.monotonic() - began < SLACK_S
+    assert result.code == -signal.SIGINT
+    assert f"interrupted; generations {', '.join(ids)} go on and are safe" in result.err
+    assert f"hint: wan fetch {' '.join(ids)}\n" in result.err
+    assert [line["exit_code"] for line in result.json_lines] == [130]
+
+
+def test_a_signal_while_the_api_hangs_ends_at_once_and_counts_the_many(
+    wan: Wan, api: FakeApi
+) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", "an owl", "an elk")
+    api.on_get(forever(Reply(fault="hang")))
+    running = wan.start("fetch", *ids)
+    wait_until(lambda: all(looks_at(api, each) for each in ids))
+    began = time.monotonic()
+    running.kill(signal.SIGTERM)
+    result = running.wait()
+    assert time.monotonic() - began < SLACK_S
+    assert result.code == -signal.SIGTERM
+    assert result.err.endswith(
+        "error: interrupted; 4 generations go on and are safe\nhint: wan fetch --all\n"
+    )
+
+
+def test_on_a_terminal_one_line_tells_how_far_all_are(wan: Wan, api: FakeApi) -> None:
+    api.looks = 12
+    ids = submitted(wan, api, "a fox", "a hen", "an owl", status=None)
+    code, written = on_terminal(wan, "fetch", *ids, "-o", "new/")
+    assert code == 0
+    assert re.search(r"0 of 3 done · .*3 generating · 0:0\d", ESCAPE.sub("", written))
+    # What is left is the paths alone.
+    assert sorted(screen(written)) == sorted(str(path) for path in (wan.work / "new").iterdir())
+
+
+def test_the_line_of_all_counts_and_tells_the_time() -> None:
+    tally = Tally(3, 8, {"queued": 1, "generating": 4}, 78.0, 42.0)
+    words = "3 of 8 done · 1 queued · 4 generating"
+    assert tally_line(tally, 2.0) == f"{words} · 1:20 · about 0:40 left"
+    assert tally_line(tally, 60.0) == f"{words} · 2:18"
+    assert tally_line(Tally(0, 2, {}, 3723.0, None)) == "0 of 2 done · 1:02:03"
+
+
+def test_no_more_is_asked_than_is_due(wan: Wan, api: FakeApi) -> None:
+    ids = submitted(wan, api, "a fox", "a hen")
+    result = wan("fetch", *ids, "--timeout", "2", "--poll-interval", "600")
+    assert result.code == 8
+    # The first look and the one at the deadline.
+    assert sum(get.path == GENERATIONS for get in api.gets) == 4
