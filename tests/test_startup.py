@@ -33,6 +33,8 @@ LIGHT = [
     (["generate", "a fox", "--duration", "7"], ("typer",)),
     (["generate", "a fox", "--no-such-option"], ("typer",)),
     (["status", "no-such-generation", "--timeout", "0.2"], ("typer", "requests", "urllib3")),
+    (["status", "no-such-generation", "--json"], ("requests", "urllib3")),
+    (["fetch", "no-such-generation", "-q"], ("requests", "urllib3")),
 ]
 
 
@@ -45,6 +47,7 @@ def imported(argv: list[str], home: Path) -> set[str]:
             "HOME": str(home),
             "WAN_HOME": str(home),
             "WAN_BASE_URL": "http://127.0.0.1:1",
+            "WAN_TIMEOUT": "0.2",
             "AIMLAPI_API_KEY": "key-for-tests-0123456789",
         },
         stdin=subprocess.DEVNULL,

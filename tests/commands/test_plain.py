@@ -13,6 +13,12 @@ PAIRS = [
     (["list", "--json"], ["list", "--limit", "20", "--json"]),
     (["list", "-q"], ["list", "--limit", "20", "--quiet"]),
     (["list", "--json", "--quiet"], ["list", "-q", "--json", "--limit", "20"]),
+    (["status", "@last"], ["status", "--timeout", "1800", "@last"]),
+    (["status", "@last", "-q"], ["status", "--quiet", "--timeout", "1800", "@last"]),
+    (["status", "no-such-id"], ["status", "--timeout", "1800", "no-such-id"]),
+    (["fetch", "@last"], ["fetch", "--wait", "@last"]),
+    (["fetch", "@last", "--json"], ["fetch", "--wait", "--json", "--", "@last"]),
+    (["fetch", ""], ["fetch", "--wait", ""]),
 ]
 
 
@@ -32,8 +38,10 @@ def test_a_plain_command_line_means_what_the_parser_takes_it_for(
     assert (one.code, ageless(one.out), one.err) == (other.code, ageless(other.out), other.err)
 
 
-@pytest.mark.parametrize("args", [["list", "x"], ["list", "--jsn"], ["list", "--json=1"]])
+@pytest.mark.parametrize(
+    "args", [["list", "x"], ["list", "--jsn"], ["list", "--json=1"], ["status"], ["fetch", "-q"]]
+)
 def test_mistakes_are_the_parsers(api: FakeApi, wan: Wan, args: list[str]) -> None:
     result = wan(*args)
     assert (result.code, result.out) == (2, "")
-    assert "hint: wan list --help" in result.err
+    assert "hint: wan " in result.err

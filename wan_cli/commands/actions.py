@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from wan_cli.commands.arguments import need_ids, need_ids_or_all
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_search, parse_since, parse_status
 from wan_cli.output import Output
+
+# The stories of the runner are imported by those who tell them: `wan list` does without.
 
 
 def list_(
@@ -28,4 +31,75 @@ def list_(
         return out.listing(history.newest(listing), lambda: history.total(listing))
 
 
-ACTIONS: Mapping[str, Callable[..., int]] = {"list": list_}
+def status(
+    ids: list[str] | None,
+    *,
+    watch: bool = False,
+    timeout: float | None = None,
+    poll_interval: float | None = None,
+    sandbox: bool = False,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Print the state of generations; return the exit code."""
+    from wan_cli.destination import parse_destination
+    from wan_cli.output.faces import state_line
+    from wan_cli.runner import asking
+
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    words = need_ids(ids)
+    space = workspace(out, sandbox=sandbox)
+    folder = parse_destination(None, space.output_dir, space.settings.name_template)
+    with space.context(out, keeps=False) as ctx:
+        records = asking.named(ctx, words, folder)
+        patience = space.patience(ctx, timeout, poll_interval)
+        story = (asking.follow if watch else asking.status)(ctx, records, patience)
+        return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent={8})
+
+
+def fetch(
+    ids: list[str] | None,
+    *,
+    everything: bool = False,
+    wait: bool | None = None,
+    timeout: float | None = None,
+    poll_interval: float | None = None,
+    output: str | None = None,
+    force: bool = False,
+    sandbox: bool = False,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Wait for generations and download their videos; print their paths; return the exit code."""
+    from wan_cli.destination import parse_destination
+    from wan_cli.output.faces import nothing, path_or_id
+    from wan_cli.runner import stories
+    from wan_cli.runner.asking import named
+
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    words = need_ids_or_all(ids, everything=everything)
+    space = workspace(out, sandbox=sandbox)
+    template = space.settings.name_template
+    several = everything or len(words) > 1
+    chosen = parse_destination(output, space.output_dir, template, several=several)
+    stdout = out.video_stream(force=force) if chosen.to_stdout else None
+    if output is not None:
+        chosen.prepare(overwrite=force)
+    delivery = stories.Delivery(
+        wait=space.chosen("wait", wait),
+        destination=None if output is None else chosen,
+        overwrite=force,
+        stdout=stdout,
+    )
+    with space.context(out, keeps=False) as ctx:
+        patience = space.patience(ctx, timeout, poll_interval)
+        story = (
+            stories.fetch_all(ctx, delivery, patience)
+            if everything
+            else stories.fetch(ctx, named(ctx, words, chosen), delivery, patience)
+        )
+        return out.outcomes(out.each(story), nothing if stdout else path_or_id)
+
+
+# Those that `plain` calls, by the command's name.
+ACTIONS: Mapping[str, Callable[..., int]] = {"fetch": fetch, "list": list_, "status": status}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wan_cli.commands import actions, options
+from wan_cli.commands import options
 
 app = options.command_app()
 
@@ -32,7 +32,10 @@ def command(
     quiet: options.Quiet = False,
 ) -> int:
     """List the local history, newest first, and what was spent."""
-    return actions.list_(
+    # Help and wrong usage do without what reads the history.
+    from wan_cli.commands.actions import list_
+
+    return list_(
         status=status,
         limit=limit,
         since=since,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 _SWITCHES = {"--json": "json", "-q": "quiet", "--quiet": "quiet", "--sandbox": "sandbox"}
-_WITH_IDS = frozenset[str]()
+_WITH_IDS = frozenset({"fetch", "status"})
 _WITHOUT_IDS = frozenset({"list"})
 
 
