@@ -1,6 +1,7 @@
 """The stories that only ask: which generations are meant, how far they are, to their end."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from wan_cli.destination import Destination
 from wan_cli.errors import Interrupted, Unreachable, UsageError, WanError
@@ -9,9 +10,11 @@ from wan_cli.progress import Warned
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
 from wan_cli.runner.look import ended, look_again, unfinished, without_id
-from wan_cli.runner.many import Many, Outcomes
 from wan_cli.runner.watch import has_video, watch
 from wan_cli.text import one_line
+
+if TYPE_CHECKING:
+    from wan_cli.runner.many import Outcomes
 
 
 def named(ctx: Context, words: Iterable[str], folder: Destination) -> list[Record]:
@@ -53,7 +56,7 @@ def _foreign(ctx: Context, word: str, folder: Destination) -> Record:
     )
 
 
-def status(ctx: Context, records: Sequence[Record], patience: Patience) -> Outcomes:
+def status(ctx: Context, records: Sequence[Record], patience: Patience) -> "Outcomes":
     """Ask once for the state of each generation."""
     for record in records:
         try:
@@ -72,11 +75,14 @@ def _state_error(record: Record) -> WanError | None:
     return unfinished(record) if record.status.is_running else ended(record)
 
 
-def follow(ctx: Context, records: Sequence[Record], patience: Patience) -> Outcomes:
+def follow(ctx: Context, records: Sequence[Record], patience: Patience) -> "Outcomes":
     """Follow generations to their end, without saving their videos."""
     if len(records) == 1:
         yield (yield from _follow_one(ctx, records[0], patience))
         return
+    # Threads are needed for several only: one is asked for much more often.
+    from wan_cli.runner.many import Many
+
     many = Many(ctx, patience)
     try:
         for record in records:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import closing
 from itertools import chain, islice
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from wan_cli.destination import Destination, destination_of
 from wan_cli.errors import Interrupted, NotRecorded, WanError
@@ -13,11 +13,13 @@ from wan_cli.progress import Note, Warned, Watching
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
 from wan_cli.runner.look import ended, look_again, may_pass, unfinished, without_id
-from wan_cli.runner.many import Many, Outcomes
 from wan_cli.runner.recover import settle_all
 from wan_cli.runner.save import is_on_disk, save_video, stream_video, tidy_up
 from wan_cli.runner.submit import Wish, new_ref, submit
 from wan_cli.runner.watch import watch
+
+if TYPE_CHECKING:
+    from wan_cli.runner.many import Many, Outcomes
 
 
 class Delivery(NamedTuple):
@@ -99,7 +101,7 @@ def _save(ctx: Context, record: Record, delivery: Delivery, patience: Patience) 
 
 def fetch(
     ctx: Context, records: Iterable[Record], delivery: Delivery, patience: Patience
-) -> Outcomes:
+) -> "Outcomes":
     """Wait for generations and save their videos, each as soon as it is ready."""
     coming = iter(records)
     first = list(islice(coming, 2))
@@ -116,8 +118,11 @@ def fetch(
 
 def _fetch_many(
     ctx: Context, records: Iterable[Record], delivery: Delivery, patience: Patience
-) -> Outcomes:
+) -> "Outcomes":
     """Watch all of them at once; while one is saved, the others are asked for."""
+    # `wan generate` needs no threads, and is not to wait for their import.
+    from wan_cli.runner.many import Many
+
     many = Many(ctx, patience)
     saving: Record | None = None
     try:
@@ -142,7 +147,7 @@ def _fetch_many(
         raise
 
 
-def _meanwhile(many: Many, story: Story[Outcome]) -> Story[Outcome]:
+def _meanwhile(many: "Many", story: Story[Outcome]) -> Story[Outcome]:
     """Tell a story, and at each of its events go on asking for the others."""
     with closing(story):
         while True:
@@ -177,7 +182,7 @@ def _fetch_ready(
     return None if delivery.wait else Outcome(record, unfinished(record))
 
 
-def fetch_all(ctx: Context, delivery: Delivery, patience: Patience) -> Outcomes:
+def fetch_all(ctx: Context, delivery: Delivery, patience: Patience) -> "Outcomes":
     """Settle what is unknown, then fetch everything of the history that is not on disk."""
     tidy_up(ctx)
     unsettled = yield from settle_all(ctx, patience)

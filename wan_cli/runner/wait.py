@@ -1,7 +1,5 @@
 """One generation that is waited for: when to look next, and what looks mean. Pure."""
 
-from dataclasses import dataclass
-
 from wan_cli.generation import Status
 from wan_cli.schedule import Expectation, backoff, next_look
 
@@ -9,24 +7,53 @@ from wan_cli.schedule import Expectation, backoff, next_look
 NO_URL_TRIES = 5
 
 
-@dataclass(slots=True)
 class Wait:
     """How the looks at a generation went. Times are seconds of the monotonic clock.
 
     Of very many there is one each: it holds no record, only what the next look depends on.
-    `asked_id` is what the API is asked for; `told` what is on disk of the last look's answer.
+
+    Args:
+        ref: the submission's.
+        asked_id: what the API is asked for.
+        start: when it was submitted.
+        now: when the wait begins.
+        expectation: how long it may take.
+        status: as recorded.
     """
 
-    ref: str
-    asked_id: str
-    start: float
-    looked_at: float
-    expectation: Expectation
-    status: Status
-    told: tuple[Status, int | None] | None = None
-    failures: int = 0
-    without_url: int = 0
-    seen_running: bool = False
+    __slots__ = (
+        "_without_url",
+        "asked_id",
+        "expectation",
+        "failures",
+        "looked_at",
+        "ref",
+        "seen_running",
+        "start",
+        "status",
+        "told",
+    )
+
+    def __init__(
+        self,
+        ref: str,
+        asked_id: str,
+        start: float,
+        now: float,
+        expectation: Expectation,
+        status: Status,
+    ) -> None:
+        self.ref = ref
+        self.asked_id = asked_id
+        self.start = start
+        self.looked_at = now
+        self.expectation = expectation
+        self.status = status
+        # What is on disk of the last look's answer.
+        self.told: tuple[Status, int | None] | None = None
+        self.failures = 0
+        self.seen_running = False
+        self._without_url = 0
 
     @property
     def elapsed_s(self) -> float:
@@ -36,7 +63,7 @@ class Wait:
     @property
     def has_no_url(self) -> bool:
         """Whether it was completed without a URL so often that none is to be expected."""
-        return self.without_url >= NO_URL_TRIES
+        return self._without_url >= NO_URL_TRIES
 
     def failed(self) -> bool:
         """Take in that a look brought no answer; return whether the one before it did."""
@@ -51,7 +78,7 @@ class Wait:
         is_completed = status is Status.COMPLETED
         ended_now = is_completed and self.seen_running
         self.failures = 0
-        self.without_url += is_completed and not has_url
+        self._without_url += is_completed and not has_url
         self.seen_running = status.is_running
         self.status = status
         return ended_now
@@ -67,5 +94,5 @@ class Wait:
         if interval_s is not None:
             return interval_s
         if self.failures or self.status is Status.COMPLETED:
-            return backoff(max(1, self.failures + self.without_url))
+            return backoff(max(1, self.failures + self._without_url))
         return next_look(self.elapsed_s, self.expectation) - self.elapsed_s
