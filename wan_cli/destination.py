@@ -2,8 +2,6 @@
 
 import errno
 import os
-import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -138,6 +136,10 @@ def _refused(folder: Path, cause: OSError) -> LocalFileError:
 
 def _try_folder(folder: Path) -> None:
     """Make the folder and a file in it: permission bits do not tell the whole truth."""
+    # Both take long to import; a command that saves nothing does without.
+    import shutil
+    import tempfile
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder, prefix=".wan-"):

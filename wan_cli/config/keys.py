@@ -1,12 +1,8 @@
 """The API key: where it may come from, what it cannot look like, how it is shown (never whole)."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from wan_cli.errors import SetupError, UsageError
@@ -14,7 +10,6 @@ from wan_cli.errors import SetupError, UsageError
 KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
 COMMAND_VARIABLE = "WAN_API_KEY_COMMAND"
 MAX_CHARS = 512
-COMMAND_TIMEOUT_S = 30
 _HINT = "wan config set api_key"
 
 # The first that is found is said. None of the sentences holds a part of the key.
@@ -94,7 +89,12 @@ def find_key(places: Sequence[Candidate]) -> Key:
             f"no API key: neither {KEY_VARIABLES[0]} nor the configuration holds one", hint=_HINT
         )
     place = places[0]
-    text = _first_line_of(place) if place.is_command else place.text
+    text = place.text
+    if place.is_command:
+        # It needs subprocess, which takes 4 ms to import.
+        from wan_cli.config.key_command import first_line
+
+        text = first_line(place.text, place.source)
     return Key(check_key(text, place.source), place.source)
 
 
@@ -147,45 +147,3 @@ def _ask() -> str:
         return getpass.getpass("API key (not shown): ")
     except EOFError:
         return ""
-
-
-def _first_line_of(place: Candidate) -> str:
-    """Return the first line that a command prints; what else it prints is shown to nobody."""
-    try:
-        status, output = _run(place.text)
-    except subprocess.TimeoutExpired:
-        raise _command_failed(place, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
-    except OSError as cause:
-        raise _command_failed(place, f"cannot be run: {cause.strerror}") from None
-    if status:
-        raise _command_failed(place, f"ended with status {status}")
-    line = output.partition(b"\n")[0].decode("utf-8", "replace")
-    if not line.strip():
-        raise _command_failed(place, "printed no key on its first line")
-    return line
-
-
-def _run(command: str) -> tuple[int, bytes]:
-    """Run a shell command; at the time limit it ends with all that it started."""
-    process = subprocess.Popen(  # noqa: S602  The user's own command line, pipes and all.
-        command,
-        shell=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        process_group=0,
-    )
-    with process:
-        output = None
-        try:
-            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
-        finally:
-            if output is None:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, output
-
-
-def _command_failed(place: Candidate, what: str) -> SetupError:
-    hint = f"unset {COMMAND_VARIABLE}" if place.source == COMMAND_VARIABLE else "wan config edit"
-    return SetupError(f"the command of {place.source} {what}", hint=hint)
