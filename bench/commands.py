@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from bench import files, history, polling
+from bench import files, history, inflight, polling
 from bench.stopwatch import Job, Run, Stopwatch, interleaved
 from tests.fake.api import GENERATIONS, FakeApi
 
@@ -211,6 +211,14 @@ def beside_curl(runs: Mapping[str, Sequence[Run]], words: str, goal: float) -> I
         yield Row(f"{name}{words}", took / curl, "× curl", own, took, rss(measured))
 
 
+def in_flight(bench: Bench) -> Iterator[Row]:
+    """Measure one process that watches very many generations."""
+    many = inflight.measure(bench.job, bench.watch, bench.folder)
+    name = f"{inflight.COUNT:,} generations in flight"
+    yield Row(f"{name}: looks", many.polls_per_s, " a second", 1500, at_least=True)
+    yield Row(f"{name}: memory", many.rss_mib, " MiB", 45)
+
+
 def long_history(bench: Bench) -> Iterator[Row]:
     """Measure the last 20 rows of a long history, as the query and as the whole process."""
     homes = {count: history.build(bench.folder / f"of-{count}", count) for count in history.COUNTS}
@@ -291,7 +299,7 @@ def main() -> None:
         parts = [local(bench), https(bench), download(bench, 200_000_000, 1.4, 9)]
         if not quick:
             parts.append(download(bench, 2_000_000_000, 1.15, 5))
-        parts += [to_disk(bench, 200_000_000), long_history(bench), noticing()]
+        parts += [to_disk(bench, 200_000_000), in_flight(bench), long_history(bench), noticing()]
         rows = []
         for row in chain.from_iterable(parts):
             print(row, flush=True)
