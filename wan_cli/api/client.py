@@ -36,6 +36,7 @@ class Client:
     def __init__(self, base_url: str, key: str | None) -> None:
         self.base_url = base_url
         self.server_offset_s: float | None = None
+        self._date: str | None = None
         self.authorities = Authorities()
         if base_url.startswith("https:"):
             self.authorities.read_ahead()
@@ -251,8 +252,10 @@ class Client:
             body=body,
             give_up=give_up,
         )
-        server_time = reply.server_time
-        if server_time is not None:
+        date = reply.headers.get("Date")
+        # Within its second, the first reply tells the server's clock best.
+        if date != self._date and (server_time := reply.server_time) is not None:
+            self._date = date
             self.server_offset_s = server_time - time.time()
         return reply
 

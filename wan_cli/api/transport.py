@@ -131,8 +131,9 @@ class Transport:
         if self._secret and self._quoted:
             # A server that quotes the key must not bring it to the screen.
             body = self._quoted.sub(b"[key]", body)
-            kept = {name: value for name, value in headers.items() if self._secret not in value}
-            headers = CaseInsensitiveDict(kept)
+            if any(self._secret in value for value in headers.values()):
+                kept = {name: value for name, value in headers.items() if self._secret not in value}
+                headers = CaseInsensitiveDict(kept)
         return Reply(status, headers, body, whole)
 
 
