@@ -20,7 +20,7 @@ from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
 from wan_cli.output.live import tally_line
 from wan_cli.progress import Tally
-from wan_cli.runner.workers import MOST, Answer, Question, Workers
+from wan_cli.runner.workers import MOST, SLOW_S, Answer, Question, Workers
 
 # Around a deadline: process start and stop on a slow machine.
 SLACK_S = 12.0
@@ -167,6 +167,32 @@ def test_a_worker_whose_look_takes_too_long_is_replaced(api: FakeApi) -> None:
         second = answer(workers)
         assert (second.ref, type(second.value)) == ("wan-2", Generation)
     assert not workers.is_busy
+
+
+def test_where_the_network_is_slow_more_are_asked_for_up_to_a_limit(api: FakeApi) -> None:
+    made = api.add_generation(looks=1_000_000)
+    api.on_get(forever(Reply(fault="hang")))
+    workers = Workers(Client(api.base_url, KEY))
+    for number in range(MOST):
+        wait_until(lambda: workers.has_room)
+        workers.ask(Question(f"wan-{number}", made.id, 20.0))
+    wait_until(lambda: len(api.gets) == MOST)
+    time.sleep(2 * SLOW_S)
+    assert not workers.has_room
+    api.release()
+    refs = [answer.ref for answer in all_answers(workers)]
+    assert sorted(refs) == sorted(f"wan-{number}" for number in range(MOST))
+    assert api.connections == MOST
+
+
+def all_answers(workers: Workers) -> list[Answer]:
+    """Wait until nothing is being asked any more."""
+    answers = []
+    end = time.monotonic() + 20
+    while workers.is_busy:
+        answers += workers.answers(1.0)
+        assert time.monotonic() < end
+    return answers
 
 
 def answer(workers: Workers) -> Answer:

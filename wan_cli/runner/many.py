@@ -25,7 +25,7 @@ from wan_cli.runner.context import Context, Patience, explain, failed
 from wan_cli.runner.look import LAST_LOOK_S, about, may_pass, still, written
 from wan_cli.runner.wait import Wait
 from wan_cli.runner.watch import PAST_DEADLINE, Expectations, begin, has_video, taken_in
-from wan_cli.runner.workers import Question, Workers
+from wan_cli.runner.workers import SLOW_S, Question, Workers
 from wan_cli.schedule import time_left
 
 # What is finished waits in memory to be saved: no more than so many records.
@@ -65,6 +65,8 @@ class Many:
     def add(self, record: Record) -> None:
         """Watch this one too, from a look now on; it has an id."""
         wait = begin(self._ctx, record, self._expectations.of(record))
+        if record.error_code is None and record.video_url is None and record.cost_usd is not None:
+            wait.known = record.status, record.credits_used
         if not record.request or not self._ctx.keeps:
             self._kept[record.ref] = record
         self._waits[record.ref] = wait
@@ -136,9 +138,10 @@ class Many:
 
     def _idle_s(self, now: float) -> float:
         """Return for how long there is nothing to hand out."""
-        if self._due and self._workers.has_room:
-            return max(0.0, self._due[0][0] - now)
-        return GET_SECONDS
+        if not self._due:
+            return GET_SECONDS
+        until_due_s = max(0.0, self._due[0][0] - now)
+        return until_due_s if self._workers.has_room else max(SLOW_S, until_due_s)
 
     def _take_in(self, wait: Wait, value: Generation | Exception) -> None:
         try:
@@ -153,23 +156,27 @@ class Many:
 
     def _answered(self, wait: Wait, generation: Generation) -> None:
         told = generation.status, generation.credits_used
-        if told == wait.told and generation.status.is_running and not generation.url:
+        is_known = told == wait.known and generation.status.is_running and not generation.url
+        if is_known:
             wait.saw(generation.status, has_url=False)
-        else:
-            record = written(self._ctx, self._record(wait), generation, wait.asked_id)
-            self._keep(record)
-            before = wait.status if wait.told else None
-            self._states[wait.status] -= 1
-            self._states[record.status] += 1
-            wait.told, wait.status = told, record.status
-            record = taken_in(self._ctx, record, wait)
-            self._keep(record)
-            if record.status is not before:
-                self._tell(wait, record)
-            if has_video(record):
-                self._end(wait, None)
-                return
+        elif has_video(self._written(wait, generation)):
+            self._tell(wait)
+            self._end(wait, None)
+            return
+        self._tell(wait)
         self._again(wait)
+
+    def _written(self, wait: Wait, generation: Generation) -> Record:
+        """Return the record with what is new, after that is on disk. Raises as `taken_in`."""
+        record = written(self._ctx, self._record(wait), generation, wait.asked_id)
+        self._keep(record)
+        self._states[wait.status] -= 1
+        self._states[record.status] += 1
+        wait.status = record.status
+        record = taken_in(self._ctx, record, wait)
+        self._keep(record)
+        wait.known = generation.status, generation.credits_used
+        return record
 
     def _unanswered(self, wait: Wait, failure: WanError) -> None:
         if isinstance(failure, KeyRefused):
@@ -230,10 +237,12 @@ class Many:
         if record.ref in self._kept:
             self._kept[record.ref] = record
 
-    def _tell(self, wait: Wait, record: Record) -> None:
-        self._is_tallied = False
-        # How long it will take is told of all together.
-        self._news.append(Watching(record.handle, record.status, wait.elapsed_s, None))
+    def _tell(self, wait: Wait) -> None:
+        if wait.said is not wait.status:
+            wait.said = wait.status
+            self._is_tallied = False
+            # How long it will take is told of all together.
+            self._news.append(Watching(wait.asked_id, wait.status, wait.elapsed_s, None))
 
     def _tell_tally(self) -> None:
         now = self._ctx.clock.monotonic()

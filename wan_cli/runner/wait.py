@@ -26,12 +26,13 @@ class Wait:
         "asked_id",
         "expectation",
         "failures",
+        "known",
         "looked_at",
         "ref",
+        "said",
         "seen_running",
         "start",
         "status",
-        "told",
     )
 
     def __init__(
@@ -49,8 +50,10 @@ class Wait:
         self.looked_at = now
         self.expectation = expectation
         self.status = status
-        # What is on disk of the last look's answer.
-        self.told: tuple[Status, int | None] | None = None
+        # The state and the credits that are on disk, where an answer with no more is nothing new.
+        self.known: tuple[Status, int | None] | None = None
+        # What was said of it last.
+        self.said: Status | None = None
         self.failures = 0
         self.seen_running = False
         self._without_url = 0

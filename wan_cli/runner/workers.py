@@ -9,8 +9,11 @@ from wan_cli.api.client import Client
 from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
 
-# More would wait for each other rather than for the network: see docs/bench.md.
-MOST = 8
+# So many may be asking something. Those that do not wait for the network wait for each other, and
+# that costs more than they bring: so few may have begun within SLOW_S.
+MOST = 16
+FEW = 2
+SLOW_S = 0.02
 # A look may take so long beyond its seconds, in which its sockets should have given it up.
 GRACE_S = 0.25
 # A signal that comes just before a wait begins does not end it: so no single wait is long.
@@ -32,8 +35,20 @@ class Answer(NamedTuple):
     value: Generation | Exception
 
 
+class _Asked(NamedTuple):
+    """A question that was begun at a monotonic time."""
+
+    question: Question
+    began: float
+
+    @property
+    def until(self) -> float:
+        """When it is not waited for any more."""
+        return self.began + self.question.seconds + GRACE_S
+
+
 class Workers:
-    """Threads, started as they are needed.
+    """Threads, started as they are needed: the more, the slower the network.
 
     Socket timeouts bound each wait of a call, not the call. So a worker whose look takes too long
     is left to itself: its answer is dropped when it comes, and another one takes its place.
@@ -42,7 +57,7 @@ class Workers:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._idle: list[_Worker] = []
-        self._busy: dict[_Worker, tuple[Question, float]] = {}
+        self._busy: dict[_Worker, _Asked] = {}
         self._answers: SimpleQueue[tuple[_Worker, Question, Generation | Exception]] = SimpleQueue()
 
     @property
@@ -53,13 +68,16 @@ class Workers:
     @property
     def has_room(self) -> bool:
         """Whether one more can be asked for at once."""
-        return len(self._busy) < MOST
+        if len(self._busy) < FEW:
+            return True
+        young = time.monotonic() - SLOW_S
+        begun = sum(asked.began > young for asked in self._busy.values())
+        return begun < FEW and len(self._busy) < MOST
 
     def ask(self, question: Question) -> None:
         """Begin to ask."""
         worker = self._idle.pop() if self._idle else _Worker(self._client, self._answers)
-        until = time.monotonic() + question.seconds + GRACE_S
-        self._busy[worker] = (question, until)
+        self._busy[worker] = _Asked(question, time.monotonic())
         try:
             worker.ask(question)
         except RuntimeError:
@@ -88,14 +106,14 @@ class Workers:
 
     def _overdue(self) -> list[Answer]:
         now = time.monotonic()
-        late = [(worker, asked) for worker, (asked, until) in self._busy.items() if now > until]
-        for worker, _ in late:
+        late = [(worker, asked) for worker, asked in self._busy.items() if now > asked.until]
+        answers = []
+        for worker, (question, _) in late:
             del self._busy[worker]
             worker.leave()
-        return [
-            Answer(asked.ref, self._no_answer(f"no answer within {asked.seconds:.3g} s"))
-            for _, asked in late
-        ]
+            why = f"no answer within {question.seconds:.3g} s"
+            answers.append(Answer(question.ref, self._no_answer(why)))
+        return answers
 
     def _no_answer(self, why: str) -> Unreachable:
         words = f"cannot reach the API at {self._client.base_url}: {why}"
