@@ -105,6 +105,8 @@ class Many:
     def explain(self, interrupted: Interrupted, at: Record | None = None) -> None:
         """Say what a signal means for all that are left, one of which may be being saved."""
         ids = [wait.asked_id for wait in self._waits.values()]
+        ready = [told for told in self._news if isinstance(told, Outcome) and told.error is None]
+        ids += [outcome.record.handle for outcome in ready if outcome.record]
         if at is not None:
             explain(interrupted, at)
             ids.append(at.handle)
