@@ -102,16 +102,6 @@ def test_fifty_share_a_few_threads_and_connections(wan: Wan, api: FakeApi) -> No
     assert api.connections <= MOST
 
 
-def test_each_is_looked_at_in_turn(wan: Wan, api: FakeApi) -> None:
-    ids = [api.add_generation(id=f"generation-{n:02}", looks=1_000_000).id for n in range(20)]
-    running = wan.start("status", "--watch", "-q", *ids)
-    wait_until(lambda: all(looks_at(api, each) > 5 for each in ids))
-    counts = [looks_at(api, each) for each in ids]
-    assert max(counts) - min(counts) <= 2
-    running.kill(signal.SIGTERM)
-    running.wait()
-
-
 def test_a_refused_key_ends_all_of_them_and_names_each(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen", "an owl")
     api.on_get(forever(refusal(401, "Unauthorized")))
@@ -128,8 +118,8 @@ def test_at_the_deadline_each_that_is_left_is_printed(wan: Wan, api: FakeApi) ->
     done, *ids = submitted(wan, api, "a fox", "a hen", "an owl")
     api.generations[done].status = "completed"
     began = time.monotonic()
-    result = wan("fetch", done, *ids, "--json", "--timeout", "2")
-    assert time.monotonic() - began < 2 + SLACK_S
+    result = wan("fetch", done, *ids, "--json", "--timeout", "4")
+    assert time.monotonic() - began < 4 + SLACK_S
     assert result.code == 8
     codes = [(line["id"], line["exit_code"]) for line in result.json_lines]
     assert codes[0] == (done, 0)
@@ -144,8 +134,8 @@ def test_a_look_that_does_not_end_holds_nobody_else(wan: Wan, api: FakeApi, faul
     # Whoever is asked for first.
     api.on_get(Reply(fault=fault, delay=0.5))
     began = time.monotonic()
-    result = wan("fetch", *ids, "--json", "--timeout", "3")
-    assert time.monotonic() - began < 3 + SLACK_S
+    result = wan("fetch", *ids, "--json", "--timeout", "5")
+    assert time.monotonic() - began < 5 + SLACK_S
     codes = {line["id"]: line["exit_code"] for line in result.json_lines}
     held = next(each for each in ids if codes[each] == 8)
     assert {codes[each] for each in ids if each != held} == {0}
@@ -312,7 +302,7 @@ def test_a_signal_while_the_api_hangs_ends_at_once_and_counts_the_many(
 
 
 def test_on_a_terminal_one_line_tells_how_far_all_are(wan: Wan, api: FakeApi) -> None:
-    api.looks = 12
+    api.looks = 40
     ids = submitted(wan, api, "a fox", "a hen", "an owl", status=None)
     code, written = on_terminal(wan, "fetch", *ids, "-o", "new/")
     assert code == 0

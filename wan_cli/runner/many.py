@@ -57,10 +57,11 @@ class Many:
         self._news: deque[Event | Outcome] = deque()
         self._troubles: set[str] = set()
         self._refusal: KeyRefused | None = None
-        self._began = self._tallied = ctx.clock.monotonic()
+        self._began = ctx.clock.monotonic()
         self._states: Counter[Status] = Counter()
         self._done = 0
-        self._is_tallied = True
+        self._is_tallied = False
+        self._next_tally = self._began
 
     def add(self, record: Record) -> None:
         """Watch this one too, from a look now on; it has an id."""
@@ -95,7 +96,12 @@ class Many:
         now = self._ctx.clock.monotonic()
         self._hand_out(now)
         if wait and not self._workers.is_busy:
-            self._ctx.clock.sleep(max(0.0, self._due[0][0] - now))
+            if self._is_tallied:
+                self._ctx.clock.sleep(max(0.0, self._due[0][0] - now))
+            else:
+                # What is shown while nothing happens is to be what there is.
+                self._next_tally = now
+                self._tell_tally()
             return
         for ref, value in self._workers.answers(self._idle_s(now) if wait else 0.0):
             if ref in self._waits:
@@ -248,9 +254,9 @@ class Many:
 
     def _tell_tally(self) -> None:
         now = self._ctx.clock.monotonic()
-        if self._is_tallied or not self._waits or now < self._tallied + TALLY_S:
+        if self._is_tallied or not self._waits or now < self._next_tally:
             return
-        self._is_tallied, self._tallied = True, now
+        self._is_tallied, self._next_tally = True, now + TALLY_S
         newest = max(self._waits.values(), key=lambda wait: wait.start)
         left_s = time_left(now - newest.start, newest.expectation)
         total = self._done + len(self._waits)
