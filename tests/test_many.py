@@ -325,3 +325,20 @@ def test_no_more_is_asked_than_is_due(wan: Wan, api: FakeApi) -> None:
     assert result.code == 8
     # The first look and the one at the deadline.
     assert sum(get.path == GENERATIONS for get in api.gets) == 4
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_over_tls_the_threads_verify_the_server_and_go_through_the_proxy(
+    wan: Wan, closed_port: int, proxy: bool
+) -> None:
+    with FakeApi(tls=True) as api:
+        ids = [api.add_generation(id=f"generation-{n:02}", looks=2).id for n in range(3)]
+        env = {"WAN_BASE_URL": api.base_url, "REQUESTS_CA_BUNDLE": str(api.ca_pem)}
+        if proxy:
+            env["HTTPS_PROXY"] = f"http://127.0.0.1:{closed_port}"
+        result = wan("status", "--watch", *ids, "--timeout", "3" if proxy else "30", env=env)
+        assert (result.code, len(api.gets)) == ((8, 0) if proxy else (0, 9))
+        assert ("the proxy does not connect; asking again" in result.err) == proxy
+        distrusted = wan("fetch", *ids, "--timeout", "1", env={"WAN_BASE_URL": api.base_url})
+    assert distrusted.code == 8
+    assert distrusted.err.count("its TLS certificate is not trusted; asking again") == 1
