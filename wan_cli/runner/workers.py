@@ -13,7 +13,7 @@ from wan_cli.generation import Generation
 # that costs more than they bring: so few may have begun within SLOW_S.
 MOST = 16
 FEW = 2
-SLOW_S = 0.02
+SLOW_S = 0.01
 # A look may take so long beyond its seconds, in which its sockets should have given it up.
 GRACE_S = 0.25
 # A signal that comes just before a wait begins does not end it: so no single wait is long.
