@@ -30,7 +30,7 @@ from tests.fake.api import GENERATIONS, FakeApi
 
 KEY = "the-key-of-the-bench"
 ENVIRONMENT = Path("build/bench")
-LOCAL_ROUNDS, HTTPS_ROUNDS, HISTORY_ROUNDS = 25, 25, 7
+LOCAL_ROUNDS, HTTPS_ROUNDS, HISTORY_ROUNDS = 31, 31, 7
 MIB = 1 << 20
 # These change what is measured: no bytecode, another CA bundle, a proxy before loopback.
 UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
