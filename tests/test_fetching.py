@@ -244,3 +244,16 @@ def test_a_video_that_was_deleted_is_fetched_again(api: FakeApi, wan: Wan, work:
     path.unlink()
     assert wan("fetch", "@last").out == f"{path}\n"
     assert path.read_bytes() == api.video
+
+
+def test_a_generation_of_another_machine_is_saved_where_it_is_fetched_not_where_it_was_asked_for(
+    wan: Wan, api: FakeApi, tmp_path: Path
+) -> None:
+    made = api.add_generation(looks=0)
+    assert wan("status", made.id, env={"WAN_OUTPUT_DIR": str(tmp_path / "asked")}).code == 0
+    for name in ("one", "other"):
+        result = wan("fetch", made.id, env={"WAN_OUTPUT_DIR": str(tmp_path / name)})
+        assert result.code == 0
+        # Once it is on disk, that is where it is.
+        assert Path(result.out.strip()).parent == tmp_path / "one"
+    assert not (tmp_path / "asked").exists()

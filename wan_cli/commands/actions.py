@@ -96,7 +96,7 @@ def fetch(
         story = (
             stories.fetch_all(ctx, delivery, patience)
             if everything
-            else stories.fetch(ctx, named(ctx, words, chosen), delivery, patience)
+            else stories.fetch(ctx, named(ctx, words, chosen, to_save=True), delivery, patience)
         )
         return out.outcomes(out.each(story), nothing if stdout else path_or_id)
 

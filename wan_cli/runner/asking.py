@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from wan_cli.runner.many import Outcomes
 
 
-def named(ctx: Context, words: Iterable[str], folder: Destination) -> list[Record]:
+def named(
+    ctx: Context, words: Iterable[str], folder: Destination, *, to_save: bool = False
+) -> list[Record]:
     """Return the records that ids, prefixes and `@last` mean, once each.
 
-    An id that the history does not know is taken as one of another machine.
+    An id that the history does not know is taken as one of another machine. Where it is asked for
+    `to_save` it, that is where its video goes, wherever it was asked for before.
 
     Raises:
         UsageError: an ambiguous prefix, `@last` of an empty history, or what cannot be an id.
@@ -35,6 +38,8 @@ def named(ctx: Context, words: Iterable[str], folder: Destination) -> list[Recor
                 f"{one_line(word)}: the history is empty", hint='wan generate "a fox in the snow"'
             )
         record = record or _foreign(ctx, word, folder)
+        if to_save and is_foreign(record) and record.file is None:
+            record = _at_home(ctx, record, folder)
         records.setdefault(record.ref, record)
     return list(records.values())
 
@@ -54,6 +59,18 @@ def _foreign(ctx: Context, word: str, folder: Destination) -> Record:
         name_template=folder.name_template,
         id=word,
     )
+
+
+def is_foreign(record: Record) -> bool:
+    """Whether it was submitted elsewhere, and is known by its id alone."""
+    return not record.client_request_id
+
+
+def _at_home(ctx: Context, record: Record, folder: Destination) -> Record:
+    place = {"folder": str(folder.folder), "name_template": folder.name_template}
+    if all(getattr(record, name) == value for name, value in place.items()):
+        return record
+    return ctx.save(record, **place)
 
 
 def status(ctx: Context, records: Sequence[Record], patience: Patience) -> "Outcomes":
