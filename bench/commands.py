@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 from bench import files, history, inflight, polling
 from bench.stopwatch import Job, Run, Stopwatch, interleaved
@@ -40,6 +39,15 @@ COMPLETE = f"""
 . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); start=${{EPOCHREALTIME/./}}
 for ((n = 0; n < {COMPLETIONS}; n++)); do _wan 2>/dev/null; done
 ((${{#COMPREPLY[@]}})) && echo $(((${{EPOCHREALTIME/./}} - start) / {COMPLETIONS}))
+"""
+STATUS, QUIET = "`wan status ID`", "`wan fetch -q` but for its fsync"
+SHOWN = "`wan fetch` on a terminal"
+# curl makes no fsync, and how long one takes says nothing of a program.
+WITHOUT_FSYNC = """
+import os
+os.fsync = lambda _: None
+from wan_cli.main import main
+main()
 """
 PEERS = {"yt-dlp": "yt-dlp", "httpie": "http", "huggingface_hub": "hf"}
 
@@ -149,66 +157,53 @@ def https(bench: Bench) -> Iterator[Row]:
         base, header = {"WAN_BASE_URL": api.base_url}, f"Authorization: Bearer {KEY}"
         jobs = {
             "curl": bench.job("curl", "-sS", "--cacert", bundle, "-H", header, url),
-            "`wan status ID`": bench.job(
-                "wan", "status", made.id, REQUESTS_CA_BUNDLE=bundle, **base
-            ),
+            STATUS: bench.job("wan", "status", made.id, REQUESTS_CA_BUNDLE=bundle, **base),
         }
         for name, program in bench.peers("httpie"):
             jobs[name] = bench.job(program, "--ignore-stdin", f"--verify={bundle}", url, header)
-        yield from beside_curl(interleaved(bench.watch, jobs, HTTPS_ROUNDS), "", 4.2)
+        yield from beside_curl(interleaved(bench.watch, jobs, HTTPS_ROUNDS), "", {STATUS: 4.2})
 
 
 def download(bench: Bench, size: int, goal: float, rounds: int) -> Iterator[Row]:
-    """Measure a download over TLS, with the peak of the memory."""
+    """Measure a download over TLS, with the peak of the memory; wan's fsync is shown apart."""
     words = f", {size / 1e9:g} GB" if size >= 1e9 else f", {size / 1e6:g} MB"
+    target = bench.folder / "videos"
+    target.mkdir(exist_ok=True)
     with ExitStack() as stack:
         api = stack.enter_context(FakeApi(tls=True))
         bundle = files.bundle(api, bench.folder)
         url = stack.enter_context(files.serve(api, bench.folder, size))
         made = api.add_generation(looks=0, url=url)
-        target = str(bench.folder / "got.mp4")
         env = {"WAN_BASE_URL": api.base_url, "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
-        fetch = ("wan", "fetch", made.id, "--force", "-o", target)
+        env |= {"WAN_OUTPUT_DIR": str(target)}
+        file = str(target / "got.mp4")
         jobs = {
-            "curl": bench.job("curl", "-sS", "--cacert", bundle, "-o", target, url),
-            "`wan fetch -q`": bench.job(*fetch, "-q", **env),
-            "`wan fetch` on a terminal": bench.job(*fetch, **env | {"TERM": "xterm"}).on_terminal(),
+            "curl": bench.job("curl", "-sS", "--cacert", bundle, "-o", file, url),
+            QUIET: bench.job("python", "-c", WITHOUT_FSYNC, "fetch", made.id, "-q", **env),
+            "`wan fetch -q`": bench.job("wan", "fetch", made.id, "-q", **env),
+            SHOWN: bench.job("wan", "fetch", made.id, **env | {"TERM": "xterm"}).on_terminal(),
         }
         for name, program in bench.peers("yt-dlp"):
-            options = ("-q", "--compat-options", "no-certifi", "--force-overwrites", "-o", target)
+            options = ("-q", "--compat-options", "no-certifi", "-o", file)
             jobs[name] = bench.job(program, *options, url, **env)
+        jobs = {name: replace(job, fills=str(target)) for name, job in jobs.items()}
         runs = interleaved(bench.watch, jobs, rounds)
-    yield from beside_curl(runs, words, goal)
-    quiet, shown = (runs[name] for name in ("`wan fetch -q`", "`wan fetch` on a terminal"))
+    yield from beside_curl(runs, words, {QUIET: goal})
+    quiet, shown = runs["`wan fetch -q`"], runs[SHOWN]
     # Of 200 MB, on the other hand, most of it is importing rich.
     bar_goal = 1.1 if size >= 1e9 else None
     yield Row(f"the progress bar{words}", seconds(shown) / seconds(quiet), "× without", bar_goal)
     yield Row(f"memory of `wan fetch`{words}", rss([*quiet, *shown]), " MiB", 40)
 
 
-def to_disk(bench: Bench, size: int) -> Iterator[Row]:
-    """Measure the fsync of so many bytes that were just written: curl makes none."""
-    took = []
-    block = os.urandom(MIB)
-    for _ in range(3):
-        with (bench.folder / "synced").open("wb", buffering=0) as file:
-            for _ in range(size // MIB):
-                file.write(block)
-            start = perf_counter()
-            os.fsync(file.fileno())
-            took.append(perf_counter() - start)
-    (bench.folder / "synced").unlink()
-    words = f"an fsync of {size / 1e6:g} MB all at once, which wan makes piece by piece"
-    yield Row(words, median(took), " s", seconds=median(took))
-
-
-def beside_curl(runs: Mapping[str, Sequence[Run]], words: str, goal: float) -> Iterator[Row]:
-    """Yield a row for each tool, as a ratio to curl; the goal is wan's."""
+def beside_curl(
+    runs: Mapping[str, Sequence[Run]], words: str, goals: Mapping[str, float]
+) -> Iterator[Row]:
+    """Yield a row for each tool, as a ratio to curl."""
     curl = seconds(runs["curl"])
     for name, measured in runs.items():
-        own = goal if "wan" in name else None
         took = seconds(measured)
-        yield Row(f"{name}{words}", took / curl, "× curl", own, took, rss(measured))
+        yield Row(f"{name}{words}", took / curl, "× curl", goals.get(name), took, rss(measured))
 
 
 def in_flight(bench: Bench) -> Iterator[Row]:
@@ -299,7 +294,7 @@ def main() -> None:
         parts = [local(bench), https(bench), download(bench, 200_000_000, 1.4, 9)]
         if not quick:
             parts.append(download(bench, 2_000_000_000, 1.15, 5))
-        parts += [to_disk(bench, 200_000_000), in_flight(bench), long_history(bench), noticing()]
+        parts += [in_flight(bench), long_history(bench), noticing()]
         rows = []
         for row in chain.from_iterable(parts):
             print(row, flush=True)

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +34,7 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A process to be measured, which ends with `code`.
+    """A process to be measured, which ends with `code`; `fills` is the folder it saves into.
 
     Its output goes nowhere, or its stderr to a terminal.
     """
@@ -42,6 +43,7 @@ class Job:
     env: dict[str, str]
     terminal: bool = False
     code: int = 0
+    fills: str | None = None
 
     def on_terminal(self) -> "Job":
         """Return the same with a terminal as stderr."""
@@ -101,12 +103,14 @@ class Stopwatch:
 def interleaved(watch: Stopwatch, jobs: Mapping[str, Job], rounds: int) -> dict[str, list[Run]]:
     """Run all jobs in turn, so many times, after one round that warms the caches.
 
-    What a job leaves to be written to the disk is written before the next one begins: curl leaves
-    2 GB, which whoever comes after it would wait for.
+    Each begins without what the one before it has left: its files, and what of them is still to be
+    written to the disk.
     """
     runs: dict[str, list[Run]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
         for name, job in jobs.items():
+            for file in Path(job.fills).iterdir() if job.fills else ():
+                file.unlink()
             os.sync()
             run = watch.run(job)
             if run.code != job.code:  # What fails early is fast.
