@@ -1,7 +1,6 @@
 """Submitting: journal before POST, one POST, no repeat of one whose outcome is not known."""
 
 import os
-import uuid
 from typing import NamedTuple
 
 from wan_cli.api.client import SUBMIT_SECONDS
@@ -47,6 +46,8 @@ class Wish(NamedTuple):
 
 def new_ref() -> str:
     """Return a name for a submission, by which its record can be found whatever becomes of it."""
+    import uuid  # 2 ms, for those alone who submit.
+
     return f"wan-{uuid.uuid4().hex}"
 
 
