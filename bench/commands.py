@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -40,8 +40,8 @@ COMPLETE = f"""
 for ((n = 0; n < {COMPLETIONS}; n++)); do _wan 2>/dev/null; done
 ((${{#COMPREPLY[@]}})) && echo $(((${{EPOCHREALTIME/./}} - start) / {COMPLETIONS}))
 """
-STATUS, QUIET = "`wan status ID`", "`wan fetch -q` but for its fsync"
-SHOWN = "`wan fetch` on a terminal"
+STATUS, QUIET, SHOWN = "`wan status ID`", "`wan fetch -q`", "`wan fetch` on a terminal"
+UNSYNCED = "`wan fetch -q` but for its fsync"
 # curl makes no fsync, and how long one takes says nothing of a program.
 WITHOUT_FSYNC = """
 import os
@@ -164,36 +164,63 @@ def https(bench: Bench) -> Iterator[Row]:
         yield from beside_curl(interleaved(bench.watch, jobs, HTTPS_ROUNDS), "", {STATUS: 4.2})
 
 
-def download(bench: Bench, size: int, goal: float, rounds: int) -> Iterator[Row]:
-    """Measure a download over TLS, with the peak of the memory; wan's fsync is shown apart."""
-    words = f", {size / 1e9:g} GB" if size >= 1e9 else f", {size / 1e6:g} MB"
-    target = bench.folder / "videos"
-    target.mkdir(exist_ok=True)
-    with ExitStack() as stack:
-        api = stack.enter_context(FakeApi(tls=True))
-        bundle = files.bundle(api, bench.folder)
-        url = stack.enter_context(files.serve(api, bench.folder, size))
-        made = api.add_generation(looks=0, url=url)
-        env = {"WAN_BASE_URL": api.base_url, "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
-        env |= {"WAN_OUTPUT_DIR": str(target)}
-        file = str(target / "got.mp4")
+def download(bench: Bench, size: int, rounds: int, goal: float | None) -> Iterator[Row]:
+    """Measure a download over TLS to a free name; wan's fsync is shown apart."""
+    with _cdn(bench, size) as (generation_id, env, target, peers):
+        env = env | {"WAN_OUTPUT_DIR": str(target.parent)}
+        fetch = ("fetch", generation_id)
         jobs = {
-            "curl": bench.job("curl", "-sS", "--cacert", bundle, "-o", file, url),
-            QUIET: bench.job("python", "-c", WITHOUT_FSYNC, "fetch", made.id, "-q", **env),
-            "`wan fetch -q`": bench.job("wan", "fetch", made.id, "-q", **env),
-            SHOWN: bench.job("wan", "fetch", made.id, **env | {"TERM": "xterm"}).on_terminal(),
+            "curl": peers["curl"],
+            UNSYNCED: bench.job("python", "-c", WITHOUT_FSYNC, *fetch, "-q", **env),
+            QUIET: bench.job("wan", *fetch, "-q", **env),
+            SHOWN: bench.job("wan", *fetch, **env | {"TERM": "xterm"}).on_terminal(),
+            **peers,
         }
-        for name, program in bench.peers("yt-dlp"):
-            options = ("-q", "--compat-options", "no-certifi", "-o", file)
-            jobs[name] = bench.job(program, *options, url, **env)
-        jobs = {name: replace(job, fills=str(target)) for name, job in jobs.items()}
+        jobs = {name: replace(job, fills=str(target.parent)) for name, job in jobs.items()}
         runs = interleaved(bench.watch, jobs, rounds)
-    yield from beside_curl(runs, words, {QUIET: goal})
-    quiet, shown = runs["`wan fetch -q`"], runs[SHOWN]
+    words = f", {_words(size)}"
+    yield from beside_curl(runs, words, {UNSYNCED: goal} if goal else {})
     # Of 200 MB, on the other hand, most of it is importing rich.
     bar_goal = 1.1 if size >= 1e9 else None
-    yield Row(f"the progress bar{words}", seconds(shown) / seconds(quiet), "× without", bar_goal)
-    yield Row(f"memory of `wan fetch`{words}", rss([*quiet, *shown]), " MiB", 40)
+    bar = seconds(runs[SHOWN]) / seconds(runs[QUIET])
+    yield Row(f"the progress bar{words}", bar, "× without", bar_goal)
+    yield Row(f"memory of `wan fetch`{words}", rss([*runs[QUIET], *runs[SHOWN]]), " MiB", 40)
+
+
+def download_anew(bench: Bench, size: int, rounds: int, goal: float) -> Iterator[Row]:
+    """Measure a download over TLS in place of a file that is there, as the goals were measured."""
+    with _cdn(bench, size) as (generation_id, env, target, peers):
+        fetch = ("wan", "fetch", generation_id, "--force", "-o", str(target))
+        jobs = {
+            "curl": peers["curl"],
+            QUIET: bench.job(*fetch, "-q", **env),
+            SHOWN: bench.job(*fetch, **env | {"TERM": "xterm"}).on_terminal(),
+            **peers,
+        }
+        runs = interleaved(bench.watch, jobs, rounds)
+    words = f", {_words(size)}, replacing a file"
+    yield from beside_curl(runs, words, {QUIET: goal, SHOWN: goal})
+
+
+@contextmanager
+def _cdn(bench: Bench, size: int) -> Iterator[tuple[str, dict[str, str], Path, dict[str, Job]]]:
+    """Serve a video; yield the generation, its environment, a target and the jobs of others."""
+    with FakeApi(tls=True) as api:
+        bundle = files.bundle(api, bench.folder)
+        with files.serve(api, bench.folder, size) as url:
+            target = bench.folder / "videos" / "got.mp4"
+            target.parent.mkdir(exist_ok=True)
+            base = {"WAN_BASE_URL": api.base_url}
+            env = base | {"REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
+            jobs = {"curl": bench.job("curl", "-sS", "--cacert", bundle, "-o", str(target), url)}
+            options = ("-q", "--compat-options", "no-certifi", "--force-overwrites")
+            for name, program in bench.peers("yt-dlp"):
+                jobs[name] = bench.job(program, *options, "-o", str(target), url, **env)
+            yield api.add_generation(looks=0, url=url).id, env, target, jobs
+
+
+def _words(size: int) -> str:
+    return f"{size / 1e9:g} GB" if size >= 1e9 else f"{size / 1e6:g} MB"
 
 
 def beside_curl(
@@ -291,9 +318,10 @@ def main() -> None:
         print(f"{datetime.now(UTC):%Y-%m-%d}, Python {python}, {machine}\n")
         print("| what | median | peak memory | value | goal | |")
         print("| --- | --- | --- | --- | --- | --- |")
-        parts = [local(bench), https(bench), download(bench, 200_000_000, 1.4, 9)]
+        parts = [local(bench), https(bench), download_anew(bench, 200_000_000, 9, 1.4)]
+        parts.append(download(bench, 200_000_000, 9, None))
         if not quick:
-            parts.append(download(bench, 2_000_000_000, 1.15, 5))
+            parts.append(download(bench, 2_000_000_000, 9, 1.15))
         parts += [in_flight(bench), long_history(bench), noticing()]
         rows = []
         for row in chain.from_iterable(parts):
