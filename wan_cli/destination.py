@@ -45,7 +45,7 @@ class Destination(NamedTuple):
         """Make sure that a video, and its sidecar where one is wished, can be saved here.
 
         Raises:
-            UsageError: the file exists and is not to be replaced.
+            UsageError: the file exists and is not to be replaced, or is no file.
             LocalFileError: the folder can neither be found nor made, or not be written, or the
                 disk is nearly full.
         """
@@ -54,6 +54,11 @@ class Destination(NamedTuple):
             if path.is_dir():
                 raise UsageError(f"{path} is a folder", hint=f"-o '{path}/'")
             for file in (path, sidecar_of(path)) if sidecar else (path,):
+                if file.exists() and not file.is_file():
+                    raise UsageError(
+                        f"{file} is a device or a pipe, and would be replaced by a file",
+                        hint="choose another -o; -o - writes the video to standard output",
+                    )
                 if os.path.lexists(file) and not overwrite:
                     raise UsageError(
                         f"{file} exists and would be replaced",

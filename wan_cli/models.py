@@ -114,7 +114,7 @@ def parse_field(field: Field, value: object) -> Value:
     if parsed is None:
         raise UsageError(
             f"{flag_of(field.name)}: {one_line(str(value), 80)!r} is not {_wanted(field)}",
-            hint="wan generate --help",
+            hint="wan models",
         )
     return parsed
 

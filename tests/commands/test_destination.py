@@ -147,3 +147,19 @@ def test_a_video_that_is_cut_leaves_no_file_of_its_name(wan: Wan, api: FakeApi, 
     result = wan("generate", "a fox", "-o", "fox.mp4", "--timeout", "2")
     assert result.code == 12
     assert not (work / "fox.mp4").exists()
+
+
+def test_a_pipe_or_a_device_is_not_replaced_even_by_force(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    os.mkfifo(work / "pipe")
+    for name in ("pipe", "/dev/null"):
+        result = wan("generate", "a fox", "-o", name, "--force")
+        assert (result.code, api.posts) == (2, [])
+        assert "is a device or a pipe" in result.err
+    assert (work / "pipe").is_fifo()
+
+
+def test_without_a_wait_standard_output_gets_the_id_not_a_video(wan: Wan, api: FakeApi) -> None:
+    result = wan("generate", "a fox", "-o", "-", "--no-wait")
+    assert (result.code, result.out) == (0, f"{api.posts[0].id}\n")

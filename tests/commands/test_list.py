@@ -65,3 +65,15 @@ def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
     assert wan("list", "--since", "soon").code == 2
     assert wan("list", "--limit", "none").code == 2
     assert wan("list", "--search", b"\xff".decode("utf-8", "surrogateescape")).code == 2
+
+
+def test_a_filter_that_nothing_fits_says_so(wan: Wan, api: FakeApi) -> None:
+    assert wan("generate", "a fox", "--no-wait").code == 0
+    result = wan("list", "--search", "owl")
+    assert (result.code, result.out, result.err) == (0, "", "nothing fits; all of it: wan list\n")
+
+
+def test_a_limit_beyond_all_numbers_is_wrong_usage(wan: Wan, api: FakeApi) -> None:
+    result = wan("list", "--limit", "9" * 30)
+    assert (result.code, result.out) == (2, "")
+    assert "--limit" in result.err

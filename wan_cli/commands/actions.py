@@ -28,7 +28,11 @@ def list_(
     with space.history(out) as history:
         if stats:
             return out.stats(history.spending(listing))
-        return out.listing(history.newest(listing), lambda: history.total(listing))
+        return out.listing(
+            history.newest(listing),
+            lambda: history.total(listing),
+            is_filtered=listing != Listing(limit=limit),
+        )
 
 
 def status(
@@ -54,7 +58,9 @@ def status(
         records = asking.named(ctx, words, folder)
         patience = space.patience(ctx, timeout, poll_interval)
         story = (asking.follow if watch else asking.status)(ctx, records, patience)
-        return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent={8})
+        # Of a look, the line says it all; who has waited in vain is told so.
+        silent = set() if watch else {8}
+        return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent=silent)
 
 
 def fetch(

@@ -124,7 +124,9 @@ def command(
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:
         return out.dry_run(request, space.price(request, timeout))
-    stdout = out.video_stream(force=force) if destination.to_stdout else None
+    waits = space.chosen("wait", wait)
+    # Without a wait, standard output gets the id.
+    stdout = out.video_stream(force=force) if destination.to_stdout and waits else None
     has_sidecar = space.chosen("sidecar", sidecar)
     destination.prepare(overwrite=force, sidecar=has_sidecar)
     with space.context(out) as ctx:
@@ -135,7 +137,7 @@ def command(
                 ctx,
                 request,
                 Wish(destination, sidecar=has_sidecar, again=again),
-                Delivery(space.chosen("wait", wait), destination, overwrite=force, stdout=stdout),
+                Delivery(waits, destination, overwrite=force, stdout=stdout),
                 patience,
             )
         )

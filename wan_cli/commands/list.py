@@ -15,7 +15,7 @@ def command(
         str | None, typer.Option("--status", metavar="STATUS", help="Only those of this status.")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")
+        int, typer.Option("--limit", metavar="N", min=1, max=10**9, help="At most so many.")
     ] = 20,
     since: Annotated[
         str | None,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shlex import quote
 
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.storage import make_private
@@ -137,9 +138,11 @@ def trouble(path: Path) -> Iterator[None]:
     except sqlite3.Error as cause:
         raise _explained(path, str(cause)) from None
     except OSError as cause:
+        # Who asks `wan doctor` gets this too: it must not send him there.
+        is_there = os.path.exists(path)  # noqa: PTH110  Path.exists() raises in a closed folder.
+        hint = f"chmod u+rw {quote(str(path))}" if is_there else "wan config path"
         raise HistoryReadOnly(
-            f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}",
-            hint="wan doctor",
+            f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}", hint=hint
         ) from None
     except (ValueError, KeyError, TypeError) as cause:
         raise SetupError(

@@ -152,14 +152,17 @@ class Output:
         for data, text in rows:
             self.result(data, text)
 
-    def listing(self, records: Sequence[Record], total: Callable[[], Spent]) -> int:
+    def listing(
+        self, records: Sequence[Record], total: Callable[[], Spent], *, is_filtered: bool
+    ) -> int:
         """Print records, a line each, and for people what they cost (asked then); return 0."""
         width = width_of_stdout()
         lines = history_table(records, width, time.time())
         rows = zip((record_json(record) for record in records), lines, strict=True)
         self.results(rows)
         if not records:
-            self.note(self._typeable('nothing here yet; try: wan generate "a fox in the snow"'))
+            empty = 'nothing here yet; try: wan generate "a fox in the snow"'
+            self.note(self._typeable("nothing fits; all of it: wan list" if is_filtered else empty))
         elif not self._json:
             line = total_line(total())
             write_stdout((line if width is None else fitted(line, width)) + "\n")
@@ -231,7 +234,7 @@ class Output:
         with self._stage() as stage:
             while True:
                 try:
-                    stage.show(next(events))
+                    stage.show(self._told(next(events)))
                 except StopIteration as end:
                     value: T = end.value
                     return value
@@ -246,7 +249,7 @@ class Output:
                 try:
                     told = next(story)
                     if not isinstance(told, Outcome):
-                        stage.show(told)
+                        stage.show(self._told(told))
                         continue
                 except StopIteration:
                     return
@@ -256,6 +259,15 @@ class Output:
                     raise
                 with stage.aside():
                     yield told
+
+    def _told(self, event: "Event") -> "Event":
+        """Return an event as it is shown: what can be typed of it works as it stands."""
+        if self._sandbox:
+            from wan_cli.progress import Note
+
+            if isinstance(event, Note):
+                return Note(self._typeable(event.text))
+        return event
 
     def _stage(self) -> "AbstractContextManager[Stage]":
         if not self.is_on_terminal:

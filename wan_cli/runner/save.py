@@ -105,19 +105,21 @@ def stream_video(
     """Write the video to a stream once it is known to be whole; no file is kept."""
     assert record.id is not None
     assert record.video_url is not None
-    yield from _shown(
-        record.id,
-        stream_verified(
-            record.video_url,
-            destination.folder,
-            out,
-            identity=record.id,
-            renew=lambda: _renewed(ctx, record),
-            deadline=patience.deadline,
-            network=ctx.network,
-            pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
-        ),
+    video = stream_verified(
+        record.video_url,
+        destination.folder,
+        out,
+        identity=record.id,
+        renew=lambda: _renewed(ctx, record),
+        deadline=patience.deadline,
+        network=ctx.network,
+        pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
     )
+    try:
+        yield from _shown(record.id, video)
+    except LocalFileError as trouble:
+        # Standard output, when it is full, knows nothing of generations.
+        raise LocalFileError(trouble.message, hint=f"wan fetch {record.id}") from None
     return record
 
 

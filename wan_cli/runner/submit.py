@@ -108,8 +108,9 @@ def _settle_twin(ctx: Context, twin: Record, patience: Patience) -> Story[Record
     twin = yield from settle_twin(ctx, twin, patience)
     if twin.status.is_unresolved:
         raise OutcomeUnknown(
-            f"an identical request ({twin.ref}) may have been accepted; it was not sent again",
-            hint="wan recover (or --again to pay for another one)",
+            f"an identical request ({twin.ref}) may have been accepted; it was not sent again"
+            " (--again would pay for another one)",
+            hint="wan recover",
         )
     return twin
 
