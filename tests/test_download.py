@@ -589,3 +589,23 @@ def test_the_urllib3_of_an_old_requests_can_read_too() -> None:
     answer = Answer(0, 5000, 5000, None)
     body = HttpBody(response, answer, contextlib.ExitStack(), time.monotonic() + 60, Pace())
     assert b"".join(iter(body.read, b"")) == b"x" * 5000
+
+
+def test_a_server_that_begins_to_drip_is_not_waited_for_as_one_that_is_fast() -> None:
+    now = [0.0]
+
+    class Raw:
+        """A byte each tenth of a second, for ever: no wait of a socket is long."""
+
+        def read1(self, amount: int, *, decode_content: bool) -> bytes:
+            assert amount
+            assert not decode_content
+            now[0] += 0.1
+            return b"x"
+
+    response = requests.Response()
+    response.raw = Raw()
+    answer = Answer(0, 2**20, 2**20, None)
+    pace = Pace(clock=lambda: now[0])
+    body = HttpBody(response, answer, contextlib.ExitStack(), 3600.0, pace)
+    assert body.read(fill=2**18) == b"xxx"

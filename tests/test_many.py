@@ -339,6 +339,41 @@ def test_over_tls_the_threads_verify_the_server_and_go_through_the_proxy(
         result = wan("status", "--watch", *ids, "--timeout", "3" if proxy else "30", env=env)
         assert (result.code, len(api.gets)) == ((8, 0) if proxy else (0, 9))
         assert ("the proxy does not connect; asking again" in result.err) == proxy
-        distrusted = wan("fetch", *ids, "--timeout", "1", env={"WAN_BASE_URL": api.base_url})
+        # Not the same: the history knows their URLs by now.
+        others = [api.add_generation(id=f"another-{n:02}", looks=2).id for n in range(3)]
+        distrusted = wan("fetch", *others, "--timeout", "1", env={"WAN_BASE_URL": api.base_url})
     assert distrusted.code == 8
     assert distrusted.err.count("its TLS certificate is not trusted; asking again") == 1
+
+
+def test_what_another_process_has_saved_meanwhile_is_not_saved_again(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    ids = submitted(wan, api, "a fox", "a hen")
+    running = wan.start("fetch", *ids, "--poll-interval", "2")
+    wait_until(lambda: all(looks_at(api, each) for each in ids))
+    for each in ids:
+        api.generations[each].status = "completed"
+    other = wan("fetch", *ids)
+    result = running.wait()
+    assert (result.code, other.code) == (0, 0)
+    assert sorted(result.out.splitlines()) == sorted(other.out.splitlines())
+    assert len(list(work.glob("*.mp4"))) == len(api.cdn.requests) == 2
+
+
+def test_urls_that_are_known_need_no_api(wan: Wan, api: FakeApi, work: Path) -> None:
+    ids = submitted(wan, api, "a fox", "a hen", status="completed")
+    assert wan("status", *ids).code == 0
+    api.on_get(forever(Reply(status=502)))
+    result = wan("fetch", *ids)
+    assert (result.code, len(list(work.glob("*.mp4")))) == (0, 2)
+
+
+def test_ids_that_the_history_does_not_know_are_named_by_a_signal(wan: Wan, api: FakeApi) -> None:
+    api.on_get(forever(Reply(fault="hang")))
+    ids = [f"generation-of-elsewhere-{number}" for number in range(5)]
+    running = wan.start("fetch", *ids)
+    wait_until(lambda: api.gets)
+    running.kill(signal.SIGINT)
+    result = running.wait()
+    assert result.err.splitlines()[-1] == f"hint: wan fetch {' '.join(ids)}"

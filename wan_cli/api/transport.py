@@ -144,6 +144,10 @@ class _Beginning(NamedTuple):
     target: str
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Leave the headers out: the key is among them."""
+        return f"_Beginning(target={self.target!r})"
+
 
 class Line:
     """GETs of one thread, in quick succession: what they have in common is prepared once.

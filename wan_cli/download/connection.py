@@ -40,6 +40,8 @@ T = TypeVar("T")
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 READ_BYTES = 2**16
+# What is awaited as a whole is not awaited for longer.
+FILL_SECONDS = 0.25
 SMALL_READ_BYTES = 2**10
 DECODED_BYTES = 2**20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -206,11 +208,23 @@ class HttpBody:
 
     def _read_some(self, fill: int) -> bytes:
         # Only urllib3 2.2 can return what is there; those before it wait for all that is asked for.
-        if hasattr(self._raw, "read1") and not fill:
-            data: bytes = self._raw.read1(READ_BYTES, decode_content=False)
-        else:
-            data = self._raw.read(fill or SMALL_READ_BYTES, decode_content=False)
-        return data
+        if not hasattr(self._raw, "read1"):
+            small: bytes = self._raw.read(SMALL_READ_BYTES, decode_content=False)
+            return small
+        read1, data = self._raw.read1, bytearray()
+        until = self._pace.clock() + FILL_SECONDS
+        # One by one, for a server that drips renews the time limit of a socket with each byte.
+        try:
+            while piece := read1(fill or READ_BYTES, decode_content=False):
+                data += piece
+                fill -= len(piece)
+                if fill <= 0 or self._pace.clock() >= until:
+                    break
+        except _TROUBLE:
+            if not data:
+                raise
+            # What has come is kept; the next read finds the trouble too.
+        return bytes(data)
 
     def _read_or_close(self) -> bytes:
         try:

@@ -59,9 +59,9 @@ class Body(Protocol):
     answer: Answer
 
     def read(self, *, fill: int = 0) -> bytes:
-        """Return what is there, waiting for at least one byte; or wait until `fill` bytes are.
+        """Return what is there, waiting for at least one byte, or a moment for `fill` bytes.
 
-        Raises Broken, and then what had come of the `fill` bytes is lost.
+        Raises Broken.
         """
 
     def close(self) -> None:

@@ -40,6 +40,10 @@ def look(ctx: Context, record: Record, *, seconds: float = GET_SECONDS) -> Recor
     """
     if record.id is None:
         raise without_id(record)
+    if seconds <= 0:
+        raise Unreachable(
+            f"no time was left to ask for {record.id}", hint=f"wan status {record.id}"
+        )
     try:
         generation = ctx.client.generation(record.id, seconds=seconds)
     except Interrupted as interrupted:
@@ -104,7 +108,7 @@ def look_again(ctx: Context, record: Record, patience: Patience) -> Record:
 
 def look_seconds(ctx: Context, patience: Patience) -> float:
     """Return how long a look may take; also one at the deadline has a second."""
-    return min(GET_SECONDS, patience.left(ctx.clock) + LAST_LOOK_S)
+    return min(GET_SECONDS, patience.deadline + LAST_LOOK_S - ctx.clock.monotonic())
 
 
 def _changes(ctx: Context, record: Record, generation: Generation) -> Mapping[str, object]:

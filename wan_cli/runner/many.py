@@ -32,6 +32,8 @@ from wan_cli.schedule import time_left
 NEWS_MAX = 100
 # A line that says how far many are need not move more often.
 TALLY_S = 0.2
+# How long to wait where too many looks hang for one more.
+CROWDED_S = 0.25
 # So many ids are named one by one.
 NAMED_MAX = 3
 
@@ -97,13 +99,16 @@ class Many:
         self._hand_out(now)
         if wait and not self._workers.is_busy:
             if self._is_tallied:
-                self._ctx.clock.sleep(max(0.0, self._due[0][0] - now))
+                least_s = 0.0 if self._workers.has_room else CROWDED_S
+                self._ctx.clock.sleep(max(least_s, self._due[0][0] - now))
             else:
                 # What is shown while nothing happens is to be what there is.
                 self._next_tally = now
                 self._tell_tally()
             return
         for ref, value in self._workers.answers(self._idle_s(now) if wait else 0.0):
+            if self._is_over:
+                break  # What is late is not worth a wait for the disk: all end now.
             if ref in self._waits:
                 self._take_in(self._waits[ref], value)
         self._tell_tally()
@@ -123,7 +128,9 @@ class Many:
             words = f"generation {ids[0]} goes on and is safe"
         elif len(ids) <= NAMED_MAX:
             words = f"generations {', '.join(ids)} go on and are safe"
-        if len(ids) <= NAMED_MAX:
+        is_foreign = any(not record.request for record in self._kept.values())
+        if len(ids) <= NAMED_MAX or is_foreign:
+            # The history may not know them all yet.
             hint = f"wan fetch {' '.join(ids)}"
         interrupted.explain(f"interrupted; {words}", hint=hint, record=None)
 
@@ -163,6 +170,9 @@ class Many:
             self._end(wait, error)
 
     def _answered(self, wait: Wait, generation: Generation) -> None:
+        if wait.failures:
+            # It is over: the next trouble is another one.
+            self._troubles.clear()
         told = generation.status, generation.credits_used
         is_known = told == wait.known and generation.status.is_running and not generation.url
         if is_known:
@@ -190,7 +200,12 @@ class Many:
         if isinstance(failure, KeyRefused):
             self._refusal = failure
             return
-        record = None if isinstance(failure, Unreachable) else self._record(wait)
+        is_down = isinstance(failure, Unreachable)
+        record = None if is_down and wait.status.is_running else self._record(wait)
+        if is_down and record and has_video(record):
+            # An earlier command has seen its URL: it may do without the API.
+            self._end(wait, None)
+            return
         if isinstance(failure, NotFound) and record and self._has_another_id(wait, record):
             wait.asked_id = str(record.other_id)
             self._put(wait, wait.looked_at)

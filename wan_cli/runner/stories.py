@@ -9,7 +9,7 @@ from wan_cli.destination import Destination, destination_of
 from wan_cli.errors import Interrupted, NotRecorded, WanError
 from wan_cli.generation import Status
 from wan_cli.models import GenerationRequest
-from wan_cli.progress import Note, Warned, Watching
+from wan_cli.progress import Event, Note, Warned, Watching
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
 from wan_cli.runner.look import ended, look_again, may_pass, unfinished, without_id
@@ -135,16 +135,24 @@ def _fetch_many(
             else:
                 many.add(record)
         for told in many.watch():
-            if not isinstance(told, Outcome) or told.error or told.record is None:
+            ready = _ready(told, delivery)
+            if ready is None:
                 yield told
                 continue
-            saving = told.record
+            saving = ready
             outcome = yield from _meanwhile(many, _saved(ctx, saving, delivery, patience))
             saving = None
             yield outcome
     except Interrupted as interrupted:
         many.explain(interrupted, saving)
         raise
+
+
+def _ready(told: Event | Outcome, delivery: Delivery) -> Record | None:
+    """Return what is to be saved now, None where another process has saved it meanwhile."""
+    if not isinstance(told, Outcome) or told.error or told.record is None:
+        return None
+    return None if _is_there(told.record, delivery) else told.record
 
 
 def _meanwhile(many: "Many", story: Story[Outcome]) -> Story[Outcome]:

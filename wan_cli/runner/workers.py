@@ -14,6 +14,8 @@ from wan_cli.generation import Generation
 MOST = 16
 FEW = 2
 SLOW_S = 0.01
+# Of those that hang for ever, so many: each holds a connection.
+LEFT_MAX = 256
 # A look may take so long beyond its seconds, in which its sockets should have given it up.
 GRACE_S = 0.25
 # A signal that comes just before a wait begins does not end it: so no single wait is long.
@@ -58,7 +60,13 @@ class Workers:
         self._client = client
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Asked] = {}
+        self._left: list[_Worker] = []
         self._answers: SimpleQueue[tuple[_Worker, Question, Generation | Exception]] = SimpleQueue()
+
+    def _is_crowded(self) -> bool:
+        """Whether so many were left to themselves that one more would be too much to hold."""
+        self._left = [worker for worker in self._left if worker.is_running]
+        return len(self._left) >= LEFT_MAX
 
     @property
     def is_busy(self) -> bool:
@@ -68,6 +76,8 @@ class Workers:
     @property
     def has_room(self) -> bool:
         """Whether one more can be asked for at once."""
+        if self._left and self._is_crowded():
+            return False
         if len(self._busy) < FEW:
             return True
         young = time.monotonic() - SLOW_S
@@ -111,6 +121,7 @@ class Workers:
         for worker, (question, _) in late:
             del self._busy[worker]
             worker.leave()
+            self._left.append(worker)
             why = f"no answer within {question.seconds:.3g} s"
             answers.append(Answer(question.ref, self._no_answer(why)))
         return answers
@@ -159,3 +170,4 @@ class _Worker:
             self._answers.put((self, question, value))
             # Not kept until the next question: an error holds what was called.
             del value
+        self.is_running = False
