@@ -22,7 +22,7 @@ from wan_cli.download.address import Network
 from wan_cli.download.connection import HttpBody
 from wan_cli.download.fetch import Saved, download, stream_verified
 from wan_cli.download.ranges import Answer
-from wan_cli.download.transfer import RESERVE_BYTES, Pace, Progress
+from wan_cli.download.transfer import RESERVE_BYTES, Broken, Pace, Progress
 from wan_cli.errors import DownloadFailed, Interrupted, LocalFileError
 from wan_cli.http.authorities import Authorities
 
@@ -592,20 +592,25 @@ def test_the_urllib3_of_an_old_requests_can_read_too() -> None:
 
 
 def test_a_server_that_begins_to_drip_is_not_waited_for_as_one_that_is_fast() -> None:
-    now = [0.0]
+    given_up = threading.Event()
 
     class Raw:
-        """A byte each tenth of a second, for ever: no wait of a socket is long."""
+        """It waits for all of it, which comes byte by byte: no wait of a socket is long."""
 
         def read1(self, amount: int, *, decode_content: bool) -> bytes:
-            assert amount
-            assert not decode_content
-            now[0] += 0.1
-            return b"x"
+            raise AssertionError((amount, decode_content))
+
+        def read(self, amount: int, *, decode_content: bool) -> bytes:
+            assert (amount, decode_content) == (2**20, False)
+            given_up.wait(20)
+            return b""
 
     response = requests.Response()
     response.raw = Raw()
-    answer = Answer(0, 2**20, 2**20, None)
-    pace = Pace(clock=lambda: now[0])
-    body = HttpBody(response, answer, contextlib.ExitStack(), 3600.0, pace)
-    assert body.read(fill=2**18) == b"xxx"
+    answer = Answer(0, 2**22, 2**22, None)
+    pace = Pace(window=0.2)
+    body = HttpBody(response, answer, contextlib.ExitStack(), time.monotonic() + 3600, pace)
+    with pytest.raises(Broken, match="in time"):
+        body.read(fill=2**20)
+    body.close()
+    given_up.set()

@@ -40,8 +40,6 @@ T = TypeVar("T")
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 READ_BYTES = 2**16
-# What is awaited as a whole is not awaited for longer.
-FILL_SECONDS = 0.25
 SMALL_READ_BYTES = 2**10
 DECODED_BYTES = 2**20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -182,7 +180,7 @@ class HttpBody:
         self._decoder = zlib.decompressobj(47) if answer.encoding else None
 
     def read(self, *, fill: int = 0) -> bytes:
-        """Return what is there, waiting for at least one byte or for `fill`; b"" at the end.
+        """Return what is there, waiting for at least one byte, or `fill` bytes; b"" at the end.
 
         Raises:
             Broken: the connection broke, or ended too early.
@@ -193,42 +191,31 @@ class HttpBody:
 
     def _read(self, fill: int = 0) -> bytes:
         left = self._deadline - self._pace.clock()
-        if left > self._pace.window:
-            return self._read_some(fill)
-        # The socket's own timeout would come after the deadline.
+        if left > self._pace.window and not fill:
+            return self._read_some()
+        # The socket's own time limit would come after the deadline, and a server that drips renews
+        # it with each byte of what is awaited as a whole.
         self._lent = True
         data = within(
-            left,
-            self._read_or_close,
+            min(left, self._pace.window),
+            partial(self._read_or_close, fill),
             name="wan-read",
             discard=lambda _data: self._resources.close(),
         )
         self._lent = False
         return data
 
-    def _read_some(self, fill: int) -> bytes:
+    def _read_some(self, fill: int = 0) -> bytes:
         # Only urllib3 2.2 can return what is there; those before it wait for all that is asked for.
-        if not hasattr(self._raw, "read1"):
-            small: bytes = self._raw.read(SMALL_READ_BYTES, decode_content=False)
-            return small
-        read1, data = self._raw.read1, bytearray()
-        until = self._pace.clock() + FILL_SECONDS
-        # One by one, for a server that drips renews the time limit of a socket with each byte.
-        try:
-            while piece := read1(fill or READ_BYTES, decode_content=False):
-                data += piece
-                fill -= len(piece)
-                if fill <= 0 or self._pace.clock() >= until:
-                    break
-        except _TROUBLE:
-            if not data:
-                raise
-            # What has come is kept; the next read finds the trouble too.
-        return bytes(data)
+        if hasattr(self._raw, "read1") and not fill:
+            data: bytes = self._raw.read1(READ_BYTES, decode_content=False)
+        else:
+            data = self._raw.read(fill or SMALL_READ_BYTES, decode_content=False)
+        return data
 
-    def _read_or_close(self) -> bytes:
+    def _read_or_close(self, fill: int) -> bytes:
         try:
-            return self._read_some(fill=0)
+            return self._read_some(fill)
         except _TROUBLE:
             self._resources.close()
             raise

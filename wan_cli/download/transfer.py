@@ -13,8 +13,9 @@ from wan_cli.errors import DownloadFailed, LocalFileError
 PROGRESS_INTERVAL = 0.1
 PIECE_BYTES = 2**18
 RECORD_BYTES = 2**14
-# A piece that comes within this time may be waited for as a whole: no bar stands still for it.
-FAST_SECONDS = 0.05
+# Where so much comes, the next piece is awaited as a whole: no bar stands still for that.
+FAST_BYTES = 2**20
+FAST_BYTES_PER_SECOND = 2**23
 MIN_BYTES_PER_SECOND = 1024
 # A body of unknown length, or one that grows while it is unpacked, ends here.
 MAX_BYTES = 4 * 2**30
@@ -59,9 +60,9 @@ class Body(Protocol):
     answer: Answer
 
     def read(self, *, fill: int = 0) -> bytes:
-        """Return what is there, waiting for at least one byte, or a moment for `fill` bytes.
+        """Return what is there, waiting for at least one byte; or wait until `fill` bytes are.
 
-        Raises Broken.
+        Raises Broken, and then what had come of the `fill` bytes may be lost.
         """
 
     def close(self) -> None:
@@ -187,12 +188,13 @@ class Transfer:
         while True:
             start = self._pace.clock()
             if fast:
-                piece = body.read(fill=PIECE_BYTES)
+                piece = body.read(fill=FAST_BYTES)
             else:
                 piece = yield from self._gathered(body)
             if not piece:
                 return
-            fast = len(piece) >= PIECE_BYTES and self._pace.clock() - start <= FAST_SECONDS
+            seconds = self._pace.clock() - start
+            fast = len(piece) >= PIECE_BYTES and seconds <= len(piece) / FAST_BYTES_PER_SECOND
             yield piece
 
     def _gathered(self, body: Body) -> Generator[bytes, None, bytes]:
