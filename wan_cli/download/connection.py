@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import socket
+import threading
+import time
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -176,6 +178,9 @@ class HttpBody:
         self._deadline = deadline
         self._pace = pace
         self._lent = False
+        self._watch: threading.Thread | None = None
+        self._awaited_since: float | None = None
+        self._closed = threading.Event()
         # 32 + 15: a gzip or a zlib header, whichever there is.
         self._decoder = zlib.decompressobj(47) if answer.encoding else None
 
@@ -191,31 +196,55 @@ class HttpBody:
 
     def _read(self, fill: int = 0) -> bytes:
         left = self._deadline - self._pace.clock()
-        if left > self._pace.window and not fill:
-            return self._read_some()
-        # The socket's own time limit would come after the deadline, and a server that drips renews
-        # it with each byte of what is awaited as a whole.
+        if left <= self._pace.window:
+            return self._read_within(left)
+        if fill and hasattr(self._raw, "shutdown"):
+            return self._read_whole(fill)
+        return self._read_some()
+
+    def _read_within(self, left: float) -> bytes:
+        # The socket's own timeout would come after the deadline.
         self._lent = True
         data = within(
-            min(left, self._pace.window),
-            partial(self._read_or_close, fill),
+            left,
+            self._read_or_close,
             name="wan-read",
             discard=lambda _data: self._resources.close(),
         )
         self._lent = False
         return data
 
-    def _read_some(self, fill: int = 0) -> bytes:
+    def _read_whole(self, size: int) -> bytes:
+        """Wait for so many bytes, as long as a stall may take: a drip renews the socket's limit."""
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._end_stalls, name="wan-watch", daemon=True)
+            self._watch.start()
+        self._awaited_since = time.monotonic()
+        try:
+            data: bytes = self._raw.read(size, decode_content=False)
+            return data
+        finally:
+            self._awaited_since = None
+
+    def _end_stalls(self) -> None:
+        window = self._pace.window
+        while not self._closed.wait(min(1.0, window / 4)):
+            since = self._awaited_since
+            if since is not None and time.monotonic() - since > window:
+                self._raw.shutdown()
+                return
+
+    def _read_some(self) -> bytes:
         # Only urllib3 2.2 can return what is there; those before it wait for all that is asked for.
-        if hasattr(self._raw, "read1") and not fill:
+        if hasattr(self._raw, "read1"):
             data: bytes = self._raw.read1(READ_BYTES, decode_content=False)
         else:
-            data = self._raw.read(fill or SMALL_READ_BYTES, decode_content=False)
+            data = self._raw.read(SMALL_READ_BYTES, decode_content=False)
         return data
 
-    def _read_or_close(self, fill: int) -> bytes:
+    def _read_or_close(self) -> bytes:
         try:
-            return self._read_some(fill)
+            return self._read_some()
         except _TROUBLE:
             self._resources.close()
             raise
@@ -234,5 +263,6 @@ class HttpBody:
 
     def close(self) -> None:
         """Let go of the connection; where a read was given up, that read does it at its end."""
+        self._closed.set()
         if not self._lent:
             self._resources.close()

@@ -13,9 +13,8 @@ from wan_cli.errors import DownloadFailed, LocalFileError
 PROGRESS_INTERVAL = 0.1
 PIECE_BYTES = 2**18
 RECORD_BYTES = 2**14
-# Where so much comes, the next piece is awaited as a whole: no bar stands still for that.
-FAST_BYTES = 2**20
-FAST_BYTES_PER_SECOND = 2**23
+# A piece that comes within this time may be waited for as a whole: no bar stands still for it.
+FAST_SECONDS = 0.05
 MIN_BYTES_PER_SECOND = 1024
 # A body of unknown length, or one that grows while it is unpacked, ends here.
 MAX_BYTES = 4 * 2**30
@@ -188,13 +187,12 @@ class Transfer:
         while True:
             start = self._pace.clock()
             if fast:
-                piece = body.read(fill=FAST_BYTES)
+                piece = body.read(fill=PIECE_BYTES)
             else:
                 piece = yield from self._gathered(body)
             if not piece:
                 return
-            seconds = self._pace.clock() - start
-            fast = len(piece) >= PIECE_BYTES and seconds <= len(piece) / FAST_BYTES_PER_SECOND
+            fast = len(piece) >= PIECE_BYTES and self._pace.clock() - start <= FAST_SECONDS
             yield piece
 
     def _gathered(self, body: Body) -> Generator[bytes, None, bytes]:
