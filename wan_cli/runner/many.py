@@ -22,7 +22,7 @@ from wan_cli.generation import Generation, Status
 from wan_cli.progress import Event, Note, Tally, Watching
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, explain, failed
-from wan_cli.runner.look import LAST_LOOK_S, about, may_pass, still, written
+from wan_cli.runner.look import about, look_seconds, may_pass, still, written
 from wan_cli.runner.wait import Wait
 from wan_cli.runner.watch import PAST_DEADLINE, Expectations, begin, has_video, taken_in
 from wan_cli.runner.workers import SLOW_S, Question, Workers
@@ -137,18 +137,17 @@ class Many:
     @property
     def _is_over(self) -> bool:
         """Whether it is too late for any look, also for a last one."""
-        return self._ctx.clock.monotonic() >= self._patience.deadline + LAST_LOOK_S
+        return look_seconds(self._ctx, self._patience) <= 0
 
     def _put(self, wait: Wait, due: float) -> None:
         self._numbers += 1
         heappush(self._due, (due, self._numbers, wait))
 
     def _hand_out(self, now: float) -> None:
-        left_s = self._patience.deadline + LAST_LOOK_S - now
-        while self._workers.has_room and self._due and self._due[0][0] <= now and left_s > 0:
+        seconds = look_seconds(self._ctx, self._patience)
+        while self._workers.has_room and self._due and self._due[0][0] <= now and seconds > 0:
             wait = heappop(self._due)[2]
             wait.looked_at = now
-            seconds = min(GET_SECONDS, left_s)
             self._workers.ask(Question(wait.ref, wait.asked_id, seconds))
 
     def _idle_s(self, now: float) -> float:
