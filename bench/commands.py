@@ -321,7 +321,7 @@ def main() -> None:
         parts = [local(bench), https(bench), download_anew(bench, 200_000_000, 9, 1.4)]
         parts.append(download(bench, 200_000_000, 9, None))
         if not quick:
-            parts.append(download(bench, 2_000_000_000, 9, 1.15))
+            parts.append(download(bench, 2_000_000_000, 15, 1.15))
         parts += [in_flight(bench), long_history(bench), noticing()]
         rows = []
         for row in chain.from_iterable(parts):

@@ -11,7 +11,7 @@ from wan_cli.download.ranges import Answer, Asked, BadAnswer
 from wan_cli.errors import DownloadFailed, LocalFileError
 
 PROGRESS_INTERVAL = 0.1
-PIECE_BYTES = 2**18
+PIECE_BYTES = 2**20
 RECORD_BYTES = 2**14
 # A piece that comes within this time may be waited for as a whole: no bar stands still for it.
 FAST_SECONDS = 0.05
