@@ -1,12 +1,14 @@
 """The pure parts of a download: where from, and what an answer says."""
 
 import contextlib
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_cli.download.address import check_url, first_forbidden
+from wan_cli.download.part import CACHED_BYTES, WRITE_BACK_BYTES, Part
 from wan_cli.download.ranges import Asked, BadAnswer, read_answer
 from wan_cli.errors import DownloadFailed
 
@@ -136,3 +138,23 @@ def test_no_headers_make_the_reading_raise_anything_else(status, headers):
             continue
         assert answer.start in (0, asked.start)
         assert answer.end is None or answer.end >= answer.start
+
+
+def test_a_long_video_goes_to_the_disk_on_the_way_and_leaves_memory(tmp_path, monkeypatch):
+    advice: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _file, start, length, _: advice.append((start, length))
+    )
+    part = Part.open(tmp_path / "fox.mp4", "id")
+    part.begin(None, None)
+    piece, size = bytes(2**20), CACHED_BYTES + 3 * WRITE_BACK_BYTES
+    for _ in range(size // len(piece)):
+        part.write(piece)
+    part.release()
+    # A length of 0 would mean all of it.
+    assert all(length > 0 and start + length <= size for start, length in advice)
+    handed = [(start, length) for start, length in advice if start or length == WRITE_BACK_BYTES]
+    assert [start for start, _ in handed][:3] == [0, WRITE_BACK_BYTES, 2 * WRITE_BACK_BYTES]
+    # What was received last is still in memory for whoever plays it.
+    forgotten = max(length for start, length in advice if not start)
+    assert forgotten == size - CACHED_BYTES

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from wan_cli.download.address import Network, check_url
-from wan_cli.download.part import Meta, Part, fetch_hint, local_trouble
+from wan_cli.download.meta import Meta
+from wan_cli.download.part import Part, fetch_hint, local_trouble
 from wan_cli.download.transfer import Pace, Progress, Transfer
 from wan_cli.errors import DownloadFailed
 

@@ -3,15 +3,15 @@
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import shlex
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
+from wan_cli.download.meta import Meta
 from wan_cli.errors import LocalFileError
 from wan_cli.storage import sync_folder
 
@@ -21,8 +21,9 @@ _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
-_META_MAX_BYTES = 16_384
-WRITE_BACK_BYTES = 2**24
+WRITE_BACK_BYTES = 2**23
+# Who plays a clip that was just saved finds it in memory: most are shorter.
+CACHED_BYTES = 2**26
 
 
 def fetch_hint(identity: str) -> str:
@@ -38,50 +39,6 @@ def local_trouble(path: Path, identity: str) -> Iterator[None]:
     except OSError as cause:
         words = os.strerror(cause.errno) if cause.errno else "cannot be used"
         raise LocalFileError(f"{path}: {words}", hint=fetch_hint(identity)) from cause
-
-
-class Meta(NamedTuple):
-    """What is kept beside a part: whose it is, which version of the file, how long the whole is."""
-
-    identity: str
-    validator: str | None = None
-    total: int | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Return what a file holds, or None where that is no Meta."""
-        try:
-            with open(path, "rb", opener=_open_to_read) as file:
-                values = json.loads(file.read(_META_MAX_BYTES))
-            identity, validator, total = (
-                values[name] for name in ("identity", "validator", "total")
-            )
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        if not isinstance(identity, str):
-            return None
-        return cls(identity, *_checked(validator, total))
-
-    def write(self, path: Path) -> None:
-        """Replace the file whole."""
-        new = path.with_name(path.name + ".tmp")
-        new.unlink(missing_ok=True)
-        with open(new, "x", encoding="utf-8") as file:  # noqa: PTH123  The mode "x" follows no link.
-            json.dump(self._asdict(), file)
-        new.replace(path)
-
-
-def _checked(validator: object, total: object) -> tuple[str | None, int | None]:
-    """Return what may be used of a file that anybody may have changed."""
-    usable = isinstance(validator, str) and validator.isascii() and validator.isprintable()
-    return (
-        validator if isinstance(validator, str) and usable else None,
-        total if isinstance(total, int) and total > 0 else None,
-    )
-
-
-def _open_to_read(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 class Part:
@@ -186,14 +143,21 @@ class Part:
             self._write_back()
 
     def _write_back(self) -> None:
-        """Have the disk begin with what it was given, while more comes in: fsync is quick then."""
+        """Have the disk begin with what it was given, and forget what it has had for long.
+
+        fsync is quick then. And a long video goes through a little memory again and again: to touch
+        fresh memory for all of it takes longer than to receive it.
+        """
         end = self.file.tell()
-        # Not every system has it, and it is only advice.
-        if hasattr(os, "posix_fadvise"):
-            with contextlib.suppress(OSError):
-                start, length = end - self._unhanded, self._unhanded
-                os.posix_fadvise(self.file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
+        self._unneeded(end - self._unhanded, end)
+        self._unneeded(0, end - CACHED_BYTES)
         self._unhanded = 0
+
+    def _unneeded(self, start: int, end: int) -> None:
+        # Not every system has it, and it is only advice.
+        if end > start and hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self.file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
 
     def free_space(self) -> int:
         """Return how many bytes the folder can still take."""
