@@ -30,9 +30,10 @@ from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.asking import status
 from wan_cli.runner.context import Clock, Context, Story
+from wan_cli.runner.deliver import Delivery
 from wan_cli.runner.many import Outcomes
 from wan_cli.runner.recover import recover
-from wan_cli.runner.stories import Delivery, fetch_all, generate
+from wan_cli.runner.stories import fetch_all, generate
 from wan_cli.runner.submit import Wish
 
 TIMEOUT_S = 120.0

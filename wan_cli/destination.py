@@ -49,25 +49,35 @@ class Destination(NamedTuple):
             LocalFileError: the folder can neither be found nor made, or not be written, or the
                 disk is nearly full.
         """
-        if self.name is not None:
-            path = self.folder / self.name
-            if path.is_dir():
-                raise UsageError(f"{path} is a folder", hint=f"-o '{path}/'")
-            for file in (path, sidecar_of(path)) if sidecar else (path,):
-                if file.exists() and not file.is_file():
-                    raise UsageError(
-                        f"{file} is a device or a pipe, and would be replaced by a file",
-                        hint="choose another -o; -o - writes the video to standard output",
-                    )
-                if os.path.lexists(file) and not overwrite:
-                    raise UsageError(
-                        f"{file} exists and would be replaced",
-                        hint="add --force, or choose another -o",
-                    )
-        _try_folder(self._known_folder())
+        self.check_name(overwrite=overwrite, sidecar=sidecar)
+        try_folder(self.known_folder)
 
-    def _known_folder(self) -> Path:
-        """Return the folder as far as it is known before there is a record."""
+    def check_name(self, *, overwrite: bool, sidecar: bool = False) -> None:
+        """Make sure that nothing has the name of the file that must keep it.
+
+        Raises:
+            UsageError: the file exists and is not to be replaced, or is no file.
+        """
+        if self.name is None:
+            return
+        path = self.folder / self.name
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", hint=f"-o '{path}/'")
+        for file in (path, sidecar_of(path)) if sidecar else (path,):
+            if file.exists() and not file.is_file():
+                raise UsageError(
+                    f"{file} is a device or a pipe, and would be replaced by a file",
+                    hint="choose another -o; -o - writes the video to standard output",
+                )
+            if os.path.lexists(file) and not overwrite:
+                raise UsageError(
+                    f"{file} exists and would be replaced",
+                    hint="add --force, or choose another -o",
+                )
+
+    @property
+    def known_folder(self) -> Path:
+        """The folder as far as it is known before there is a record."""
         if self.name is not None or self.to_stdout:
             return self.folder
         return self.folder / self.name_template.partition("{")[0].rpartition("/")[0]
@@ -129,7 +139,7 @@ def _values(record: Record) -> dict[str, str]:
         "seed": "" if seed is None else str(seed),
         "date": time.strftime("%Y-%m-%d", time.localtime(record.created_at)),
         "model": record.model.rpartition("/")[2],
-        "row": "",
+        "row": "" if record.row is None else str(record.row),
     }
 
 
@@ -139,8 +149,13 @@ def _refused(folder: Path, cause: OSError) -> LocalFileError:
     return LocalFileError(f"cannot save to {folder}: {reason}", hint="choose a folder: -o DIR/")
 
 
-def _try_folder(folder: Path) -> None:
-    """Make the folder and a file in it: permission bits do not tell the whole truth."""
+def try_folder(folder: Path) -> None:
+    """Make the folder and a file in it: permission bits do not tell the whole truth.
+
+    Raises:
+        LocalFileError: it can neither be found nor made, or not be written, or the disk is nearly
+            full.
+    """
     # Both take long to import; a command that saves nothing does without.
     import shutil
     import tempfile

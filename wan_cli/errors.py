@@ -30,6 +30,8 @@ class WanError(Exception):
 
     exit_code = 1
     code = "bug"
+    # Where there is more than one thing wrong: each of them, said before the message.
+    details: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, hint: str, stdout: str = "") -> None:
         """Keep the sentence, the next command, and what must reach stdout in spite of it."""

@@ -14,7 +14,8 @@ class Record(NamedTuple):
     """One row of the history. Times are seconds since the epoch (UTC), paths are absolute.
 
     `ref` names the submission (`wan-<uuid4 hex>`); `client_request_id` is the label of its newest
-    attempt (`<ref>.<attempt>`); `id` is the server's and None until it answered.
+    attempt (`<ref>.<attempt>`); `id` is the server's and None until it answered. `row_key`
+    names the row of a batch that it was submitted for, and `row` is that row's number.
     """
 
     ref: str
@@ -43,6 +44,8 @@ class Record(NamedTuple):
     error_message: str | None = None
     error_hint: str | None = None
     exit_code: int | None = None
+    row_key: str | None = None
+    row: int | None = None
 
     @property
     def prompt(self) -> str:

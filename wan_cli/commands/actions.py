@@ -81,6 +81,7 @@ def fetch(
     from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.runner import stories
     from wan_cli.runner.asking import named
+    from wan_cli.runner.deliver import Delivery
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     words = need_ids_or_all(ids, everything=everything)
@@ -91,7 +92,7 @@ def fetch(
     stdout = out.video_stream(force=force) if chosen.to_stdout else None
     if output is not None:
         chosen.prepare(overwrite=force)
-    delivery = stories.Delivery(
+    delivery = Delivery(
         wait=space.chosen("wait", wait),
         destination=None if output is None else chosen,
         overwrite=force,

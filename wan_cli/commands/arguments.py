@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from wan_cli.errors import UsageError
+from wan_cli.models import FIELD_NAMES, one_shot_type
 
 
 def positive(flag: str, value: float | None) -> float | None:
@@ -24,6 +26,17 @@ def not_negative(flag: str, value: float | None) -> float | None:
         UsageError: not a finite number, or below 0.
     """
     return value if value == 0 else positive(flag, value)
+
+
+def request_fields(arguments: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields of the API among the arguments of a command, but for the prompt.
+
+    Raises:
+        UsageError: --shot-type and its short forms contradict each other.
+    """
+    fields = {name: arguments[name] for name in ("model", *FIELD_NAMES)}
+    multi, single = arguments["multi_shot"], arguments["single_shot"]
+    return fields | {"shot_type": one_shot_type(fields["shot_type"], multi=multi, single=single)}
 
 
 def one_of(given: Mapping[str, str | None]) -> None:

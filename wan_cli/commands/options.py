@@ -1,6 +1,6 @@
 """The arguments and options that commands share, each named once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,55 @@ def command_app() -> typer.Typer:
     )
 
 
+def _field(name: str, values: str, *, says: str) -> Any:
+    return typer.Option(f"--{name}", metavar=values, help=says)
+
+
+# The fields of the API, of `wan generate` and of the rows of `wan batch` that lack them.
+Model = Annotated[
+    str | None, _field("model", "MODEL", says="The model.  [default: alibaba/wan-2-6-t2v]")
+]
+AudioUrl = Annotated[
+    str | None, _field("audio-url", "URL", says="Sound for the video (http or https).")
+]
+AspectRatio = Annotated[
+    str | None, _field("aspect-ratio", "16:9|9:16|1:1|4:3|3:4", says="Shape of the frame.")
+]
+Resolution = Annotated[str | None, _field("resolution", "720p|1080p", says="Size of the frame.")]
+Duration = Annotated[str | None, _field("duration", "5|10|15", says="Seconds of video.")]
+NegativePrompt = Annotated[
+    str | None, _field("negative-prompt", "TEXT", says="What the video must not show.")
+]
+ShotType = Annotated[
+    str | None, _field("shot-type", "single|multi", says="One shot, or several with cuts.")
+]
+MultiShot = Annotated[bool, typer.Option("--multi-shot", help="Short for --shot-type multi.")]
+SingleShot = Annotated[bool, typer.Option("--single-shot", help="Short for --shot-type single.")]
+GenerateAudio = Annotated[
+    bool | None,
+    typer.Option("--generate-audio/--no-generate-audio", help="Make sound for the video."),
+]
+Seed = Annotated[str | None, _field("seed", "INTEGER", says="The same seed gives the same video.")]
+EnhancePrompt = Annotated[
+    bool | None,
+    typer.Option("--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt."),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="Refuse to pay more, or an unknown price."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", "-n", help="Print the request and its price; send nothing paid."),
+]
+Again = Annotated[
+    bool,
+    typer.Option("--again", help="Submit although an identical submission may have been accepted."),
+]
+Sidecar = Annotated[
+    bool | None,
+    typer.Option("--sidecar/--no-sidecar", help="Write FILE.json: request, id, cost, times."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One compact JSON object a line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
 Sandbox = Annotated[

@@ -1,7 +1,7 @@
 """What a command works with: the settings, and with them the key, the history and the client."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +13,7 @@ from wan_cli.config.paths import Paths, paths
 from wan_cli.errors import HistoryReadOnly, SetupError, WanError
 from wan_cli.history import History
 from wan_cli.output import Output
+from wan_cli.output.faces import price_words
 
 # What asks the API is imported where it is needed: `wan list` would take half as long again.
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wan_cli.models import GenerationRequest
     from wan_cli.prices import Price
     from wan_cli.runner.context import Context, Patience
+    from wan_cli.runner.pricing import Budget
     from wan_cli.sandbox.server import Sandbox as Server
 
 SANDBOX_KEY = "the-sandbox-needs-no-key"
@@ -55,14 +57,16 @@ class Workspace(NamedTuple):
         """Return a flag where it was given, else the setting of that name."""
         return bool(getattr(self.settings, name)) if flag is None else flag
 
-    def price(self, request: "GenerationRequest", timeout: float | None) -> "Price":
-        """Ask for the price of a request, for which no key is needed."""
+    def ask_prices(
+        self, requests: "Sequence[GenerationRequest]", timeout: float | None
+    ) -> "list[Price]":
+        """Ask for the prices of requests, for which no key is needed."""
         from wan_cli.api.client import GET_SECONDS
-        from wan_cli.runner.pricing import ask_price
+        from wan_cli.runner.pricing import ask_prices
 
         seconds = min(GET_SECONDS, positive("--timeout", timeout) or self.settings.timeout)
         with self.client(with_key=False) as client:
-            return ask_price(client, self.paths.cache_dir, request, seconds=seconds)
+            return ask_prices(client, self.paths.cache_dir, requests, seconds=seconds)
 
     @contextmanager
     def client(self, *, with_key: bool = True) -> Iterator["Client"]:
@@ -80,30 +84,41 @@ class Workspace(NamedTuple):
         key = find_key(self.settings.keys).value if with_key else None
         yield Client(self.settings.base_url, key)
 
-    def check_price(
+    def check_prices(
         self,
         out: Output,
-        request: "GenerationRequest",
-        max_cost_usd: float | None,
         client: "Client",
+        requests: "Sequence[GenerationRequest]",
+        budget: "Budget",
         left_s: float,
-    ) -> None:
-        """Say the price on a terminal; hold it against the budget where there is one.
+        *,
+        asks: bool = False,
+    ) -> "list[Price]":
+        """Say the prices on a terminal; hold them against the budget where there is one.
 
-        It is asked for within the `left_s` seconds that the command has.
+        They are asked for within the `left_s` seconds that the command has. Where nobody wants to
+        know them, they are not. `asks` has the user of a terminal confirm them.
 
         Raises:
-            OverBudget: it is over the budget, or not known.
+            OverBudget: they are over the budget, or not known.
+            UsageError: they are not confirmed.
         """
-        if max_cost_usd is None and not out.is_on_terminal:
-            return
         from wan_cli.api.client import GET_SECONDS
-        from wan_cli.runner.pricing import ask_price, check_budget
+        from wan_cli.output.question import confirm, is_asked
+        from wan_cli.prices import Price
+        from wan_cli.runner.pricing import ask_prices
 
+        asks = asks and is_asked()
+        if not requests or not (asks or budget.is_limited or out.is_on_terminal):
+            return [Price(None, "it was not asked for")] * len(requests)
         seconds = min(GET_SECONDS, left_s)
-        price = ask_price(client, self.paths.cache_dir, request, seconds=seconds)
-        check_budget(price, max_cost_usd)
-        out.price(price)
+        prices = ask_prices(client, self.paths.cache_dir, requests, seconds=seconds)
+        budget.check(prices)
+        if asks:
+            confirm(f"price: {price_words(prices)}; submit?")
+        else:
+            out.prices(prices)
+        return prices
 
     @contextmanager
     def context(self, out: Output, *, keeps: bool = True) -> Iterator["Context"]:

@@ -85,24 +85,47 @@ class History:
         """Close the file."""
         self._connection.close()
 
-    def journal(self, record: Record, *, again: bool) -> Record | None:
+    def journal(self, record: Record, *, again: bool, retry_failed: bool = False) -> Record | None:
         """Put a new submission on disk, before anything is sent.
 
         Returns:
-            None when it is written; or, unless `again`, the unresolved record of an identical
-            request, and nothing is written.
+            None when it is written; else what stands in its way, and nothing is written: what was
+            submitted for the same row of a batch (unless `retry_failed` and it failed), or, unless
+            `again`, the unresolved record of an identical request.
         """
+        passed = {Status.ERROR} if retry_failed else set()
+        passed |= {Status.SENDING, Status.UNKNOWN} if again else set()
         with transaction(self.path, self._connection):
+            own = self._of_row(record)
+            if own and own.status not in passed:
+                return own
             if not again:
                 twin = self._one(f"request = ? AND {UNRESOLVED} LIMIT 1", (_request(record),))
                 if twin:
                     return twin
-            marks = ", ".join("?" * len(_COLUMNS))
-            self._connection.execute(
-                f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})",
-                [_to_column(record, name) for name in _COLUMNS],
-            )
+            self._put(record)
         return None
+
+    def journal_attempt(self, record: Record, changed: Collection[str]) -> bool:
+        """Put a further attempt of a submission on disk, before anything is sent.
+
+        Returns:
+            False where another process has submitted for the same row of a batch meanwhile, and
+            nothing is written.
+        """
+        with transaction(self.path, self._connection):
+            if self._of_row(record):
+                return False
+            self._put(record, changed)
+        return True
+
+    def of_row(self, row_key: str) -> Record | None:
+        """Return what was submitted for a row of a batch; what was refused was not."""
+        where = "row_key = ? AND status NOT IN ('unsent', 'rejected') ORDER BY seq DESC LIMIT 1"
+        return self._one(where, (row_key,))
+
+    def _of_row(self, record: Record) -> Record | None:
+        return self.of_row(record.row_key) if record.row_key else None
 
     def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> None:
         """Put the record's changed values on disk, or all of it where the history lacks it.
@@ -110,15 +133,21 @@ class History:
         Two processes may be at one record: what the other wrote in the other columns stays, and an
         id that was ever seen is not lost to one who has not heard of it.
         """
+        with transaction(self.path, self._connection):
+            self._put(record, changed)
+
+    def _put(self, record: Record, changed: Collection[str] = ()) -> None:
         marks = ", ".join("?" * len(_COLUMNS))
         changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
-        with transaction(self.path, self._connection):
-            self._connection.execute(
-                f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
-                f" ON CONFLICT (ref) DO UPDATE SET {changes}"
-                " WHERE generations.id IS NULL OR excluded.id IS NOT NULL",
-                [_to_column(record, name) for name in _COLUMNS],
-            )
+        conflict = (
+            f" ON CONFLICT (ref) DO UPDATE SET {changes}"
+            " WHERE generations.id IS NULL OR excluded.id IS NOT NULL"
+        )
+        self._connection.execute(
+            f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
+            f"{conflict if changed else ''}",
+            [_to_column(record, name) for name in _COLUMNS],
+        )
 
     def reread(self, record: Record) -> Record:
         """Return what the history holds now of a record: another process may have changed it."""

@@ -62,6 +62,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " ON generations (created_at, status, credits_used, cost_usd)",
         "DROP INDEX IF EXISTS generations_created_at",
     ),
+    (
+        # By which a batch that is run again knows what it has submitted.
+        "ALTER TABLE generations ADD COLUMN row_key TEXT",
+        "ALTER TABLE generations ADD COLUMN row INTEGER",
+        "CREATE INDEX generations_row ON generations (row_key) WHERE row_key IS NOT NULL",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"

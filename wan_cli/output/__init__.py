@@ -27,7 +27,7 @@ from wan_cli.listing import Spent
 from wan_cli.output.faces import (
     compact,
     error_json,
-    money,
+    price_words,
     record_json,
     spent_json,
     spent_line,
@@ -103,6 +103,8 @@ class Output:
     def error(self, error: WanError) -> None:
         """Say a failure on stderr in two lines: what, and the next command to type."""
         error.hint = self._typeable(error.hint)
+        for words in error.details:
+            talk(folded(words))
         talk(f"{colored('error:', '31')} {folded(error.message)}")
         talk(f"{colored('hint:', '36')} {folded(error.hint)}")
 
@@ -118,20 +120,21 @@ class Output:
                 write_stdout(compact(error_json(error)) + "\n")
         return error.exit_code
 
-    def dry_run(self, request: "GenerationRequest", price: "Price") -> int:
-        """Print the request that would be sent as JSON, its price on stderr; return 0."""
-        data: dict[str, object] = {"status": "unsent", "model": request.model}
-        data["request"] = request.body()
-        if price.usd is not None:
-            data["cost_usd"] = price.usd
-        self.result(data, request.to_json())
-        self.price(price)
-        self.warn_all(request.warnings)
+    def dry_run(self, requests: "Sequence[GenerationRequest]", prices: "Sequence[Price]") -> int:
+        """Print requests that would be sent as JSON, their price on stderr; return 0."""
+        for request, price in zip(requests, prices, strict=True):
+            data = {"status": "unsent", "model": request.model, "request": request.body()}
+            self.result(
+                data | ({} if price.usd is None else {"cost_usd": price.usd}), request.to_json()
+            )
+            self.warn_all(request.warnings)
+        if prices:
+            self.prices(prices)
         return 0
 
-    def price(self, price: "Price") -> None:
-        """Say what a generation costs."""
-        self.note(f"price: {money(price.usd)}" if price.usd is not None else f"price: {price.why}")
+    def prices(self, prices: "Sequence[Price]") -> None:
+        """Say what generations cost."""
+        self.note(f"price: {price_words(prices)}")
 
     def video_stream(self, *, force: bool) -> BinaryIO:
         """Return stdout as the stream of a video.

@@ -2,13 +2,17 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from wan_cli.errors import WanError
 from wan_cli.generation import Status
 from wan_cli.listing import Spent
 from wan_cli.record import Record, utc
 from wan_cli.text import one_line
+
+if TYPE_CHECKING:
+    from wan_cli.prices import Price
 
 
 def compact(data: Mapping[str, object]) -> str:
@@ -22,7 +26,8 @@ def error_json(error: WanError) -> dict[str, object]:
 
 
 def _error(error: WanError) -> dict[str, object]:
-    return {"code": error.code, "message": error.message, "hint": error.hint}
+    words = f"{error.message}: {'; '.join(error.details)}" if error.details else error.message
+    return {"code": error.code, "message": words, "hint": error.hint}
 
 
 def record_json(record: Record, error: WanError | None = None) -> dict[str, object]:
@@ -30,6 +35,7 @@ def record_json(record: Record, error: WanError | None = None) -> dict[str, obje
     data: dict[str, object | None] = {
         "id": record.id,
         "client_request_id": record.client_request_id,
+        "row": record.row,
         "status": str(record.status),
         "model": record.model,
         "request": dict(record.request),
@@ -86,6 +92,15 @@ def money(cost_usd: float | None) -> str:
     # By whole millionths, since 1.575 is a little less as a float.
     cents = (round(cost_usd * 1_000_000) + 5_000) // 10_000
     return f"${cents // 100}.{cents % 100:02}"
+
+
+def price_words(prices: "Sequence[Price]") -> str:
+    """Return what requests cost together: $18.90 for 12 generations."""
+    many = "" if len(prices) == 1 else f" for {len(prices)} generations"
+    unknown = next((price.why for price in prices if price.usd is None), None)
+    if unknown is None:
+        return money(sum(price.usd or 0.0 for price in prices)) + many
+    return f"not known{many}: {unknown}" if many else unknown
 
 
 def total_line(total: Spent) -> str:

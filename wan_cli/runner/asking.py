@@ -39,7 +39,9 @@ def named(
             )
         record = record or _foreign(ctx, word, folder)
         if to_save and is_foreign(record) and record.file is None:
-            record = _at_home(ctx, record, folder)
+            record = ctx.save_new(
+                record, folder=str(folder.folder), name_template=folder.name_template
+            )
         records.setdefault(record.ref, record)
     return list(records.values())
 
@@ -64,13 +66,6 @@ def _foreign(ctx: Context, word: str, folder: Destination) -> Record:
 def is_foreign(record: Record) -> bool:
     """Whether it was submitted elsewhere, and is known by its id alone."""
     return not record.client_request_id
-
-
-def _at_home(ctx: Context, record: Record, folder: Destination) -> Record:
-    place = {"folder": str(folder.folder), "name_template": folder.name_template}
-    if all(getattr(record, name) == value for name, value in place.items()):
-        return record
-    return ctx.save(record, **place)
 
 
 def status(ctx: Context, records: Sequence[Record], patience: Patience) -> "Outcomes":

@@ -66,6 +66,12 @@ class Context(NamedTuple):
             self.history.save(changed, ("updated_at", *changes))
         return changed
 
+    def save_new(self, record: Record, **changes: object) -> Record:
+        """Do as `save`, but for what is on disk already: nothing new is worth no wait for it."""
+        if all(getattr(record, name) == value for name, value in changes.items()):
+            return record
+        return self.save(record, **changes)
+
     def patience(
         self, timeout_s: float, poll_interval_s: float | None, median_s: float | None = None
     ) -> Patience:

@@ -68,9 +68,7 @@ def written(ctx: Context, record: Record, generation: Generation, asked_id: str)
     if asked_id != record.id:
         ids = {"id": asked_id, "other_id": record.id}
     changes = {**ids, **_changes(ctx, record._replace(id=asked_id), generation)}
-    if all(getattr(record, name) == value for name, value in changes.items()):
-        return record  # It is on disk already: nothing new is worth no wait for the disk.
-    return ctx.save(record, **changes)
+    return ctx.save_new(record, **changes)
 
 
 def about(failure: WanError, generation_id: str) -> WanError:
@@ -98,7 +96,7 @@ def look_again(ctx: Context, record: Record, patience: Patience) -> Record:
     attempt = 1
     while True:
         try:
-            return look(ctx, record, seconds=look_seconds(ctx, patience))
+            return look(ctx, record, seconds=look_seconds(ctx, patience.deadline))
         except Unreachable:
             if ctx.clock.monotonic() + backoff(attempt) > end:
                 raise
@@ -106,9 +104,9 @@ def look_again(ctx: Context, record: Record, patience: Patience) -> Record:
         attempt += 1
 
 
-def look_seconds(ctx: Context, patience: Patience) -> float:
+def look_seconds(ctx: Context, deadline: float) -> float:
     """Return how long a look may take; also one at the deadline has a second."""
-    return min(GET_SECONDS, patience.deadline + LAST_LOOK_S - ctx.clock.monotonic())
+    return min(GET_SECONDS, deadline + LAST_LOOK_S - ctx.clock.monotonic())
 
 
 def _changes(ctx: Context, record: Record, generation: Generation) -> Mapping[str, object]:

@@ -3,9 +3,10 @@
 The threads do nothing but ask. The caller's thread alone decides, and is at the history.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator
 from heapq import heappop, heappush
+from math import inf
 
 from wan_cli.api.client import GET_SECONDS
 from wan_cli.errors import (
@@ -18,20 +19,18 @@ from wan_cli.errors import (
     Unreachable,
     WanError,
 )
-from wan_cli.generation import Generation, Status
-from wan_cli.progress import Event, Note, Tally, Watching
+from wan_cli.generation import Generation
+from wan_cli.progress import Event, Note, Watching
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, explain, failed
 from wan_cli.runner.look import about, look_seconds, may_pass, still, written
+from wan_cli.runner.tally import Count
 from wan_cli.runner.wait import Wait
 from wan_cli.runner.watch import PAST_DEADLINE, Expectations, begin, has_video, taken_in
 from wan_cli.runner.workers import SLOW_S, Question, Workers
-from wan_cli.schedule import time_left
 
 # What is finished waits in memory to be saved: no more than so many records.
 NEWS_MAX = 100
-# A line that says how far many are need not move more often.
-TALLY_S = 0.2
 # How long to wait where too many looks hang for one more.
 CROWDED_S = 0.25
 # So many ids are named one by one.
@@ -59,21 +58,27 @@ class Many:
         self._news: deque[Event | Outcome] = deque()
         self._troubles: set[str] = set()
         self._refusal: KeyRefused | None = None
-        self._began = ctx.clock.monotonic()
-        self._states: Counter[Status] = Counter()
-        self._done = 0
-        self._is_tallied = False
-        self._next_tally = self._began
+        self._deadline = -inf
+        self.count = Count(ctx.clock.monotonic())
 
-    def add(self, record: Record) -> None:
-        """Watch this one too, from a look now on; it has an id."""
+    def __len__(self) -> int:
+        """Return how many are watched."""
+        return len(self._waits)
+
+    def add(self, record: Record, deadline: float | None = None) -> None:
+        """Watch this one too, from a look now on; it has an id.
+
+        Its deadline is that of all, unless it has one of its own.
+        """
         wait = begin(self._ctx, record, self._expectations.of(record))
+        wait.deadline = self._patience.deadline if deadline is None else deadline
+        self._deadline = max(self._deadline, wait.deadline)
         if record.error_code is None and record.video_url is None and record.cost_usd is not None:
             wait.known = record.status, record.credits_used
         if not record.request or not self._ctx.keeps:
             self._kept[record.ref] = record
         self._waits[record.ref] = wait
-        self._states[wait.status] += 1
+        self.count.begins(wait.status)
         self._put(wait, wait.looked_at)
 
     def watch(self) -> Outcomes:
@@ -98,13 +103,12 @@ class Many:
         now = self._ctx.clock.monotonic()
         self._hand_out(now)
         if wait and not self._workers.is_busy:
-            if self._is_tallied:
+            if self.count.is_told:
                 least_s = 0.0 if self._workers.has_room else CROWDED_S
                 self._ctx.clock.sleep(max(least_s, self._due[0][0] - now))
             else:
                 # What is shown while nothing happens is to be what there is.
-                self._next_tally = now
-                self._tell_tally()
+                self._tell_tally(at_once=True)
             return
         for ref, value in self._workers.answers(self._idle_s(now) if wait else 0.0):
             if self._is_over:
@@ -137,16 +141,23 @@ class Many:
     @property
     def _is_over(self) -> bool:
         """Whether it is too late for any look, also for a last one."""
-        return look_seconds(self._ctx, self._patience) <= 0
+        return look_seconds(self._ctx, self._deadline) <= 0
 
     def _put(self, wait: Wait, due: float) -> None:
         self._numbers += 1
         heappush(self._due, (due, self._numbers, wait))
 
     def _hand_out(self, now: float) -> None:
-        seconds = look_seconds(self._ctx, self._patience)
-        while self._workers.has_room and self._due and self._due[0][0] <= now and seconds > 0:
-            wait = heappop(self._due)[2]
+        while self._workers.has_room and self._due and self._due[0][0] <= now:
+            wait = self._due[0][2]
+            seconds = look_seconds(self._ctx, wait.deadline)
+            if seconds <= 0 and len(self._news) >= NEWS_MAX:
+                return
+            heappop(self._due)
+            if seconds <= 0:
+                # Something else took long: it is too late for a last look.
+                self._end(wait, late(wait))
+                continue
             wait.looked_at = now
             self._workers.ask(Question(wait.ref, wait.asked_id, seconds))
 
@@ -187,8 +198,7 @@ class Many:
         """Return the record with what is new, after that is on disk. Raises as `taken_in`."""
         record = written(self._ctx, self._record(wait), generation, wait.asked_id)
         self._keep(record)
-        self._states[wait.status] -= 1
-        self._states[record.status] += 1
+        self.count.moves(wait.status, record.status)
         wait.status = record.status
         record = taken_in(self._ctx, record, wait)
         self._keep(record)
@@ -226,11 +236,11 @@ class Many:
         return record.other_id is not None and wait.asked_id == record.id
 
     def _again(self, wait: Wait) -> None:
-        now, deadline = self._ctx.clock.monotonic(), self._patience.deadline
-        if now >= deadline:
+        now = self._ctx.clock.monotonic()
+        if now >= wait.deadline:
             self._end(wait, late(wait))
             return
-        self._put(wait, wait.next_due(now, deadline, self._patience.poll_interval_s))
+        self._put(wait, wait.next_due(now, wait.deadline, self._patience.poll_interval_s))
 
     def _end(self, wait: Wait, error: WanError | None) -> None:
         try:
@@ -240,9 +250,7 @@ class Many:
             outcome = Outcome(None, unreadable(wait.asked_id, trouble))
         del self._waits[wait.ref]
         self._kept.pop(wait.ref, None)
-        self._states[wait.status] -= 1
-        self._done += 1
-        self._is_tallied = False
+        self.count.ends(wait.status)
         self._news.append(outcome)
 
     def _end_of_all(self) -> Outcomes:
@@ -262,20 +270,15 @@ class Many:
     def _tell(self, wait: Wait) -> None:
         if wait.said is not wait.status:
             wait.said = wait.status
-            self._is_tallied = False
+            self.count.is_told = False
             # How long it will take is told of all together.
             self._news.append(Watching(wait.asked_id, wait.status, wait.elapsed_s, None))
 
-    def _tell_tally(self) -> None:
+    def _tell_tally(self, *, at_once: bool = False) -> None:
         now = self._ctx.clock.monotonic()
-        if self._is_tallied or not self._waits or now < self._next_tally:
-            return
-        self._is_tallied, self._next_tally = True, now + TALLY_S
-        newest = max(self._waits.values(), key=lambda wait: wait.start)
-        left_s = time_left(now - newest.start, newest.expectation)
-        total = self._done + len(self._waits)
-        states = {str(each): n for each, n in self._states.items() if n and each.is_running}
-        self._news.append(Tally(self._done, total, states, now - self._began, left_s))
+        tally = self.count.tell(now, self._waits.values(), at_once=at_once)
+        if tally:
+            self._news.append(tally)
 
 
 def late(wait: Wait) -> Unfinished:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wan_cli.account import rows_of
@@ -16,41 +16,79 @@ from wan_cli.runner.context import Story
 from wan_cli.storage import replace_whole
 
 
-def ask_price(
-    client: Client, cache_dir: Path, request: GenerationRequest, *, seconds: float = GET_SECONDS
-) -> Price:
-    """Return what the API says, within so many seconds, that this request costs now.
+def ask_prices(
+    client: Client,
+    cache_dir: Path,
+    requests: Sequence[GenerationRequest],
+    *,
+    seconds: float = GET_SECONDS,
+) -> list[Price]:
+    """Return what the API says, within so many seconds a model, that each request costs now.
 
     The answer is kept with its ETag under `cache_dir`, and used only where the API says that it
     still holds: an old price is no price.
     """
-    try:
-        row = catalogue_row(client, cache_dir, request.model, seconds=seconds)
-    except WanError as failure:
-        return Price(None, failure.message)
+    rows: dict[str, Mapping[str, object] | WanError] = {}
+    for model in {request.model for request in requests}:
+        try:
+            rows[model] = catalogue_row(client, cache_dir, model, seconds=seconds)
+        except WanError as failure:
+            rows[model] = failure
+    return [_price(rows[request.model], request) for request in requests]
+
+
+def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> Price:
+    if isinstance(row, WanError):
+        return Price(None, row.message)
     return price_of(row.get("pricing"), request)
 
 
-def check_budget(price: Price, max_cost_usd: float | None) -> None:
-    """Let a price pass that is known and within the budget.
+class Budget:
+    """What may be paid in all, in USD, and what of it is taken; None: there is no limit."""
 
-    Raises:
-        OverBudget: nothing was sent.
-    """
-    if max_cost_usd is None:
-        return
-    if price.usd is None:
-        raise OverBudget(
-            f"the price is not known ({price.why}), so --max-cost {max_cost_usd:g} cannot be kept;"
-            " nothing was sent",
-            hint="wan models",
-        )
-    if price.usd > max_cost_usd + 1e-9:
-        raise OverBudget(
-            f"one generation costs {price.usd:.4g} USD, more than --max-cost {max_cost_usd:g};"
-            " nothing was sent",
-            hint="wan models",
-        )
+    def __init__(self, max_cost_usd: float | None, taken_usd: float = 0.0) -> None:
+        self._max_usd = max_cost_usd
+        self._taken_usd = taken_usd
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether prices matter."""
+        return self._max_usd is not None
+
+    def take(self, price: Price) -> None:
+        """Take the price of one generation, before it is submitted. Raises as `check`."""
+        self.check([price])
+        self._taken_usd += price.usd or 0.0
+
+    def correct(self, price: Price, cost_usd: float | None) -> None:
+        """Put what a generation really costs in the place of its price, where that is known."""
+        if cost_usd is not None and price.usd is not None:
+            self._taken_usd += cost_usd - price.usd
+
+    def check(self, prices: Sequence[Price]) -> None:
+        """Let prices pass that are known and all together within the budget.
+
+        Raises:
+            OverBudget: nothing was sent.
+        """
+        if self._max_usd is None:
+            return
+        unknown = next((price.why for price in prices if price.usd is None), None)
+        if unknown is not None:
+            raise OverBudget(
+                f"the price is not known ({unknown}), so --max-cost {self._max_usd:g} cannot be"
+                " kept; nothing was sent",
+                hint="wan models",
+            )
+        usd = sum(price.usd or 0.0 for price in prices)
+        if self._taken_usd + usd > self._max_usd + 1e-9:
+            what = "one generation costs" if len(prices) == 1 else f"{len(prices)} generations cost"
+            before = f" ({self._taken_usd:.4g} USD before it)" if self._taken_usd else ""
+            raise OverBudget(
+                f"{what} {usd:.4g} USD{before}, more than --max-cost {self._max_usd:g};"
+                " nothing was sent",
+                hint="wan models",
+            )
 
 
 def offers(client: Client, cache_dir: Path) -> Story[list[Offer]]:

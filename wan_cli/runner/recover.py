@@ -34,7 +34,7 @@ def recover(
         if is_being_sent(ctx, record):
             yield Note(f"{record.ref} is being submitted right now by process {record.pid}")
             continue
-        seconds = look_seconds(ctx, patience) if patience else ACCOUNT_SECONDS
+        seconds = look_seconds(ctx, patience.deadline) if patience else ACCOUNT_SECONDS
         outcomes.append((yield from _recover(ctx, record, seconds)))
     if not meant:
         yield Note("no submission is unresolved")

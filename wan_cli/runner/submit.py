@@ -37,11 +37,18 @@ LIMITED_BUDGET_S = 60.0
 
 
 class Wish(NamedTuple):
-    """What a submission needs beside its request: where to, and whether a twin may be sent."""
+    """What a submission needs beside its request: where to, and whether a twin may be sent.
+
+    `row_key` and `row` are those of a batch's row, which has one generation: another one only with
+    `retry_failed`, where that has failed.
+    """
 
     destination: Destination
     sidecar: bool = False
     again: bool = False
+    row_key: str | None = None
+    row: int | None = None
+    retry_failed: bool = False
 
 
 def new_ref() -> str:
@@ -62,7 +69,8 @@ def submit(
     """Submit a request and return its record, which has an id.
 
     An identical request whose outcome was unknown until now, and which the account's log now shows
-    as accepted, is gone on with in place of a second payment.
+    as accepted, is gone on with in place of a second payment; so is what another process has
+    submitted for the same row of a batch.
 
     Raises:
         SetupError: the history cannot be written; nothing was sent.
@@ -72,14 +80,22 @@ def submit(
         Interrupted: a signal; what is known is on disk.
     """
     ref = ref or new_ref()
+    retry_failed = wish.retry_failed
     while True:
         # Made anew each time: a row whose times are old passes for that of a process that is gone.
         record = _new_record(ctx, request, wish, ref)
-        twin = ctx.history.journal(record, again=wish.again)
+        twin = ctx.history.journal(record, again=wish.again, retry_failed=retry_failed)
         if twin is None:
             break
+        if not twin.status.is_unresolved:
+            return twin
         settled = yield from _settle_twin(ctx, twin, patience)
-        if settled and settled.id and settled.status is not Status.ERROR:
+        if settled is None or twin.row_key != wish.row_key:
+            continue
+        if settled.status is Status.ERROR:
+            # What the log shows as failed was not charged.
+            retry_failed = True
+        elif settled.id:
             yield Warned(
                 f"an identical request was accepted before as {settled.id}: going on with it"
             )
@@ -130,6 +146,8 @@ def _new_record(ctx: Context, request: GenerationRequest, wish: Wish, ref: str) 
         name=wish.destination.name,
         name_template=wish.destination.name_template,
         sidecar=wish.sidecar,
+        row_key=wish.row_key,
+        row=wish.row,
         pid=os.getpid(),
         server_offset_s=ctx.client.server_offset_s,
     )
@@ -160,9 +178,23 @@ def _submit(
         ctx.clock.sleep(wait_s)
         waited_s += wait_s
         attempt += 1
-        record = ctx.save(
-            record, status=Status.SENDING, client_request_id=f"{record.ref}.{attempt}"
-        )
+        record = _next_attempt(ctx, record, submission, attempt)
+
+
+def _next_attempt(
+    ctx: Context, record: Record, submission: NotSent | Limited, attempt: int
+) -> Record:
+    """Return the record of a further attempt, which is on disk.
+
+    Raises:
+        Unreachable, RateLimited: another process submits for the same row of a batch by now.
+    """
+    label, now = f"{record.ref}.{attempt}", ctx.clock.now()
+    record = record._replace(status=Status.SENDING, client_request_id=label, updated_at=now)
+    changed = ("status", "client_request_id", "updated_at")
+    if not ctx.history.journal_attempt(record, changed):
+        raise _given_up(ctx, submission)
+    return record
 
 
 def _post(

@@ -1,5 +1,7 @@
 """One generation that is waited for: when to look next, and what looks mean. Pure."""
 
+from math import inf
+
 from wan_cli.generation import Status
 from wan_cli.schedule import Expectation, backoff, next_look
 
@@ -24,6 +26,7 @@ class Wait:
     __slots__ = (
         "_without_url",
         "asked_id",
+        "deadline",
         "expectation",
         "failures",
         "known",
@@ -52,6 +55,8 @@ class Wait:
         self.status = status
         # The state and the credits that are on disk, where an answer with no more is nothing new.
         self.known: tuple[Status, int | None] | None = None
+        # Of many, each may have one of its own.
+        self.deadline = inf
         # What was said of it last.
         self.said: Status | None = None
         self.failures = 0

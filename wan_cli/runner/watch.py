@@ -40,7 +40,7 @@ def watch(
         look_now = False
         wait.looked_at = ctx.clock.monotonic()
         try:
-            record = look(ctx, record, seconds=look_seconds(ctx, patience))
+            record = look(ctx, record, seconds=look_seconds(ctx, patience.deadline))
         except WanError as failure:
             if not may_pass(ctx, record, failure):
                 raise

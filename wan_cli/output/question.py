@@ -1,0 +1,27 @@
+"""A question that costs money: asked on a terminal, answered there."""
+
+import sys
+
+from wan_cli.errors import UsageError
+from wan_cli.output.streams import is_terminal
+
+_HINT = "the same command with --yes"
+
+
+def is_asked() -> bool:
+    """Whether there is a terminal to ask on; a script is not asked."""
+    return is_terminal(sys.stderr)
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal, and return where the answer is yes.
+
+    Raises:
+        UsageError: it is not, or stdin is not the keyboard, so that there can be no answer.
+    """
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise UsageError(f"not submitted: nobody can be asked: {question}", hint=_HINT)
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("not confirmed; nothing was sent", hint=_HINT)
