@@ -40,7 +40,7 @@ _wan() {
   command=${words[1]}
   COMPREPLY=()
   if ((${#words[@]} <= 2)); then
-    _wan_words 'generate status fetch list recover models balance config doctor sandbox -h --help --version'
+    _wan_words 'generate status fetch list recover batch models balance config doctor sandbox -h --help --version'
     return
   fi
   case $command in
@@ -75,6 +75,21 @@ _wan() {
     'list --search') : ;;
     'recover --adopt') : ;;
     'recover --forget') : ;;
+    'batch --format') _wan_words 'jsonl csv text' ;;
+    'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview' ;;
+    'batch --audio-url') : ;;
+    'batch --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;
+    'batch --resolution') _wan_words '720p 1080p' ;;
+    'batch --duration') _wan_words '5 10 15' ;;
+    'batch --negative-prompt') : ;;
+    'batch --shot-type') _wan_words 'single multi' ;;
+    'batch --seed') : ;;
+    'batch --concurrency') : ;;
+    'batch --shard') _wan_words 'K/N auto' ;;
+    'batch --timeout') : ;;
+    'batch --poll-interval') : ;;
+    'batch --output-dir') : ;;
+    'batch --max-cost') : ;;
     'sandbox --port') : ;;
     'sandbox --speed') : ;;
     *) _wan_rest ;;
@@ -94,6 +109,7 @@ _wan_rest() {
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --force --sandbox --json -q --quiet -h --help' ;;
     'list') flags='--status --limit --since --search --stats --sandbox --json -q --quiet -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --json -q --quiet -h --help' ;;
+    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --json -q --quiet -h --help' ;;
     'models') flags='--sandbox --json -q --quiet -h --help' ;;
     'balance') flags='--sandbox --json -q --quiet -h --help' ;;
     'config') flags='-h --help' ;;

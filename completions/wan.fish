@@ -25,6 +25,7 @@ complete -c wan -n __wan_none -a status -d 'print how far generations are'
 complete -c wan -n __wan_none -a fetch -d 'wait for generations and download their videos'
 complete -c wan -n __wan_none -a list -d 'list the local history and what was spent'
 complete -c wan -n __wan_none -a recover -d 'settle submissions whose outcome is unknown'
+complete -c wan -n __wan_none -a batch -d 'submit many prompts from a file; run again, it goes on'
 complete -c wan -n __wan_none -a models -d 'list the Wan models, their prices and what each accepts'
 complete -c wan -n __wan_none -a balance -d 'print the account’s balance'
 complete -c wan -n __wan_none -a config -d 'read and change the configuration'
@@ -98,6 +99,37 @@ complete -c wan -n '__wan_in recover' -l json -d 'One compact JSON object a line
 complete -c wan -n '__wan_in recover' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in recover' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
+complete -c wan -n '__wan_in batch' -l format -d 'What FILE is' -x -a 'jsonl csv text'
+complete -c wan -n '__wan_in batch' -l model -d 'The model' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview'
+complete -c wan -n '__wan_in batch' -l audio-url -d 'Sound for the video (http or https)' -x
+complete -c wan -n '__wan_in batch' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'
+complete -c wan -n '__wan_in batch' -l resolution -d 'Size of the frame' -x -a '720p 1080p'
+complete -c wan -n '__wan_in batch' -l duration -d 'Seconds of video' -x -a '5 10 15'
+complete -c wan -n '__wan_in batch' -l negative-prompt -d 'What the video must not show' -x
+complete -c wan -n '__wan_in batch' -l shot-type -d 'One shot, or several with cuts' -x -a 'single multi'
+complete -c wan -n '__wan_in batch' -l multi-shot -d 'Short for --shot-type multi'
+complete -c wan -n '__wan_in batch' -l single-shot -d 'Short for --shot-type single'
+complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'Make sound for the video'
+complete -c wan -n '__wan_in batch' -l seed -d 'The same seed gives the same video' -x
+complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt'
+complete -c wan -n '__wan_in batch' -l concurrency -d 'So many in flight' -x
+complete -c wan -n '__wan_in batch' -l shard -d 'Only every N-th row, from row K on (0 to N-1)' -x -a 'K/N auto'
+complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it'
+complete -c wan -n '__wan_in batch' -l timeout -d 'Wait at most so long for each generation' -x
+complete -c wan -n '__wan_in batch' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos there' -x
+complete -c wan -n '__wan_in batch' -l force -d 'Replace an existing file'
+complete -c wan -n '__wan_in batch' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
+complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
+complete -c wan -n '__wan_in batch' -l max-cost -d 'Refuse to pay more, or an unknown price' -x
+complete -c wan -n '__wan_in batch' -s y -l yes -d 'Submit without asking on a terminal'
+complete -c wan -n '__wan_in batch' -l fail-fast -l keep-going -d 'Submit no more rows after one has failed, or go on'
+complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit rows anew whose generation has failed'
+complete -c wan -n '__wan_in batch' -l again -d 'Submit although an identical submission may have been accepted'
+complete -c wan -n '__wan_in batch' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in batch' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in batch' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in batch' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in models' -l sandbox -d 'Use the API on this machine: free, no key needed'
 complete -c wan -n '__wan_in models' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in models' -s q -l quiet -d 'No talk on stderr; errors stay'

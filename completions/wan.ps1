@@ -8,6 +8,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'fetch' = @('--all', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--force', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'list' = @('--status', '--limit', '--since', '--search', '--stats', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'recover' = @('--adopt', '--forget', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'batch' = @('--format', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--concurrency', '--shard', '--wait', '--no-wait', '--timeout', '--poll-interval', '--output-dir', '--force', '--sidecar', '--no-sidecar', '-n', '--dry-run', '--max-cost', '-y', '--yes', '--fail-fast', '--keep-going', '--retry-failed', '--again', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'models' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'balance' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'config' = @('-h', '--help')
@@ -27,6 +28,13 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'generate --duration' = @('5', '10', '15')
     'generate --shot-type' = @('single', 'multi')
     'list --status' = @('unsent', 'sending', 'unknown', 'rejected', 'queued', 'generating', 'completed', 'error')
+    'batch --format' = @('jsonl', 'csv', 'text')
+    'batch --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan2.5-t2v-preview')
+    'batch --aspect-ratio' = @('16:9', '9:16', '1:1', '4:3', '3:4')
+    'batch --resolution' = @('720p', '1080p')
+    'batch --duration' = @('5', '10', '15')
+    'batch --shot-type' = @('single', 'multi')
+    'batch --shard' = @('K/N', 'auto')
   }
   $arguments = @{
     'config' = @('set', 'get', 'unset', 'list', 'path', 'edit')
@@ -38,7 +46,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     ForEach-Object { $_.Extent.Text })
   $offered = @()
   if ($typed.Count -le 1) {
-    $offered = @('generate', 'status', 'fetch', 'list', 'recover', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
+    $offered = @('generate', 'status', 'fetch', 'list', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
   } else {
     $command = $typed[1]
     if ($command -in @('config') -and $typed.Count -gt 2) { $command += ' ' + $typed[2] }

@@ -7,6 +7,7 @@ COMMANDS = {
     "fetch": "wait for generations and download their videos",
     "list": "list the local history and what was spent",
     "recover": "settle submissions whose outcome is unknown",
+    "batch": "submit many prompts from a file; run again, it goes on",
     "models": "list the Wan models, their prices and what each accepts",
     "balance": "print the account's balance",
     "config": "read and change the configuration",
@@ -42,6 +43,7 @@ Examples:
   wan generate "a fox in the snow" --multi-shot
   echo a fox | wan generate --duration 5 -o fox.mp4
   wan generate "a fox" --sandbox                free, no key needed
+  wan batch prompts.csv --max-cost 20           many prompts, each paid for once
   wan fetch --all                               whatever is not on disk yet
 """
 

@@ -1,0 +1,481 @@
+"""wan batch: each row is paid for once, whatever happens and however often it is run."""
+
+import json
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Result, Wan
+from tests.fake.script import Reply, forever, refusal
+from tests.test_many import wait_until
+
+PROMPTS = ("a fox", "a hen", "an owl")
+
+
+@pytest.fixture
+def file(work: Path) -> Path:
+    """A batch of three prompts."""
+    path = work / "prompts.txt"
+    path.write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
+    return path
+
+
+def sent(api: FakeApi) -> Counter[str]:
+    """Return how often each prompt was accepted."""
+    return Counter(str(post.body["prompt"]) for post in api.accepted)
+
+
+def once(*prompts: str) -> Counter[str]:
+    return Counter(prompts)
+
+
+def videos(result: Result) -> list[str]:
+    return sorted(Path(line).name.rpartition("-")[0] for line in result.out.splitlines())
+
+
+def test_all_rows_become_files_and_a_second_run_pays_nothing(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    first = wan("batch", file.name)
+    assert (first.code, videos(first)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert all(Path(line).read_bytes() == api.video for line in first.out.splitlines())
+    assert first.err.count("submitted ") == 3
+    again = wan("batch", "prompts.txt")
+    assert (again.code, sorted(again.out.splitlines())) == (0, sorted(first.out.splitlines()))
+    assert again.err.count("is on disk already") == 3
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_a_row_that_is_added_is_the_only_one_that_is_paid_for(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    assert wan("batch", file.name).code == 0
+    file.write_text("a wolf\n\n" + file.read_text())
+    assert wan("batch", str(file)).code == 0
+    assert sent(api) == once(*PROMPTS, "a wolf")
+
+
+def test_equal_rows_are_two_videos(wan: Wan, api: FakeApi, file: Path) -> None:
+    file.write_text("a fox\na fox\n")
+    for _ in range(2):
+        result = wan("batch", file.name)
+        assert (result.code, len(set(result.out.splitlines()))) == (0, 2)
+    assert sent(api) == {"a fox": 2}
+
+
+def test_a_file_that_is_gone_is_downloaded_again(wan: Wan, api: FakeApi, file: Path) -> None:
+    saved = [Path(line) for line in wan("batch", file.name, "-q").out.splitlines()]
+    saved[0].unlink()
+    assert wan("batch", file.name, "-q").code == 0
+    assert saved[0].read_bytes() == api.video
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_no_more_than_so_many_are_in_flight(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name, "--concurrency", "2")
+    wait_until(lambda: len(api.accepted) == 2)
+    looks = len(api.gets)
+    wait_until(lambda: len(api.gets) > looks + 4)
+    assert len(api.accepted) == 2
+    api.generations[str(api.accepted[0].id)].status = "completed"
+    wait_until(lambda: len(api.accepted) == 3)
+    for generation in api.generations.values():
+        generation.status = "completed"
+    assert running.wait().code == 0
+
+
+def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "rows.csv").write_text("prompt,duration\na fox,5\na hen,7\n,5\n")
+    result = wan("batch", "rows.csv")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.splitlines() == [
+        "rows.csv:3: --duration: '7' is not one of: 5, 10, 15",
+        "rows.csv:4: the prompt is empty",
+        "error: 2 rows of rows.csv cannot be used",
+        "hint: mend the file; nothing was submitted",
+    ]
+    (told,) = wan("batch", "rows.csv", "--json").json_lines
+    assert told["exit_code"] == 2
+    assert "rows.csv:3: " in told["error"]["message"]
+    assert "rows.csv:4: " in told["error"]["message"]
+    assert api.posts == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot read rows.txt: No such file"),
+        (b"\n \n", "rows.txt holds no prompt"),
+        (b"a fox\na h\xe9n\n", "rows.txt is not UTF-8: invalid byte 0xe9 at offset 9"),
+        (b"x" * (2**26 + 1), "rows.txt holds more than 64 MiB"),
+    ],
+)
+def test_a_file_that_is_no_batch_is_wrong_usage(
+    wan: Wan, api: FakeApi, work: Path, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (work / "rows.txt").write_bytes(content)
+    result = wan("batch", "rows.txt")
+    assert (result.code, result.out) == (2, "")
+    assert f"error: {words}" in result.err
+    assert api.posts == []
+
+
+def test_rows_come_from_stdin_too(wan: Wan, api: FakeApi) -> None:
+    rows = b'{"prompt":"a fox","duration":5}\n{"prompt":"a hen"}\n'
+    for _ in range(2):
+        result = wan("batch", "-", "--resolution", "720p", input=rows)
+        assert (result.code, videos(result)) == (0, ["a-fox", "a-hen"])
+    assert [post.body.get("duration") for post in api.accepted] == [5, None]
+    assert {post.body["resolution"] for post in api.accepted} == {"720p"}
+
+
+def test_a_row_says_where_its_video_goes(wan: Wan, work: Path) -> None:
+    rows = [
+        {"prompt": "a fox", "output": "one.mp4"},
+        {"prompt": "a hen", "output": "birds/"},
+        {"prompt": "an owl", "name": "owl"},
+        {"prompt": "a gull", "output": "birds/", "name": "{row}-{slug}-{seed}", "seed": 7},
+        {"prompt": "a wolf", "output": str(work / "elsewhere" / "wolf.mp4")},
+    ]
+    (work / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    result = wan("batch", "rows.jsonl", "--output-dir", "clips")
+    assert result.code == 0
+    clips = work / "clips"
+    (hen,) = set(map(Path, result.out.splitlines())) - {
+        clips / "one.mp4",
+        clips / "owl.mp4",
+        clips / "birds" / "4-a-gull-7.mp4",
+        work / "elsewhere" / "wolf.mp4",
+    }
+    assert hen.parent == clips / "birds"
+    assert hen.name.startswith("a-hen-")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"output": "there.mp4"}, "there.mp4 exists and would be replaced"),
+        ({"name": "there"}, "there.mp4 exists and would be replaced"),
+        ({"output": "-"}, "do not go to stdout"),
+        ({"output": "a.mp4", "name": "b"}, "both name the file"),
+        ({"name": "a/b"}, "holds a slash"),
+        ({"name": "{nonsense}"}, "name template"),
+        ({"output": "first.mp4"}, "first.mp4 is the file of line 1 too"),
+    ],
+)
+def test_a_place_that_cannot_be_is_told_with_its_line(
+    wan: Wan, api: FakeApi, work: Path, row: dict[str, str], words: str
+) -> None:
+    (work / "there.mp4").write_bytes(b"mine")
+    rows = [{"prompt": "a fox", "output": "first.mp4"}, {"prompt": "a hen"} | row]
+    (work / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    result = wan("batch", "rows.jsonl")
+    assert result.code == 2
+    assert "error: rows.jsonl:2: " in result.err
+    assert words in result.err
+    assert api.posts == []
+    api.check_files = False  # There is a file that is no video.
+
+
+def test_force_replaces_what_is_there(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "there.mp4").write_bytes(b"mine")
+    (work / "rows.jsonl").write_text('{"prompt":"a fox","name":"there"}')
+    assert wan("batch", "rows.jsonl", "--force").code == 0
+    assert (work / "there.mp4").read_bytes() == api.video
+
+
+def test_a_folder_that_takes_nothing_is_found_before_anything_is_paid(
+    wan: Wan, api: FakeApi, file: Path, work: Path
+) -> None:
+    (work / "clips").write_text("a file")
+    result = wan("batch", file.name, "--output-dir", "clips")
+    assert result.code == 13
+    assert "clips: it is not a folder" in result.err
+    assert api.posts == []
+
+
+def test_shards_share_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
+    even = wan("batch", file.name, "--shard", "0/2")
+    assert videos(even) == ["a-fox", "an-owl"]
+    array = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "2"}
+    assert videos(wan("batch", file.name, "--shard", "auto", env=array)) == ["a-hen"]
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_json_has_a_line_for_each_row(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.on_post(Reply(), refusal(400, "not nice"))
+    result = wan("batch", file.name, "--json", "--concurrency", "1")
+    told = {line["row"]: line for line in result.json_lines}
+    assert {row: line["status"] for row, line in told.items()} == {
+        1: "completed",
+        2: "rejected",
+        3: "completed",
+    }
+    assert told[2]["error"]["message"].startswith("prompts.txt:2: ")
+    assert told[2]["exit_code"] == result.code == 6
+    assert Path(told[1]["file"]).exists()
+
+
+def test_without_a_wait_ids_are_printed_and_a_later_run_saves(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    result = wan("batch", file.name, "--no-wait", "--concurrency", "1")
+    assert (result.code, result.out.split()) == (0, [post.id for post in api.accepted])
+    assert len(api.accepted) == 3
+    assert wan("batch", file.name, "--no-wait").out == result.out
+    saved = wan("batch", file.name)
+    assert (saved.code, videos(saved)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert sent(api) == once(*PROMPTS)
+
+
+# What may go wrong with a row.
+
+
+def test_a_refused_row_is_the_only_one_that_is_submitted_again(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(refusal(400, "not nice"))
+    result = wan("batch", file.name)
+    assert (result.code, videos(result)) == (6, ["a-hen", "an-owl"])
+    assert "error: prompts.txt:1: " in result.err
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_a_failed_generation_is_submitted_again_only_on_request(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name)
+    wait_until(lambda: len(api.accepted) == 3)
+    for generation in api.generations.values():
+        generation.looks = 0
+    hen = next(str(post.id) for post in api.accepted if post.body["prompt"] == "a hen")
+    api.generations[hen].fail("too many feathers")
+    result = running.wait()
+    assert (result.code, videos(result)) == (9, ["a-fox", "an-owl"])
+    assert "prompts.txt:2: generation" in result.err
+    assert "hint: change the row, or: the same command with --retry-failed" in result.err
+    api.looks = 0
+    assert wan("batch", file.name).code == 9
+    assert sent(api) == once(*PROMPTS)
+    retried = wan("batch", file.name, "--retry-failed")
+    assert (retried.code, len(retried.out.splitlines())) == (0, 3)
+    assert sent(api) == {"a fox": 1, "a hen": 2, "an owl": 1}
+    assert wan("batch", file.name).code == 0
+    assert sent(api)["a hen"] == 2
+
+
+def test_fail_fast_submits_no_more_and_finishes_what_is_paid(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(Reply(), refusal(400, "not nice"))
+    result = wan("batch", file.name, "--fail-fast")
+    assert (result.code, videos(result)) == (6, ["a-fox"])
+    assert "1 rows were not submitted" not in result.err
+    assert "1 row was not submitted" in result.err
+    assert len(api.posts) == 2
+
+
+def test_a_refused_key_ends_it(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.on_post(forever(refusal(401, "Unauthorized")))
+    result = wan("batch", file.name)
+    assert (result.code, result.out) == (4, "")
+    assert "2 rows were not submitted" in result.err
+    assert len(api.posts) == 1
+
+
+def test_a_server_that_is_not_there_is_11_and_nothing_is_sent(
+    wan: Wan, api: FakeApi, file: Path, closed_port: int
+) -> None:
+    file.write_text("a fox\n")
+    gone = {"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"}
+    assert wan("batch", file.name, env=gone).code == 11
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once("a fox")
+
+
+def test_a_lost_reply_is_found_in_the_log_and_not_paid_again(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(Reply(), Reply(accept=True, fault="reset"))
+    result = wan("batch", file.name)
+    assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_an_unknown_outcome_is_10_and_stays_so_until_the_log_tells(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(Reply(), Reply(accept=True, fault="reset"))
+    api.on_logs(forever(refusal(403, "not allowed")))
+    result = wan("batch", file.name)
+    assert (result.code, videos(result)) == (10, ["a-fox", "an-owl"])
+    assert "error: prompts.txt:2: " in result.err
+    assert wan("batch", file.name).code == 10
+    assert sent(api) == once(*PROMPTS)
+    api.on_logs.clear()
+    found = wan("batch", file.name)
+    assert (found.code, videos(found)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_again_submits_a_row_whose_outcome_is_unknown(wan: Wan, api: FakeApi, file: Path) -> None:
+    file.write_text("a fox\n")
+    api.on_post(Reply(status=502, accept=False))
+    api.on_logs(forever(refusal(403, "not allowed")))
+    assert wan("batch", file.name).code == 10
+    assert api.accepted == []
+    assert wan("batch", file.name, "--again").code == 0
+    assert sent(api) == once("a fox")
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once("a fox")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_is_killed_goes_on_where_it_stopped(
+    wan: Wan, api: FakeApi, file: Path, number: int
+) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name, "--concurrency", "2")
+    wait_until(lambda: len(api.gets) > 4)
+    running.kill(number)
+    stopped = running.wait()
+    assert stopped.code == -number
+    if number != signal.SIGKILL:
+        assert "interrupted; generations " in stopped.err
+        assert "hint: the same command again" in stopped.err
+    for generation in api.generations.values():
+        generation.status = "completed"
+    api.looks = 0
+    result = wan("batch", file.name)
+    assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_a_kill_amid_a_submission_is_settled_by_the_next_run(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(Reply(), Reply(fault="hang"))
+    running = wan.start("batch", file.name)
+    wait_until(lambda: len(api.accepted) == 2)
+    running.kill()
+    running.wait()
+    api.release()
+    result = wan("batch", file.name)
+    assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_two_at_once_pay_for_each_row_once(wan: Wan, api: FakeApi, file: Path) -> None:
+    file.write_text("".join(f"fox {number}\n" for number in range(8)))
+    api.looks = 3
+    both = [wan.start("batch", file.name) for _ in range(2)]
+    results = [running.wait(60) for running in both]
+    assert [result.code for result in results] == [0, 0]
+    assert sent(api) == {f"fox {number}": 1 for number in range(8)}
+    assert len(set(results[0].out.splitlines() + results[1].out.splitlines())) == 8
+
+
+def test_each_generation_has_the_whole_timeout(wan: Wan, api: FakeApi, file: Path) -> None:
+    file.write_text("a fox\na hen\n")
+    api.looks = 10**6
+    result = wan("batch", file.name, "--timeout", "1", "--concurrency", "1")
+    assert (result.code, result.out) == (8, "")
+    assert result.err.count("is still ") == 2
+    assert sent(api) == once("a fox", "a hen")
+
+
+# What it costs.
+
+
+def test_the_budget_is_for_the_whole_of_it(wan: Wan, api: FakeApi, file: Path) -> None:
+    over = wan("batch", file.name, "--max-cost", "4.7")
+    assert (over.code, api.posts) == (5, [])
+    assert "3 generations cost 4.725 USD, more than --max-cost 4.7" in over.err
+    assert wan("batch", file.name, "--max-cost", "4.725").code == 0
+    # What was paid before counts: the budget is not to be had anew with each run.
+    file.write_text(file.read_text() + "a wolf\n")
+    more = wan("batch", file.name, "--max-cost", "5")
+    assert more.code == 5
+    assert "one generation costs 1.575 USD (4.725 USD before it)" in more.err
+    assert wan("batch", file.name, "--max-cost", "6.3").code == 0
+    assert sent(api) == once(*PROMPTS, "a wolf")
+
+
+def test_a_generation_that_costs_more_than_its_price_ends_the_spending(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.pricing = {"kind": "fixed", "currency": "USD", "units": [{"price": 1.0, "per": "video"}]}
+    result = wan("batch", file.name, "--max-cost", "3")
+    assert (result.code, len(api.posts)) == (5, 2)
+    assert "prompts.txt:3: one generation costs 1 USD (3.15 USD before it)" in result.err
+    assert videos(result) == ["a-fox", "a-hen"]
+
+
+def test_a_price_that_is_not_known_keeps_no_budget(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.pricing = None
+    result = wan("batch", file.name, "--max-cost", "100")
+    assert (result.code, api.posts) == (5, [])
+
+
+def test_a_dry_run_prints_what_would_be_sent(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.on_post(refusal(400, "not nice"))
+    assert wan("batch", file.name).code == 6
+    result = wan("batch", file.name, "--dry-run", env={"AIMLAPI_API_KEY": None})
+    assert result.code == 0
+    assert [json.loads(line)["prompt"] for line in result.out.splitlines()] == ["a fox"]
+    assert "price: $1.58" in result.err
+    file.write_text("a cat\na dog\n")
+    assert "price: $3.15 for 2 generations" in wan("batch", file.name, "-n").err
+    assert len(api.posts) == 3
+
+
+def at_a_terminal(wan: Wan, *argv: str) -> Any:
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "wan_cli", *argv],
+        env={**wan.env, "TERM": "xterm"},
+        cwd=str(wan.work),
+        timeout=30,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2), ("no", 2)])
+def test_a_terminal_is_asked_to_confirm_the_price(
+    wan: Wan, api: FakeApi, file: Path, answer: str, code: int
+) -> None:
+    child = at_a_terminal(wan, "batch", file.name)
+    child.expect_exact("price: $4.73 for 3 generations; submit? [y/N] ")
+    assert api.posts == []
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    wan("--version")  # What the invariants look at is the home of the fixture's own runs.
+    assert child.exitstatus == code
+    assert len(api.accepted) == (0 if code else 3)
+    if code:
+        assert "not confirmed; nothing was sent" in (child.before or "")
+
+
+def test_a_terminal_is_not_asked_with_yes_or_where_nothing_is_to_be_paid(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    for options in (["--yes"], []):
+        child = at_a_terminal(wan, "batch", file.name, *options)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        assert "submit?" not in (child.before or "")
+    wan("--version")
+    assert sent(api) == once(*PROMPTS)

@@ -1,0 +1,260 @@
+"""A batch file becomes rows, each with its line: JSON Lines, CSV or plain text. Pure."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from wan_cli.errors import UsageError
+from wan_cli.models import FIELD_NAMES, GenerationRequest
+from wan_cli.text import check_encodable, one_line
+
+JSON_LINES, CSV, TEXT = FORMATS = ("jsonl", "csv", "text")
+_SUFFIXES = {".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": CSV, ".txt": TEXT}
+# What a row may say beside the fields of the API: where its video goes.
+_PLACE = ("output", "name")
+_COLUMNS = ("prompt", "model", *FIELD_NAMES, *_PLACE)
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+
+
+class Row(NamedTuple):
+    """One video that is wanted.
+
+    `number` counts the rows of the file from 1, `line` its lines. `key` names the row whenever the
+    same file is read: rows before it may come and go. `output` and `name` say where it is saved.
+    """
+
+    number: int
+    line: int
+    key: str
+    request: GenerationRequest
+    output: str | None = None
+    name: str | None = None
+
+
+class Mistake(NamedTuple):
+    """What is wrong in a line."""
+
+    line: int
+    words: str
+
+
+class Shard(NamedTuple):
+    """One of so many parts: every `parts`-th row, from row `part` on; the first is row 0 here."""
+
+    part: int = 0
+    parts: int = 1
+
+    def has(self, row: Row) -> bool:
+        """Whether a row belongs to this shard."""
+        return (row.number - 1) % self.parts == self.part
+
+
+def parse_format(word: str | None, name: str, text: str) -> str:
+    """Return the format of a file: as it is named, else by its name, else by how it begins.
+
+    Raises:
+        UsageError: no such format.
+    """
+    if word is not None:
+        if word not in FORMATS:
+            raise UsageError(
+                f"--format: {one_line(word, 40)!r} is not one of: {', '.join(FORMATS)}",
+                hint="wan batch --help",
+            )
+        return word
+    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), None)
+    if suffix:
+        return _SUFFIXES[suffix]
+    return JSON_LINES if text.lstrip().startswith("{") else TEXT
+
+
+def parse_shard(word: str | None, environ: Mapping[str, str]) -> Shard:
+    """Return the shard that `K/N` or `auto` means.
+
+    `auto` takes it of an array job of Slurm, or of an indexed job of Kubernetes, which does not say
+    how many there are: `auto/N`, or JOB_COMPLETION_COUNT, does. K counts from 0; an array that
+    counts from 1 is as good, for its last one takes the rows of shard 0.
+
+    Raises:
+        UsageError: neither of them, or no such job.
+    """
+    if word is None:
+        return Shard()
+    if word == "auto" or word.startswith("auto/"):
+        word = _of_job(word.partition("/")[2], environ)
+    match = _SHARD.fullmatch(word)
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if parts < 1 or part > parts:
+        raise UsageError(
+            f"--shard: {one_line(word, 40)!r} is not K/N with K from 0 to N-1",
+            hint="--shard 0/4, or in an array job: --shard auto",
+        )
+    return Shard(part % parts, parts)
+
+
+def _of_job(count: str, environ: Mapping[str, str]) -> str:
+    """Return K/N as the scheduler of this job tells it."""
+    task, pod = environ.get("SLURM_ARRAY_TASK_ID"), environ.get("JOB_COMPLETION_INDEX")
+    if task is not None:
+        count = count or environ.get("SLURM_ARRAY_TASK_COUNT", "")
+        return f"{_place_in_array(task, environ)}/{count}"
+    if pod is None:
+        raise UsageError(
+            "--shard auto: this is no array job (neither SLURM_ARRAY_TASK_ID nor"
+            " JOB_COMPLETION_INDEX is set)",
+            hint="--shard 0/4",
+        )
+    count = count or environ.get("JOB_COMPLETION_COUNT", "")
+    if not count:
+        raise UsageError(
+            "--shard auto: JOB_COMPLETION_INDEX does not say how many shards there are",
+            hint="--shard auto/8, for 8 completions",
+        )
+    return f"{pod}/{count}"
+
+
+def _place_in_array(task: str, environ: Mapping[str, str]) -> str:
+    """Return which one of its array a task is: 1-9:2 are five, and 9 is the last of them."""
+    first = environ.get("SLURM_ARRAY_TASK_MIN", "")
+    step = environ.get("SLURM_ARRAY_TASK_STEP", "1")
+    if not (task.isdecimal() and first.isdecimal() and step.isdecimal() and int(step)):
+        return task
+    return str((int(task) - int(first)) // int(step))
+
+
+def parse(
+    text: str, form: str, *, scope: str, defaults: Mapping[str, object]
+) -> tuple[list[Row], list[Mistake]]:
+    """Return the rows of a file and what is wrong in the others.
+
+    Args:
+        text: what the file holds.
+        form: one of FORMATS.
+        scope: what tells its rows from equal ones of another file.
+        defaults: fields of the API that rows do not have.
+    """
+    rows: list[Row] = []
+    mistakes: list[Mistake] = []
+    alike: Counter[str] = Counter()
+    for number, (line, found) in enumerate(_READERS[form](text), 1):
+        if isinstance(found, str):
+            mistakes.append(Mistake(line, found))
+            continue
+        try:
+            output, name = (_place(found, word) for word in _PLACE)
+            fields = {key: value for key, value in found.items() if key not in _PLACE}
+            request = GenerationRequest.parse({**defaults, **_set(fields)})
+        except UsageError as wrong:
+            mistakes.append(Mistake(line, wrong.message))
+            continue
+        body = request.to_json()
+        alike[body] += 1
+        rows.append(Row(number, line, _key(scope, body, alike[body]), request, output, name))
+    return rows, mistakes
+
+
+def _key(scope: str, body: str, nth: int) -> str:
+    """Return a name for the nth of equal rows, the same whatever rows are around it."""
+    whole = json.dumps([scope, body, nth])
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _set(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _place(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "\x00" in value:
+        raise UsageError(f"{name}: {one_line(str(value), 80)!r} is not a file's name", hint="")
+    return check_encodable(value, name)
+
+
+Lines = Iterator[tuple[int, dict[str, object] | str]]
+
+
+def _text_rows(text: str) -> Lines:
+    """Yield a prompt a line. Only a line's end ends it, as no other separator of Unicode does."""
+    for number, line in enumerate(text.split("\n"), 1):
+        prompt = line.removesuffix("\r")
+        if prompt.strip():
+            yield number, {"prompt": prompt}
+
+
+def _json_rows(text: str) -> Lines:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, _json_row(line)
+
+
+def _json_row(line: str) -> dict[str, object] | str:
+    try:
+        row = json.loads(line, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as cause:
+        return f"not JSON: {one_line(str(cause), 120)}"
+    except UsageError as wrong:
+        return wrong.message
+    if not isinstance(row, dict):
+        return 'not an object: {"prompt": "a fox in the snow"}'
+    return _known(row)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if twice:
+        raise UsageError(f"{one_line(twice[0], 60)!r} stands there twice", hint="")
+    return dict(pairs)
+
+
+def _csv_rows(text: str) -> Lines:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    names: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as cause:
+            yield line, f"not CSV: {cause}"
+            return
+        if not any(cell.strip() for cell in cells):
+            continue
+        if names is None:
+            names = [cell.strip() for cell in cells]
+            wrong = _wrong_header(names)
+            if wrong:
+                yield line, wrong
+                return
+        elif len(cells) > len(names):
+            yield line, f"{len(cells)} cells under {len(names)} columns"
+        else:
+            # An empty cell is a field that is not set.
+            yield line, {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+
+
+def _wrong_header(names: list[str]) -> str | None:
+    known = _known(dict.fromkeys(names))
+    if isinstance(known, str):
+        return f"{known} (the first line names the columns)"
+    if len(known) < len(names):
+        return "a column stands there twice"
+    return None if "prompt" in names else "the first line names the columns, and prompt is missing"
+
+
+def _known(row: dict[str, object]) -> dict[str, object] | str:
+    """Return a row, or what is wrong where it has what no row can have."""
+    unknown = next((name for name in row if name not in _COLUMNS), None)
+    if unknown is None:
+        return row
+    return f"no such field: {one_line(unknown, 60)!r}; a row may have: {', '.join(_COLUMNS)}"
+
+
+_READERS = {JSON_LINES: _json_rows, CSV: _csv_rows, TEXT: _text_rows}

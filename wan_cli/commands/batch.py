@@ -1,0 +1,137 @@
+"""wan batch: many prompts from a file, each paid for once however often it is run."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wan_cli.commands import options
+
+app = options.command_app()
+
+
+@app.command("batch", epilog="Example: wan batch prompts.csv --output-dir clips --max-cost 20")
+def command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON Lines, CSV, or a prompt a line; - reads stdin."),
+    ],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="jsonl|csv|text", help="What FILE is.  [default: by its name]"
+        ),
+    ] = None,
+    model: options.Model = None,
+    audio_url: options.AudioUrl = None,
+    aspect_ratio: options.AspectRatio = None,
+    resolution: options.Resolution = None,
+    duration: options.Duration = None,
+    negative_prompt: options.NegativePrompt = None,
+    shot_type: options.ShotType = None,
+    multi_shot: options.MultiShot = False,
+    single_shot: options.SingleShot = False,
+    generate_audio: options.GenerateAudio = None,
+    seed: options.Seed = None,
+    enhance_prompt: options.EnhancePrompt = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="So many in flight.  [default: 4]",
+        ),
+    ] = 4,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="K/N|auto", help="Only every N-th row, from row K on (0 to N-1)."
+        ),
+    ] = None,
+    wait: options.Wait = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="Wait at most so long for each generation.  [default: 1800]",
+        ),
+    ] = None,
+    poll_interval: options.PollInterval = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", metavar="DIR", help="Save the videos there.")
+    ] = None,
+    force: options.Force = False,
+    sidecar: options.Sidecar = None,
+    dry_run: options.DryRun = False,
+    max_cost: options.MaxCost = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Submit without asking on a terminal.")
+    ] = False,
+    fail_fast: Annotated[
+        bool,
+        typer.Option(
+            "--fail-fast/--keep-going", help="Submit no more rows after one has failed, or go on."
+        ),
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Submit rows anew whose generation has failed."),
+    ] = False,
+    again: options.Again = False,
+    sandbox: options.Sandbox = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
+    arguments = locals()
+    # Help and wrong usage do without what a generation needs: it would double their time.
+    from wan_cli.batch import parse_shard
+    from wan_cli.commands.arguments import not_negative, request_fields
+    from wan_cli.commands.workspace import workspace
+    from wan_cli.output import Output
+    from wan_cli.output.faces import path_or_id
+    from wan_cli.runner import plan
+    from wan_cli.runner.batch import Batch, Terms
+    from wan_cli.runner.pricing import Budget
+
+    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    space = workspace(out, sandbox=sandbox)
+    max_cost_usd = not_negative("--max-cost", max_cost)
+    entries = plan.load(
+        file,
+        format_,
+        parse_shard(shard, os.environ),
+        defaults=space.with_defaults(request_fields(arguments)),
+        folder=space.output_dir if output_dir is None else output_dir,
+        name_template=space.settings.name_template,
+    )
+    if dry_run:
+        with space.history(out) as history:
+            coming = plan.survey(history, entries, retry_failed=retry_failed).requests
+        return out.dry_run(coming, space.ask_prices(coming, timeout))
+    source, has_sidecar = plan.source_of(file), space.chosen("sidecar", sidecar)
+    with space.context(out) as ctx:
+        patience = partial(space.patience, ctx, timeout, poll_interval)
+        left_s = patience().left(ctx.clock)
+        found = plan.survey(ctx.history, entries, retry_failed=retry_failed)
+        plan.prepare(source, found.coming, overwrite=force, sidecar=has_sidecar)
+        budget = Budget(max_cost_usd, plan.known_cost_usd(found))
+        prices = space.check_prices(out, ctx.client, found.requests, budget, left_s, asks=not yes)
+        terms = Terms(
+            patience,
+            budget,
+            concurrency,
+            wait=space.chosen("wait", wait),
+            overwrite=force,
+            sidecar=has_sidecar,
+            again=again,
+            retry_failed=retry_failed,
+            fail_fast=fail_fast,
+        )
+        story = Batch(ctx, terms, source).run(found.priced(prices))
+        return out.outcomes(out.each(story), path_or_id)

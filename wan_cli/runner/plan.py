@@ -1,0 +1,196 @@
+"""Planning a batch: where each row's video goes, and which rows are still to be submitted."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from wan_cli.batch import Mistake, Row, Shard, parse, parse_format
+from wan_cli.destination import Destination, parse_destination, try_folder
+from wan_cli.errors import UsageError
+from wan_cli.generation import Status
+from wan_cli.history import History
+from wan_cli.models import GenerationRequest
+from wan_cli.prices import Price
+from wan_cli.prompt import read_batch
+from wan_cli.record import Record
+from wan_cli.text import check_name_template, file_name, one_line
+
+
+class Entry(NamedTuple):
+    """A row with all that its submission needs: where its video goes, and what it costs."""
+
+    row: Row
+    destination: Destination
+    price: Price = Price(None, "it was not asked for")
+
+
+class Survey(NamedTuple):
+    """What the history knows of rows: those with a generation, and those to be submitted."""
+
+    known: Sequence[tuple[Entry, Record]]
+    coming: Sequence[Entry]
+
+    @property
+    def requests(self) -> list[GenerationRequest]:
+        """What is to be submitted."""
+        return [entry.row.request for entry in self.coming]
+
+    def priced(self, prices: Sequence[Price]) -> "Survey":
+        """Return the same with what each request costs."""
+        pairs = zip(self.coming, prices, strict=True)
+        return self._replace(coming=[entry._replace(price=price) for entry, price in pairs])
+
+
+def load(
+    file: Path,
+    form: str | None,
+    shard: Shard,
+    *,
+    defaults: Mapping[str, object],
+    folder: Path,
+    name_template: str,
+) -> list[Entry]:
+    """Read a batch file and return the rows that belong to a shard.
+
+    Args:
+        file: `-` is stdin.
+        form: one of the formats, None where the file tells.
+        shard: which rows are meant; all of them are checked.
+        defaults: fields of the API that rows do not have.
+        folder: where videos go.
+        name_template: what they are called where the row does not say.
+
+    Raises:
+        UsageError: the file cannot be read, has no row, or has rows that cannot be used.
+    """
+    text = read_batch(file)
+    form = parse_format(form, file.name, text)
+    rows, wrong = parse(text, form, scope=_scope(file), defaults=defaults)
+    entries, misplaced = entries_of(rows, folder, name_template)
+    refuse(source_of(file), [*wrong, *misplaced])
+    if not entries:
+        raise UsageError(f"{source_of(file)} holds no prompt", hint="wan batch --help")
+    return [entry for entry in entries if shard.has(entry.row)]
+
+
+def source_of(file: Path) -> str:
+    """Return what a batch file is called in messages."""
+    return "stdin" if str(file) == "-" else str(file)
+
+
+def _scope(file: Path) -> str:
+    """Return what tells the rows of a file from equal ones of another: where it is."""
+    if str(file) == "-":
+        return f"stdin of {Path.cwd()}"
+    return str(file.resolve())
+
+
+def refuse(source: str, mistakes: Sequence[Mistake]) -> None:
+    """Let a file pass that has no mistake.
+
+    Raises:
+        UsageError: it names each of them, with its line.
+    """
+    said = [f"{source}:{line}: {words}" for line, words in sorted(mistakes)]
+    hint = "mend the file; nothing was submitted"
+    if len(said) == 1:
+        raise UsageError(said[0], hint=hint)
+    if said:
+        error = UsageError(f"{len(said)} rows of {source} cannot be used", hint=hint)
+        error.details = tuple(said)
+        raise error
+
+
+def entries_of(
+    rows: Sequence[Row], folder: Path, name_template: str
+) -> tuple[list[Entry], list[Mistake]]:
+    """Return rows with their destinations, and what is wrong with those of others.
+
+    What a row's `output` names is looked for in the folder, unless it is absolute.
+    """
+    entries: list[Entry] = []
+    mistakes: list[Mistake] = []
+    taken: dict[Path, int] = {}
+    for row in rows:
+        try:
+            entry = Entry(row, _destination(row, folder, name_template))
+            _take_name(taken, entry)
+        except UsageError as wrong:
+            mistakes.append(Mistake(row.line, wrong.message))
+        else:
+            entries.append(entry)
+    return entries, mistakes
+
+
+def _destination(row: Row, folder: Path, name_template: str) -> Destination:
+    place = parse_destination(None, folder, name_template)
+    if row.output is not None:
+        if row.output == "-":
+            raise UsageError("output: the videos of a batch do not go to stdout", hint="")
+        # A slash at its end says that it is a folder.
+        slash = "/" if row.output.endswith("/") else ""
+        place = parse_destination(f"{folder / row.output}{slash}", folder, name_template)
+    if row.name is None:
+        return place
+    if place.name is not None:
+        raise UsageError("output and name both name the file; output may be a folder/", hint="")
+    if "/" in row.name:
+        raise UsageError(f"name: {one_line(row.name, 80)!r} holds a slash (output may)", hint="")
+    check_name_template(row.name)
+    if "{" in row.name:
+        return place._replace(name_template=row.name)
+    return place._replace(name=file_name(row.name, {}))
+
+
+def _take_name(taken: dict[Path, int], entry: Entry) -> None:
+    """Let no two rows have one file."""
+    place = entry.destination
+    if place.name is None:
+        return
+    line = taken.setdefault(place.folder / place.name, entry.row.line)
+    if line != entry.row.line:
+        raise UsageError(f"{place.name} is the file of line {line} too", hint="")
+
+
+def prepare(source: str, entries: Sequence[Entry], *, overwrite: bool, sidecar: bool) -> None:
+    """Try the folders and names of rows, before any of them is submitted.
+
+    Raises:
+        UsageError: files exist and must not be replaced.
+        LocalFileError: a folder can neither be found nor made, or not be written, or the disk is
+            nearly full.
+    """
+    mistakes = []
+    for entry in entries:
+        try:
+            entry.destination.check_name(overwrite=overwrite, sidecar=sidecar)
+        except UsageError as wrong:
+            mistakes.append(Mistake(entry.row.line, wrong.message))
+    refuse(source, mistakes)
+    for folder in sorted({entry.destination.known_folder for entry in entries}):
+        try_folder(folder)
+
+
+def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) -> Survey:
+    """Tell the rows that have a generation from those that are to be submitted.
+
+    A row whose submission has an unknown outcome is among the latter: it is settled there.
+    """
+    known, coming = [], []
+    for entry in entries:
+        record = history.of_row(entry.row.key)
+        if record is None or _is_due(record, retry_failed=retry_failed):
+            coming.append(entry)
+        else:
+            known.append((entry, record))
+    return Survey(known, coming)
+
+
+def _is_due(record: Record, *, retry_failed: bool) -> bool:
+    return record.status.is_unresolved or (retry_failed and record.status is Status.ERROR)
+
+
+def known_cost_usd(found: Survey) -> float:
+    """Return what the known generations of a batch cost, as far as that is known."""
+    costs = (record.cost_usd for _, record in found.known)
+    return sum(cost for cost in costs if cost is not None)
