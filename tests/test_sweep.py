@@ -40,6 +40,9 @@ FAMILIES = {
 }
 IS_FULL = os.environ.get("WAN_SWEEP") == "full"
 PROMPT = "a fox"
+GENERATE = ("generate", PROMPT)
+BATCH = ("batch", "rows.txt")
+BATCH_PROMPTS = (PROMPT, "a hen")
 
 # How many of the calls of each family the sample takes, spread from the first to the last.
 KILLS = {
@@ -54,6 +57,7 @@ KILLS = {
     "unlink": 2,
     "rename": 1,
 }
+BATCH_KILLS = {"pwrite": 3, "fdatasync": 2, "sendto": 2, "recvfrom": 2, "link": 1}
 ERRORS = {
     ("pwrite", "ENOSPC"): 1,
     ("fdatasync", "EIO"): 3,
@@ -62,7 +66,7 @@ ERRORS = {
     ("link", "EIO"): 1,
 }
 if IS_FULL:
-    KILLS = dict.fromkeys(FAMILIES, 10_000)
+    KILLS = BATCH_KILLS = dict.fromkeys(FAMILIES, 10_000)
     ERRORS = {
         (family, error): 10_000
         for family in ("pwrite", "fdatasync", "fsync", "write", "link", "rename", "unlink")
@@ -99,9 +103,11 @@ def _strace() -> None:
         pytest.skip(reason)
 
 
-def strace(wan: Wan, filters: Sequence[str], output: str = os.devnull) -> Ended:
-    """Run `wan generate` under strace."""
-    command = [sys.executable, "-m", "wan_cli", "generate", PROMPT]
+def strace(
+    wan: Wan, filters: Sequence[str], argv: Sequence[str], output: str = os.devnull
+) -> Ended:
+    """Run `wan` under strace."""
+    command = [sys.executable, "-m", "wan_cli", *argv]
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", output, *filters, *command],
         cwd=wan.work,
@@ -120,6 +126,7 @@ def make_wan(api: FakeApi, folder: Path) -> Wan:
     """Return the command in a home and a working folder of its own."""
     for name in ("work", "talk"):
         (folder / name).mkdir()
+    (folder / "work" / "rows.txt").write_text("\n".join(BATCH_PROMPTS))
     env = {
         "HOME": str(folder / "user"),
         "LANG": "C.UTF-8",
@@ -132,7 +139,7 @@ def make_wan(api: FakeApi, folder: Path) -> Wan:
 
 
 @functools.cache
-def calls() -> dict[str, int]:
+def calls(argv: Sequence[str]) -> dict[str, int]:
     """Return how often an undisturbed run makes each system call, in the thread with most.
 
     strace counts the calls of each thread for themselves.
@@ -140,7 +147,8 @@ def calls() -> dict[str, int]:
     names = ",".join("?" + name for family in FAMILIES.values() for name in family.split("|"))
     with tempfile.TemporaryDirectory() as folder, FakeApi() as api:
         trace = Path(folder, "trace")
-        ended = strace(make_wan(api, Path(folder)), ["-e", f"trace={names}"], str(trace))
+        wan = make_wan(api, Path(folder))
+        ended = strace(wan, ["-e", f"trace={names}"], argv, str(trace))
         assert ended.code == 0, ended.err
         lines = trace.read_text(errors="replace").splitlines()
     each = Counter(match.groups() for line in lines if (match := re.match(r"(\d+) +(\w+)\(", line)))
@@ -150,12 +158,12 @@ def calls() -> dict[str, int]:
     return found
 
 
-def points(family: str, limit: int) -> list[tuple[str, int]]:
+def points(family: str, limit: int, argv: Sequence[str] = GENERATE) -> list[tuple[str, int]]:
     """Return which calls of a family to spoil: all, or so many from the first to the last."""
     every = [
         (name, number)
         for name in FAMILIES[family].split("|")
-        for number in range(1, calls().get(name, 0) + 1)
+        for number in range(1, calls(argv).get(name, 0) + 1)
     ]
     if len(every) <= limit:
         return every
@@ -218,7 +226,7 @@ def spoil(name: str, number: int, fault: str, folder: Path) -> str:
         wan = make_wan(api, folder)
         how = f"signal={fault}" if fault.startswith("SIG") else f"error={fault}"
         filters = ["-e", f"trace={name}", "-e", f"inject={name}:{how}:when={number}"]
-        ended = strace(wan, filters)
+        ended = strace(wan, filters, GENERATE)
         try:
             # Later calls may be fewer this time than when they were counted.
             assert number > 1 or not fault.startswith("SIG") or ended.code == -signal.SIGKILL
@@ -250,4 +258,34 @@ def test_a_refused_system_call_is_said_and_loses_nothing(
 ) -> None:
     chosen = points(family, ERRORS[family, error])
     found = [spoil(*point, error, tmp_path / f"{point[0]}-{point[1]}") for point in chosen]
+    assert not any(found), "\n".join(filter(None, found))
+
+
+def spoil_batch(name: str, number: int, folder: Path) -> str:
+    """Kill a batch at a system call and run it again; return what is wrong, or nothing."""
+    folder.mkdir()
+    with FakeApi() as api:
+        wan = make_wan(api, folder)
+        filters = ["-e", f"trace={name}", "-e", f"inject={name}:signal=SIGKILL:when={number}"]
+        strace(wan, filters, BATCH)
+        again = wan(*BATCH)
+        paid = Counter(post.body["prompt"] for post in api.accepted)
+        try:
+            assert max(paid.values()) == 1
+            # A row of which nobody can tell whether it was sent is the only one without a video.
+            assert again.code == (0 if len(paid) == len(BATCH_PROMPTS) else 10)
+            assert len(again.out.splitlines()) == len(paid)
+            assert [path.read_bytes() for path in wan.work.glob("*.mp4")] == [api.video] * len(paid)
+            broken = check(api, wan, folder / "copy")
+        except AssertionError as failure:
+            broken = [str(failure)]
+        finally:
+            wan.stop()
+    return f"{name} {number}: {broken}; {again}" if broken else ""
+
+
+@pytest.mark.parametrize("family", BATCH_KILLS)
+def test_a_batch_that_was_killed_pays_for_no_row_twice(family: str, tmp_path: Path) -> None:
+    chosen = points(family, BATCH_KILLS[family], BATCH)
+    found = [spoil_batch(*point, tmp_path / f"{point[0]}-{point[1]}") for point in chosen]
     assert not any(found), "\n".join(filter(None, found))
