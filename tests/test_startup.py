@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake.api import FakeApi
+from tests.fake.process import Wan
+from tests.fake.script import Reply, forever
+from tests.test_many import wait_until
+
 HEAVY = (
     "charset_normalizer.api",
     "pydantic",
@@ -38,18 +43,19 @@ LIGHT = [
 ]
 
 
+ENV = {
+    "PATH": os.defpath,
+    "WAN_BASE_URL": "http://127.0.0.1:1",
+    "WAN_TIMEOUT": "0.2",
+    "AIMLAPI_API_KEY": "key-for-tests-0123456789",
+}
+
+
 def imported(argv: list[str], home: Path) -> set[str]:
     """The names of all modules that `wan` imports, its output being piped."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "wan_cli", *argv],
-        env={
-            "PATH": os.defpath,
-            "HOME": str(home),
-            "WAN_HOME": str(home),
-            "WAN_BASE_URL": "http://127.0.0.1:1",
-            "WAN_TIMEOUT": "0.2",
-            "AIMLAPI_API_KEY": "key-for-tests-0123456789",
-        },
+        env=ENV | {"HOME": str(home), "WAN_HOME": str(home)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -93,3 +99,49 @@ def test_with_a_home_of_its_own_the_places_of_the_system_are_not_looked_up(
     argv: list[str], tmp_path: Path
 ) -> None:
     assert imported(argv, tmp_path).isdisjoint({"platformdirs", "tempfile"})
+
+
+# Says on stderr each time that garbage is collected.
+TELLS_COLLECTIONS = """
+import gc, sys
+gc.set_threshold(1_000_000)
+gc.callbacks.append(lambda phase, info: phase == "start" and print("collecting", file=sys.stderr))
+from wan_cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("argv", [["list"], ["generate", "--help"], ["status", "no-such-one"]])
+def test_no_garbage_is_collected_before_a_command_begins_to_wait(
+    argv: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TELLS_COLLECTIONS, *argv],
+        env=ENV | {"HOME": str(tmp_path), "WAN_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "collecting" not in done.stderr
+
+
+def test_a_long_wait_through_an_outage_keeps_no_garbage(
+    api: FakeApi, wan: Wan, tmp_path: Path
+) -> None:
+    ids = [wan("generate", f"fox {number}", "--no-wait", "-q").out.strip() for number in range(2)]
+    api.on_get(forever(Reply(fault="reset")))
+    errors = tmp_path / "errors"
+    with (
+        errors.open("wb") as err,
+        subprocess.Popen(
+            [sys.executable, "-c", TELLS_COLLECTIONS, "fetch", *ids, "--poll-interval", "0.001"],
+            env=wan.env,
+            cwd=wan.work,
+            stderr=err,
+        ) as running,
+    ):
+        try:
+            wait_until(lambda: errors.read_bytes().count(b"collecting") >= 2)
+        finally:
+            running.kill()

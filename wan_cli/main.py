@@ -6,11 +6,15 @@ import sys
 
 from wan_cli import __version__
 
+# More than any command makes before it begins to wait.
+START_UP_OBJECTS = 50_000
+
 
 def main() -> None:
     """Run `wan` with the process's arguments and end the process."""
-    # A run is short: collecting its garbage costs more than keeping it.
-    gc.disable()
+    # A run is short: collecting its garbage costs more than keeping it. One that waits for hours
+    # meets errors of the network by the thousand, each a ring of frames: those must go.
+    gc.set_threshold(START_UP_OBJECTS)
     try:
         argv = sys.argv[1:]
         answer = _quick_answer(argv)

@@ -137,13 +137,14 @@ def test_rows_come_from_stdin_too(wan: Wan, api: FakeApi) -> None:
     assert {post.body["resolution"] for post in api.accepted} == {"720p"}
 
 
-def test_a_row_says_where_its_video_goes(wan: Wan, work: Path) -> None:
+def test_a_row_says_where_its_video_goes(wan: Wan, work: Path, env: dict[str, str]) -> None:
     rows = [
         {"prompt": "a fox", "output": "one.mp4"},
         {"prompt": "a hen", "output": "birds/"},
         {"prompt": "an owl", "name": "owl"},
         {"prompt": "a gull", "output": "birds/", "name": "{row}-{slug}-{seed}", "seed": 7},
         {"prompt": "a wolf", "output": str(work / "elsewhere" / "wolf.mp4")},
+        {"prompt": "a cat", "output": "~/cat.mp4"},
     ]
     (work / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     result = wan("batch", "rows.jsonl", "--output-dir", "clips")
@@ -154,6 +155,7 @@ def test_a_row_says_where_its_video_goes(wan: Wan, work: Path) -> None:
         clips / "owl.mp4",
         clips / "birds" / "4-a-gull-7.mp4",
         work / "elsewhere" / "wolf.mp4",
+        Path(env["HOME"]) / "cat.mp4",
     }
     assert hen.parent == clips / "birds"
     assert hen.name.startswith("a-hen-")

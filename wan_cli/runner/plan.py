@@ -129,7 +129,8 @@ def _destination(row: Row, folder: Path, name_template: str) -> Destination:
             raise UsageError("output: the videos of a batch do not go to stdout", hint="")
         # A slash at its end says that it is a folder.
         slash = "/" if row.output.endswith("/") else ""
-        place = parse_destination(f"{folder / row.output}{slash}", folder, name_template)
+        path = folder / _expanded(row.output)
+        place = parse_destination(f"{path}{slash}", folder, name_template)
     if row.name is None:
         return place
     if place.name is not None:
@@ -140,6 +141,14 @@ def _destination(row: Row, folder: Path, name_template: str) -> Destination:
     if "{" in row.name:
         return place._replace(name_template=row.name)
     return place._replace(name=file_name(row.name, {}))
+
+
+def _expanded(output: str) -> Path:
+    """Return a path with the home folder in place of `~`: no shell does it for a file's rows."""
+    try:
+        return Path(output).expanduser()
+    except RuntimeError:
+        raise UsageError("output: there is no home folder for ~", hint="") from None
 
 
 def _take_name(taken: dict[Path, int], entry: Entry) -> None:
