@@ -27,6 +27,8 @@ TEXT = "text"
 OFFERED: Mapping[str, tuple[str, ...] | str] = {
     "FILE": FILES,
     "FILE|DIR/|-": FILES,
+    "DIR": FILES,
+    "K/N|auto": ("auto",),
     "MODEL": tuple(MODELS),
     "STATUS": tuple(str(status) for status in Status),
 }
@@ -36,6 +38,7 @@ ARGUMENTS = {
     "status": IDS,
     "fetch": IDS,
     "recover": IDS,
+    "batch": FILES,
     "config set": KEYS,
     "config get": KEYS,
     "config unset": KEYS,
@@ -133,6 +136,8 @@ def bash(table: list[Command]) -> str:
             arguments.append(f"    {_single(command.name)}) _wan_ids ;;")
         elif command.arguments == KEYS:
             arguments.append(f"    {_single(command.name)}) _wan_words {_single(_keys())} ;;")
+        elif command.arguments == FILES:
+            arguments.append(f"    {_single(command.name)}) _wan_files ;;")
     for name in _groups(table):
         words = " ".join(inner.name for inner in _inner(table, name))
         arguments.append(f"    {_single(name)}) _wan_words {_single(words)} ;;")
@@ -208,6 +213,8 @@ def _zsh_case(command: Command, indent: str) -> str:
         specs.append("'*:id:_wan_ids'")
     elif command.arguments == KEYS:
         specs.append(f"'1:key:({_keys()})'")
+    elif command.arguments == FILES:
+        specs.append("'1:file:_files'")
     body = f" \\\n{indent}    ".join(["_arguments -s", *specs])
     return f"{indent}{command.name})\n{indent}  {body}\n{indent}  ;;"
 
@@ -246,6 +253,8 @@ def fish(table: list[Command]) -> str:
             lines.append(f"{when} -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'")
         elif command.arguments == KEYS:
             lines.append(f"{when} -a {_single(_keys())}")
+        elif command.arguments == FILES:
+            lines.append(f"{when} -F")
     return _filled("wan.fish", lines="\n".join(lines))
 
 

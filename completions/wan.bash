@@ -85,10 +85,10 @@ _wan() {
     'batch --shot-type') _wan_words 'single multi' ;;
     'batch --seed') : ;;
     'batch --concurrency') : ;;
-    'batch --shard') _wan_words 'K/N auto' ;;
+    'batch --shard') _wan_words 'auto' ;;
     'batch --timeout') : ;;
     'batch --poll-interval') : ;;
-    'batch --output-dir') : ;;
+    'batch --output-dir') _wan_files ;;
     'batch --max-cost') : ;;
     'sandbox --port') : ;;
     'sandbox --speed') : ;;
@@ -128,6 +128,7 @@ _wan_rest() {
     'status') _wan_ids ;;
     'fetch') _wan_ids ;;
     'recover') _wan_ids ;;
+    'batch') _wan_files ;;
     'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
     'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
     'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;

@@ -113,11 +113,11 @@ complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'M
 complete -c wan -n '__wan_in batch' -l seed -d 'The same seed gives the same video' -x
 complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt'
 complete -c wan -n '__wan_in batch' -l concurrency -d 'So many in flight' -x
-complete -c wan -n '__wan_in batch' -l shard -d 'Only every N-th row, from row K on (0 to N-1)' -x -a 'K/N auto'
+complete -c wan -n '__wan_in batch' -l shard -d 'Only every N-th row, from row K on (0 to N-1)' -x -a 'auto'
 complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it'
 complete -c wan -n '__wan_in batch' -l timeout -d 'Wait at most so long for each generation' -x
 complete -c wan -n '__wan_in batch' -l poll-interval -d 'Look so often' -x
-complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos there' -x
+complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos there' -rF
 complete -c wan -n '__wan_in batch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in batch' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
 complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
@@ -130,6 +130,7 @@ complete -c wan -n '__wan_in batch' -l sandbox -d 'Use the API on this machine: 
 complete -c wan -n '__wan_in batch' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in batch' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in batch' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in batch' -F
 complete -c wan -n '__wan_in models' -l sandbox -d 'Use the API on this machine: free, no key needed'
 complete -c wan -n '__wan_in models' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in models' -s q -l quiet -d 'No talk on stderr; errors stay'

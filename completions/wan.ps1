@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'batch --resolution' = @('720p', '1080p')
     'batch --duration' = @('5', '10', '15')
     'batch --shot-type' = @('single', 'multi')
-    'batch --shard' = @('K/N', 'auto')
+    'batch --shard' = @('auto')
   }
   $arguments = @{
     'config' = @('set', 'get', 'unset', 'list', 'path', 'edit')
