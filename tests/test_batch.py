@@ -113,7 +113,7 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (CSV, "prompt,prompt\na,1\n", 1, "a column stands there twice"),
         (CSV, "seed\n1\n", 1, "prompt is missing"),
         (CSV, 'prompt\n"a" b\n', 2, "not CSV"),
-        (CSV, "prompt,seed\na,x\n", 2, "--seed: 'x' is not an integer"),
+        (CSV, "prompt,seed\na,x\n", 2, "seed: 'x' is not an integer"),
     ],
 )
 def test_a_mistake_has_its_line(form, text, line, words):

@@ -34,7 +34,7 @@ from wan_cli.runner.deliver import Delivery
 from wan_cli.runner.many import Outcomes
 from wan_cli.runner.recover import recover
 from wan_cli.runner.stories import fetch_all, generate
-from wan_cli.runner.submit import Wish
+from wan_cli.runner.twin import Wish
 
 TIMEOUT_S = 120.0
 # More than a look and a settling may last beyond the deadline.

@@ -18,6 +18,8 @@ _SUFFIXES = {".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": CSV, ".txt": T
 # What a row may say beside the fields of the API: where its video goes.
 _PLACE = ("output", "name")
 _COLUMNS = ("prompt", "model", *FIELD_NAMES, *_PLACE)
+_FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+CELL_MAX_CHARS = 2**26
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
@@ -150,12 +152,25 @@ def parse(
             fields = {key: value for key, value in found.items() if key not in _PLACE}
             request = GenerationRequest.parse({**defaults, **_set(fields)})
         except UsageError as wrong:
-            mistakes.append(Mistake(line, wrong.message))
+            mistakes.append(Mistake(line, _as_columns(wrong.message)))
             continue
         body = request.to_json()
         alike[body] += 1
         rows.append(Row(number, line, _key(scope, body, alike[body]), request, output, name))
     return rows, mistakes
+
+
+def _as_columns(words: str) -> str:
+    """Return what is said of flags as said of a row's fields."""
+    return _FLAG.sub(lambda flag: _as_column(flag[0]), words)
+
+
+def _as_column(flag: str) -> str:
+    name = flag.removeprefix("--").replace("-", "_")
+    plain = name.removeprefix("no_")
+    if plain not in FIELD_NAMES:
+        return flag
+    return plain if plain == name else f"{plain} false"
 
 
 def _key(scope: str, body: str, nth: int) -> str:
@@ -214,6 +229,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _csv_rows(text: str) -> Lines:
+    csv.field_size_limit(CELL_MAX_CHARS)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     names: list[str] | None = None
     while True:

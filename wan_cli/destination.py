@@ -96,7 +96,7 @@ def parse_destination(
     Raises:
         UsageError: an empty name, or one file for several videos.
     """
-    here = _working_folder()
+    here = working_folder()
     if output is None:
         return Destination(here / folder, None, name_template)
     check_encodable(output, "--output")
@@ -107,7 +107,7 @@ def parse_destination(
     if not output.strip() or "\x00" in output:
         raise UsageError("--output is empty", hint="-o FILE, -o DIR/ or -o -")
     path = Path(os.path.normpath(here / output))
-    if output.endswith("/") or path.is_dir():
+    if output.endswith("/") or _is_folder(path):
         return Destination(path, None, name_template)
     if several:
         raise UsageError(
@@ -116,7 +116,16 @@ def parse_destination(
     return Destination(path.parent, path.name, name_template)
 
 
-def _working_folder() -> Path:
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as cause:
+        words = os.strerror(cause.errno or errno.EINVAL)
+        raise UsageError(f"{one_line(str(path))}: {words}", hint="choose another name") from None
+
+
+def working_folder() -> Path:
+    """Return where we are; a relative path where nobody knows."""
     try:
         return Path.cwd()
     except FileNotFoundError:

@@ -275,7 +275,9 @@ def _field_of(schema: ModelSchema, name: str) -> Field:
 
 
 def _parse_prompt(prompt: object) -> str:
-    if not isinstance(prompt, str) or not prompt.strip():
+    if not isinstance(prompt, str):
+        raise UsageError("the prompt is not text", hint='wan generate "a fox in the snow"')
+    if not prompt.strip():
         raise UsageError("the prompt is empty", hint='wan generate "a fox in the snow"')
     return check_encodable(prompt, "the prompt")
 

@@ -48,4 +48,10 @@ class Tally(NamedTuple):
     left_s: float | None
 
 
-Event = Note | Warned | Watching | Downloading | Tally
+class Pause(NamedTuple):
+    """So many seconds in which nothing is to be done; whoever follows lets them pass."""
+
+    seconds: float
+
+
+Event = Note | Warned | Watching | Downloading | Tally | Pause

@@ -96,7 +96,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
     result = wan("batch", "rows.csv")
     assert (result.code, result.out) == (2, "")
     assert result.err.splitlines() == [
-        "rows.csv:3: --duration: '7' is not one of: 5, 10, 15",
+        "rows.csv:3: duration: '7' is not one of: 5, 10, 15",
         "rows.csv:4: the prompt is empty",
         "error: 2 rows of rows.csv cannot be used",
         "hint: mend the file; nothing was submitted",

@@ -106,6 +106,7 @@ def command(
         file,
         format_,
         parse_shard(shard, os.environ),
+        base_url=space.settings.base_url,
         defaults=space.with_defaults(request_fields(arguments)),
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
@@ -120,8 +121,9 @@ def command(
         left_s = patience().left(ctx.clock)
         found = plan.survey(ctx.history, entries, retry_failed=retry_failed)
         plan.prepare(source, found.coming, overwrite=force, sidecar=has_sidecar)
-        budget = Budget(max_cost_usd, plan.known_cost_usd(found))
-        prices = space.check_prices(out, ctx.client, found.requests, budget, left_s, asks=not yes)
+        budget = Budget(max_cost_usd, found.paid_usd)
+        asked = found.requests, found.at_unknown_cost
+        prices = space.check_prices(out, ctx.client, *asked, budget, left_s, asks=not yes)
         terms = Terms(
             patience,
             budget,

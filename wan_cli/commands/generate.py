@@ -61,7 +61,7 @@ def command(
     from wan_cli.runner.deliver import Delivery
     from wan_cli.runner.pricing import Budget
     from wan_cli.runner.stories import generate
-    from wan_cli.runner.submit import Wish
+    from wan_cli.runner.twin import Wish
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
@@ -78,7 +78,7 @@ def command(
     destination.prepare(overwrite=force, sidecar=has_sidecar)
     with space.context(out) as ctx:
         patience = space.patience(ctx, timeout, poll_interval)
-        space.check_prices(out, ctx.client, [request], budget, patience.left(ctx.clock))
+        space.check_prices(out, ctx.client, [request], [], budget, patience.left(ctx.clock))
         outcome = out.follow(
             generate(
                 ctx,

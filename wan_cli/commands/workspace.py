@@ -89,6 +89,7 @@ class Workspace(NamedTuple):
         out: Output,
         client: "Client",
         requests: "Sequence[GenerationRequest]",
+        taken: "Sequence[GenerationRequest]",
         budget: "Budget",
         left_s: float,
         *,
@@ -97,7 +98,8 @@ class Workspace(NamedTuple):
         """Say the prices on a terminal; hold them against the budget where there is one.
 
         They are asked for within the `left_s` seconds that the command has. Where nobody wants to
-        know them, they are not. `asks` has the user of a terminal confirm them.
+        know them, they are not. `taken` was submitted before, and what it costs is not known yet.
+        `asks` has the user of a terminal confirm the prices.
 
         Raises:
             OverBudget: they are over the budget, or not known.
@@ -112,7 +114,10 @@ class Workspace(NamedTuple):
         if not requests or not (asks or budget.is_limited or out.is_on_terminal):
             return [Price(None, "it was not asked for")] * len(requests)
         seconds = min(GET_SECONDS, left_s)
-        prices = ask_prices(client, self.paths.cache_dir, requests, seconds=seconds)
+        whole = [*requests, *(taken if budget.is_limited else ())]
+        prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
+        while len(prices) > len(requests):
+            budget.take(prices.pop())
         budget.check(prices)
         if asks:
             confirm(f"price: {price_words(prices)}; submit?")

@@ -1,19 +1,20 @@
 """The journal: an SQLite file in which every submission stands before its connection is opened."""
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from wan_cli.errors import SetupError, UsageError
-from wan_cli.generation import Status
+from wan_cli.history.columns import COLUMNS, request_json, to_column, to_record
 from wan_cli.history.file import (
     UNRESOLVED,
     connect,
     copy_into,
     create,
+    identity,
     prepare,
     transaction,
     trouble,
@@ -25,8 +26,7 @@ from wan_cli.text import one_line
 LEARN_FROM = 50
 MIN_PREFIX = 6
 
-_COLUMNS = Record._fields
-_CHANGEABLE = tuple(name for name in _COLUMNS if name != "ref")
+_CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
 # Paid for or being made, and not on disk.
 _TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
 _FILTERS = {
@@ -45,6 +45,7 @@ class History:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._identity = identity(path)
         connection.row_factory = sqlite3.Row
 
     @classmethod
@@ -85,47 +86,60 @@ class History:
         """Close the file."""
         self._connection.close()
 
-    def journal(self, record: Record, *, again: bool, retry_failed: bool = False) -> Record | None:
+    def journal(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
         """Put a new submission on disk, before anything is sent.
 
         Returns:
             None when it is written; else what stands in its way, and nothing is written: what was
-            submitted for the same row of a batch (unless `retry_failed` and it failed), or, unless
-            `again`, the unresolved record of an identical request.
+            submitted for the same row of a batch (but for the refs in `over`), or, unless `again`,
+            the unresolved record of an identical request.
         """
-        passed = {Status.ERROR} if retry_failed else set()
-        passed |= {Status.SENDING, Status.UNKNOWN} if again else set()
-        with transaction(self.path, self._connection):
-            own = self._of_row(record)
-            if own and own.status not in passed:
+        with self._transaction():
+            own = self._other_of_row(record, over)
+            if own:
                 return own
             if not again:
-                twin = self._one(f"request = ? AND {UNRESOLVED} LIMIT 1", (_request(record),))
+                twin = self._one(f"request = ? AND {UNRESOLVED} LIMIT 1", (request_json(record),))
                 if twin:
                     return twin
             self._put(record)
         return None
 
-    def journal_attempt(self, record: Record, changed: Collection[str]) -> bool:
+    def journal_attempt(
+        self, record: Record, changed: Collection[str], *, over: Collection[str]
+    ) -> bool:
         """Put a further attempt of a submission on disk, before anything is sent.
 
         Returns:
             False where another process has submitted for the same row of a batch meanwhile, and
             nothing is written.
         """
-        with transaction(self.path, self._connection):
-            if self._of_row(record):
+        with self._transaction():
+            if self._other_of_row(record, over):
                 return False
             self._put(record, changed)
         return True
 
-    def of_row(self, row_key: str) -> Record | None:
-        """Return what was submitted for a row of a batch; what was refused was not."""
-        where = "row_key = ? AND status NOT IN ('unsent', 'rejected') ORDER BY seq DESC LIMIT 1"
-        return self._one(where, (row_key,))
+    def of_row(self, row_key: str) -> list[Record]:
+        """Return what was submitted for a row of a batch and not refused, newest first."""
+        where = "row_key = ? AND status NOT IN ('unsent', 'rejected') ORDER BY seq DESC"
+        return self._all(where, (row_key,))
 
-    def _of_row(self, record: Record) -> Record | None:
-        return self.of_row(record.row_key) if record.row_key else None
+    def _other_of_row(self, record: Record, over: Collection[str]) -> Record | None:
+        known = {record.ref, *over}
+        others = self.of_row(record.row_key) if record.row_key else []
+        return next((other for other in others if other.ref not in known), None)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with transaction(self.path, self._connection):
+            # One that was deleted or replaced would take what is written with it.
+            if self._identity != identity(self.path):
+                raise SetupError(
+                    f"the history {self.path} was deleted or replaced while it was in use",
+                    hint="the same command again",
+                )
+            yield
 
     def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> None:
         """Put the record's changed values on disk, or all of it where the history lacks it.
@@ -133,20 +147,20 @@ class History:
         Two processes may be at one record: what the other wrote in the other columns stays, and an
         id that was ever seen is not lost to one who has not heard of it.
         """
-        with transaction(self.path, self._connection):
+        with self._transaction():
             self._put(record, changed)
 
     def _put(self, record: Record, changed: Collection[str] = ()) -> None:
-        marks = ", ".join("?" * len(_COLUMNS))
+        marks = ", ".join("?" * len(COLUMNS))
         changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
         conflict = (
             f" ON CONFLICT (ref) DO UPDATE SET {changes}"
             " WHERE generations.id IS NULL OR excluded.id IS NOT NULL"
         )
         self._connection.execute(
-            f"INSERT INTO generations ({', '.join(_COLUMNS)}) VALUES ({marks})"
+            f"INSERT INTO generations ({', '.join(COLUMNS)}) VALUES ({marks})"
             f"{conflict if changed else ''}",
-            [_to_column(record, name) for name in _COLUMNS],
+            [to_column(record, name) for name in COLUMNS],
         )
 
     def reread(self, record: Record) -> Record:
@@ -259,10 +273,10 @@ class History:
     def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
         with trouble(self.path):
             rows = self._connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM generations WHERE {where}",
+                f"SELECT {', '.join(COLUMNS)} FROM generations WHERE {where}",
                 values,
             ).fetchall()
-            return [_to_record(row) for row in rows]
+            return [to_record(row) for row in rows]
 
 
 def _filtered(listing: Listing) -> str:
@@ -278,22 +292,3 @@ def _filter(listing: Listing) -> dict[str, str | float | None]:
         "search": listing.search,
         "limit": listing.limit,
     }
-
-
-def _request(record: Record) -> str:
-    return json.dumps(dict(record.request), ensure_ascii=False, separators=(",", ":"))
-
-
-def _to_column(record: Record, name: str) -> object:
-    if name == "request":
-        return _request(record)
-    value: object = getattr(record, name)
-    return str(value) if isinstance(value, Status) else value
-
-
-def _to_record(row: sqlite3.Row) -> Record:
-    values = dict(row)
-    values["status"] = Status(values["status"])
-    values["request"] = json.loads(values["request"])
-    values["sidecar"] = bool(values["sidecar"])
-    return Record(**values)

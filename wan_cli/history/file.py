@@ -94,6 +94,15 @@ def create(path: Path) -> None:
             raise _damaged(path, "it is not a database")
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of the same name, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def connect(uri: str) -> sqlite3.Connection:
     """Open a database; one that is written is durable at each commit."""
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)

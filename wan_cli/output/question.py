@@ -3,14 +3,13 @@
 import sys
 
 from wan_cli.errors import UsageError
-from wan_cli.output.streams import is_terminal
 
 _HINT = "the same command with --yes"
 
 
 def is_asked() -> bool:
-    """Whether there is a terminal to ask on; a script is not asked."""
-    return is_terminal(sys.stderr)
+    """Whether there is a terminal to ask on, however simple; a script is not asked."""
+    return bool(sys.stderr and sys.stderr.isatty())
 
 
 def confirm(question: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from typing import NamedTuple
 
@@ -10,28 +11,35 @@ from wan_cli.errors import (
     GenerationFailed,
     Interrupted,
     KeyRefused,
+    LocalFileError,
+    NoCredits,
     NotRecorded,
     OutcomeUnknown,
     OverBudget,
+    RateLimited,
+    Rejected,
     SetupError,
+    Unreachable,
     WanError,
 )
-from wan_cli.progress import Event, Note, Warned
+from wan_cli.progress import Event, Note, Pause, Warned
 from wan_cli.record import Outcome, Record
-from wan_cli.runner.context import Clock, Context, Patience
+from wan_cli.runner.context import Context, Patience, Story
 from wan_cli.runner.deliver import Delivery, meanwhile, not_submitted, ready_of, saved
 from wan_cli.runner.look import ended
 from wan_cli.runner.many import Many, Outcomes
 from wan_cli.runner.plan import Entry, Survey
 from wan_cli.runner.pricing import Budget
 from wan_cli.runner.save import is_on_disk
-from wan_cli.runner.submit import Wish, new_ref, submit
+from wan_cli.runner.submit import new_ref, submit
+from wan_cli.runner.twin import Wish
 
 AGAIN = "the same command again"
-# A submission that waits before another try looks after the others so often.
-SLICE_S = 0.25
-# What befalls one row and would befall all that follow.
-_FATAL = (KeyRefused, OverBudget, SetupError, NotRecorded)
+# What befalls one row and would befall all that follow: a full disk too takes no more videos.
+_FATAL = (KeyRefused, OverBudget, SetupError, LocalFileError)
+# What is likely to befall the next ones too; after so many in a row no more are tried.
+_NOT_OF_THE_ROW = (NoCredits, RateLimited, Unreachable)
+IN_VAIN_MAX = 3
 
 
 class Terms(NamedTuple):
@@ -46,6 +54,17 @@ class Terms(NamedTuple):
     again: bool = False
     retry_failed: bool = False
     fail_fast: bool = False
+
+
+class _Attempt:
+    """A submission that is under way: it may pause, and then the others go on."""
+
+    def __init__(self, entry: Entry, ref: str, story: Story[Record], patience: Patience) -> None:
+        self.entry = entry
+        self.ref = ref
+        self.story = story
+        self.patience = patience
+        self.until = 0.0
 
 
 class Batch:
@@ -65,22 +84,27 @@ class Batch:
         self._delivery = Delivery(overwrite=terms.overwrite)
         self._coming: deque[Entry] = deque()
         self._rows: dict[str, Row] = {}
+        self._attempt: _Attempt | None = None
+        self._saving: Record | None = None
         self._done = 0
+        self._safe = 0
+        # The last rows that failed by something that is not theirs.
+        self._in_vain = 0
         self._is_stopped = False
-        self._at_hand: Record | None = None
-        # While a submission waits before another try, the others are looked after.
-        clock = Clock(ctx.clock.now, ctx.clock.monotonic, self._sleep)
-        self._between = ctx._replace(clock=clock)
 
     def run(self, found: Survey) -> Outcomes:
         """Submit what is to be submitted, some at a time, and save all videos as they are ready."""
         self._coming.extend(found.coming)
         try:
             for entry, record in found.known:
-                yield from self._go_on_with(entry, record)
+                yield from self._go_on_with(entry, record, self._terms.patience())
             yield from self._submit_some()
-            for told in self._many.watch():
-                yield from self._take_in(told)
+            while len(self._many) or self._attempt:
+                for told in self._many.watch():
+                    yield from self._take_in(told)
+                    yield from self._submit_some()
+                if self._attempt:
+                    self._ctx.clock.sleep(max(0.0, self._attempt.until - self._now()))
                 yield from self._submit_some()
         except Interrupted as interrupted:
             self._explain(interrupted)
@@ -90,14 +114,19 @@ class Batch:
             words = "1 row was" if left == 1 else f"{left} rows were"
             yield Warned(f"{words} not submitted; for the rest: {AGAIN}")
 
-    def _go_on_with(self, entry: Entry, record: Record) -> Outcomes:
+    def _now(self) -> float:
+        return self._ctx.clock.monotonic()
+
+    def _go_on_with(self, entry: Entry, record: Record, patience: Patience) -> Outcomes:
         """Wait for a generation that a row has, or tell how it ended."""
         self._rows[record.ref] = entry.row
-        error = ended(record)
+        self._safe += 1
+        error, place = ended(record), entry.destination
         if is_on_disk(record):
             yield Note(f"{record.id} is on disk already")
+            if place.name and record.file != str(place.folder / place.name):
+                yield Warned(self._at(entry.row, f"its video is {record.file}, saved before"))
         elif error is None:
-            place = entry.destination
             record = self._ctx.save_new(
                 record,
                 row=entry.row.number,
@@ -106,18 +135,30 @@ class Batch:
                 name_template=place.name_template,
             )
             if self._terms.wait:
-                self._many.add(record, self._terms.patience().deadline)
+                self._many.add(record, patience.deadline)
                 return
         yield self._ended(Outcome(record, error), is_watched=False)
 
     def _submit_some(self) -> Outcomes:
-        """Submit as long as there is room."""
-        while self._coming and not self._is_stopped and len(self._many) < self._terms.concurrency:
-            yield from self._submit(self._coming.popleft())
-            self._many.count.beside(self._done, len(self._coming))
+        """Submit as long as there is room, or go on with the submission that has paused."""
+        while self._is_due:
+            if self._attempt is None:
+                entry = self._coming.popleft()
+                for words in entry.row.request.warnings:
+                    yield Warned(self._at(entry.row, words))
+                self._attempt = self._begun(entry)
+            yield from self._drive(self._attempt)
+            self._many.count.beside(self._done, len(self._coming) + (self._attempt is not None))
 
-    def _submit(self, entry: Entry) -> Outcomes:
-        ref, price, terms = new_ref(), entry.price, self._terms
+    @property
+    def _is_due(self) -> bool:
+        if self._attempt:
+            return self._now() >= self._attempt.until
+        has_room = len(self._many) < self._terms.concurrency
+        return bool(self._coming) and has_room and not self._is_stopped
+
+    def _begun(self, entry: Entry) -> _Attempt:
+        ref, terms, patience = new_ref(), self._terms, self._terms.patience()
         wish = Wish(
             entry.destination,
             sidecar=terms.sidecar,
@@ -126,33 +167,54 @@ class Batch:
             row=entry.row.number,
             retry_failed=terms.retry_failed,
         )
-        for words in entry.row.request.warnings:
-            yield Warned(self._at(entry.row, words))
+        story = self._paid_for(entry, submit(self._ctx, entry.row.request, wish, patience, ref=ref))
+        return _Attempt(entry, ref, story, patience)
+
+    def _paid_for(self, entry: Entry, story: Story[Record]) -> Story[Record]:
+        """Tell the story of a submission, with its price taken out of the budget."""
+        budget, price = self._terms.budget, entry.price
+        budget.take(price)
         try:
-            terms.budget.take(price)
-            story = submit(self._between, entry.row.request, wish, terms.patience(), ref=ref)
             record = yield from story
         except WanError as failure:
-            yield self._refused(entry, ref, failure)
-            return
-        terms.budget.correct(price, record.cost_usd)
-        self._at_hand, at_hand = record, self._at_hand
-        yield Note(f"submitted {record.id} (row {entry.row.number})")
-        self._at_hand = at_hand
-        yield from self._go_on_with(entry, record)
+            if not isinstance(failure, OutcomeUnknown | NotRecorded):
+                budget.correct(price, 0.0)
+            raise
+        budget.correct(price, record.cost_usd)
+        return record
 
-    def _refused(self, entry: Entry, ref: str, failure: WanError) -> Outcome:
-        """Return the outcome of a row that has no generation, as far as it is known."""
-        if not isinstance(failure, OutcomeUnknown | NotRecorded | OverBudget):
-            self._terms.budget.correct(entry.price, 0.0)
+    def _drive(self, attempt: _Attempt) -> Outcomes:
+        """Go on with a submission until it pauses or ends."""
         try:
-            outcome = not_submitted(self._ctx, ref, failure)
+            while not isinstance(event := next(attempt.story), Pause):
+                yield event
+        except StopIteration as end:
+            yield from self._submitted(attempt, end.value)
+        except WanError as failure:
+            self._attempt = None
+            yield self._refused(attempt, failure)
+        else:
+            attempt.until = self._many.wake_at = self._now() + event.seconds
+
+    def _submitted(self, attempt: _Attempt, record: Record) -> Outcomes:
+        self._attempt, self._in_vain = None, 0
+        yield from self._go_on_with(attempt.entry, record, attempt.patience)
+        yield Note(f"submitted {record.id} (row {attempt.entry.row.number})")
+
+    def _refused(self, attempt: _Attempt, failure: WanError) -> Outcome:
+        """Return the outcome of a row that has no generation, as far as it is known."""
+        row = attempt.entry.row
+        self._in_vain = self._in_vain + 1 if isinstance(failure, _NOT_OF_THE_ROW) else 0
+        if isinstance(failure, Rejected):
+            failure.hint = "mend the row, then: the same command again"
+        try:
+            outcome = not_submitted(self._ctx, attempt.ref, failure)
         except WanError as nothing_written:
             outcome = Outcome(None, nothing_written)
         if outcome.record:
-            self._rows[ref] = entry.row
+            self._rows[outcome.record.ref] = row
         elif outcome.error:
-            outcome.error.message = self._at(entry.row, outcome.error.message)
+            outcome.error.message = self._at(row, outcome.error.message)
         return self._ended(outcome, is_watched=False)
 
     def _take_in(self, told: Event | Outcome) -> Outcomes:
@@ -161,10 +223,10 @@ class Batch:
         if ready is None:
             yield self._ended(told) if isinstance(told, Outcome) else told
             return
-        self._at_hand = ready
+        self._saving = ready
         story = saved(self._ctx, ready, self._delivery, self._terms.patience())
         outcome = yield from meanwhile(story, self._others)
-        self._at_hand = None
+        self._saving = None
         yield self._ended(outcome)
 
     def _others(self) -> Outcomes:
@@ -182,26 +244,26 @@ class Batch:
             error.message = self._at(row, error.message)
         if isinstance(error, GenerationFailed):
             error.hint = "change the row, or: the same command with --retry-failed"
-        if self._terms.fail_fast or isinstance(error, _FATAL):
-            self._is_stopped = True
+        is_hopeless = isinstance(error, _FATAL) or self._in_vain >= IN_VAIN_MAX
+        self._is_stopped = self._is_stopped or self._terms.fail_fast or is_hopeless
         return outcome
 
     def _at(self, row: Row, words: str) -> str:
         return f"{self._source}:{row.line}: {words}"
 
-    def _sleep(self, seconds: float) -> None:
-        clock = self._ctx.clock
-        end = clock.monotonic() + seconds
-        while (left := end - clock.monotonic()) > 0:
-            self._many.go_on()
-            clock.sleep(min(left, SLICE_S))
-
     def _explain(self, interrupted: Interrupted) -> None:
         """Say what a signal means for all; the same command goes on with all of it."""
+        if self._attempt:
+            with suppress(Interrupted, StopIteration):
+                self._attempt.story.throw(interrupted)
         submission, words = interrupted.record, interrupted.message
-        self._many.explain(interrupted, self._at_hand)
+        if self._safe:
+            interrupted.message = "interrupted; what was submitted is safe"
+        self._many.explain(interrupted, self._saving)
         if isinstance(submission, Record) and submission.status.is_unresolved:
-            others = f"; {len(self._many)} others go on and are safe" if len(self._many) else ""
-            interrupted.explain(words + others, hint=AGAIN, record=submission)
+            if others := len(self._many):
+                goes = "1 other goes on and is" if others == 1 else f"{others} others go on and are"
+                words = f"{words}; {goes} safe"
+            interrupted.explain(words, hint=AGAIN, record=submission)
         else:
             interrupted.explain(interrupted.message, hint=AGAIN, record=None)

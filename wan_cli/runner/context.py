@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from wan_cli.download.address import Network, is_loopback_name
 from wan_cli.errors import Interrupted, LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.generation import Status
 from wan_cli.history import History
-from wan_cli.progress import Event
+from wan_cli.progress import Event, Pause
 from wan_cli.record import Outcome, Record
 
 T = TypeVar("T")
@@ -116,3 +117,23 @@ def explain(interrupted: Interrupted, record: Record) -> None:
     else:
         words = f"; generation {record.id} goes on and is safe"
     interrupted.explain(f"interrupted{words}", hint=hint, record=record)
+
+
+def with_pauses(ctx: Context, story: Story[T]) -> Story[T]:
+    """Tell a story, and sleep where it pauses. A signal meanwhile is the story's to explain."""
+    with closing(story):
+        try:
+            event = next(story)
+            while True:
+                try:
+                    if isinstance(event, Pause):
+                        ctx.clock.sleep(event.seconds)
+                    else:
+                        yield event
+                except Interrupted as interrupted:
+                    event = story.throw(interrupted)
+                else:
+                    event = next(story)
+        except StopIteration as end:
+            value: T = end.value
+            return value

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import BinaryIO, NamedTuple
 
 from wan_cli.destination import Destination, destination_of
-from wan_cli.errors import Interrupted, NotRecorded, WanError
+from wan_cli.errors import Interrupted, NotRecorded, SetupError, WanError
 from wan_cli.progress import Event
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story, explain, failed
@@ -25,7 +25,10 @@ class Delivery(NamedTuple):
 
 def not_submitted(ctx: Context, ref: str, failure: WanError) -> Outcome:
     """Return a failure with the record that was journaled; raise it where there is none."""
-    record = ctx.history.find(ref)
+    try:
+        record = ctx.history.find(ref)
+    except SetupError:
+        raise failure from None  # What became of the money comes first.
     if record is None:
         raise failure
     if isinstance(failure, NotRecorded):

@@ -58,7 +58,8 @@ class Many:
         self._news: deque[Event | Outcome] = deque()
         self._troubles: set[str] = set()
         self._refusal: KeyRefused | None = None
-        self._deadline = -inf
+        # When whoever watches is to be called, also if nothing happens.
+        self.wake_at = inf
         self.count = Count(ctx.clock.monotonic())
 
     def __len__(self) -> int:
@@ -72,7 +73,6 @@ class Many:
         """
         wait = begin(self._ctx, record, self._expectations.of(record))
         wait.deadline = self._patience.deadline if deadline is None else deadline
-        self._deadline = max(self._deadline, wait.deadline)
         if record.error_code is None and record.video_url is None and record.cost_usd is not None:
             wait.known = record.status, record.credits_used
         if not record.request or not self._ctx.keeps:
@@ -85,16 +85,18 @@ class Many:
         """Look until all are final; yield what happens, and each outcome as it is known.
 
         An outcome without an error has the record of a video that can be saved. It may be saved
-        before the next one is asked for, with `go_on` called meanwhile.
+        before the next one is asked for, with `go_on` called meanwhile. At `wake_at` something is
+        yielded in any case.
         """
         self._tell_tally()
         while self._waits or self._news:
             while self._news:
                 yield self._news.popleft()
-            if self._refusal or self._is_over:
-                yield from self._end_of_all()
+            if self._refusal:
+                yield from self._end_of_all(self._refusal)
             elif self._waits:
                 self.go_on(wait=True)
+                self._wake()
 
     def go_on(self, *, wait: bool = False) -> None:
         """Ask for what is due, and take in what was answered; `wait` for the next of both."""
@@ -103,16 +105,14 @@ class Many:
         now = self._ctx.clock.monotonic()
         self._hand_out(now)
         if wait and not self._workers.is_busy:
-            if self.count.is_told:
+            if self.count.is_told and self._due:
                 least_s = 0.0 if self._workers.has_room else CROWDED_S
-                self._ctx.clock.sleep(max(least_s, self._due[0][0] - now))
+                self._ctx.clock.sleep(max(least_s, min(self._due[0][0], self.wake_at) - now))
             else:
                 # What is shown while nothing happens is to be what there is.
                 self._tell_tally(at_once=True)
             return
         for ref, value in self._workers.answers(self._idle_s(now) if wait else 0.0):
-            if self._is_over:
-                break  # What is late is not worth a wait for the disk: all end now.
             if ref in self._waits:
                 self._take_in(self._waits[ref], value)
         self._tell_tally()
@@ -138,24 +138,27 @@ class Many:
             hint = f"wan fetch {' '.join(ids)}"
         interrupted.explain(f"interrupted; {words}", hint=hint, record=None)
 
-    @property
-    def _is_over(self) -> bool:
-        """Whether it is too late for any look, also for a last one."""
-        return look_seconds(self._ctx, self._deadline) <= 0
-
     def _put(self, wait: Wait, due: float) -> None:
         self._numbers += 1
         heappush(self._due, (due, self._numbers, wait))
 
+    def _wake(self) -> None:
+        if self._ctx.clock.monotonic() >= self.wake_at:
+            self.wake_at = inf
+            self.count.is_told = False
+            self._tell_tally(at_once=True)
+
     def _hand_out(self, now: float) -> None:
-        while self._workers.has_room and self._due and self._due[0][0] <= now:
+        """Ask for what is due; end what it is too late to ask for."""
+        while self._due and self._due[0][0] <= now and len(self._news) < NEWS_MAX:
             wait = self._due[0][2]
             seconds = look_seconds(self._ctx, wait.deadline)
-            if seconds <= 0 and len(self._news) >= NEWS_MAX:
+            if seconds > 0 and not self._workers.has_room:
                 return
             heappop(self._due)
+            if wait.ref not in self._waits:
+                continue  # It has ended otherwise.
             if seconds <= 0:
-                # Something else took long: it is too late for a last look.
                 self._end(wait, late(wait))
                 continue
             wait.looked_at = now
@@ -163,12 +166,15 @@ class Many:
 
     def _idle_s(self, now: float) -> float:
         """Return for how long there is nothing to hand out."""
-        if not self._due:
-            return GET_SECONDS
-        until_due_s = max(0.0, self._due[0][0] - now)
-        return until_due_s if self._workers.has_room else max(SLOW_S, until_due_s)
+        until_due_s = self._due[0][0] - now if self._due else GET_SECONDS
+        least_s = 0.0 if self._workers.has_room else SLOW_S
+        return max(least_s, min(until_due_s, self.wake_at - now))
 
     def _take_in(self, wait: Wait, value: Generation | Exception) -> None:
+        if look_seconds(self._ctx, wait.deadline) <= 0:
+            # What comes too late is not worth a wait for the disk.
+            self._end(wait, late(wait))
+            return
         try:
             if isinstance(value, Generation):
                 self._answered(wait, value)
@@ -253,11 +259,11 @@ class Many:
         self.count.ends(wait.status)
         self._news.append(outcome)
 
-    def _end_of_all(self) -> Outcomes:
-        """Yield the outcomes of all that are left: the time is over, or the key is refused."""
-        refusal = self._refusal
-        for wait in list(self._waits.values()):
-            self._end(wait, about(refusal, wait.asked_id) if refusal else late(wait))
+    def _end_of_all(self, refusal: KeyRefused) -> Outcomes:
+        """Yield the outcomes of all that are left: the key is refused."""
+        while self._waits:
+            wait = next(iter(self._waits.values()))
+            self._end(wait, about(refusal, wait.asked_id))
             yield self._news.pop()
 
     def _record(self, wait: Wait) -> Record:

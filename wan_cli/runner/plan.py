@@ -1,12 +1,13 @@
 """Planning a batch: where each row's video goes, and which rows are still to be submitted."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from wan_cli.batch import Mistake, Row, Shard, parse, parse_format
-from wan_cli.destination import Destination, parse_destination, try_folder
-from wan_cli.errors import UsageError
+from wan_cli.destination import Destination, parse_destination, try_folder, working_folder
+from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.generation import Status
 from wan_cli.history import History
 from wan_cli.models import GenerationRequest
@@ -14,6 +15,8 @@ from wan_cli.prices import Price
 from wan_cli.prompt import read_batch
 from wan_cli.record import Record
 from wan_cli.text import check_name_template, file_name, one_line
+
+_MEND = "mend the file; nothing was submitted"
 
 
 class Entry(NamedTuple):
@@ -35,6 +38,16 @@ class Survey(NamedTuple):
         """What is to be submitted."""
         return [entry.row.request for entry in self.coming]
 
+    @property
+    def paid_usd(self) -> float:
+        """What the generations of rows cost, as far as that is known."""
+        return sum(record.cost_usd or 0.0 for _, record in self.known)
+
+    @property
+    def at_unknown_cost(self) -> list[GenerationRequest]:
+        """What was submitted, and costs nobody knows how much yet."""
+        return [entry.row.request for entry, record in self.known if record.cost_usd is None]
+
     def priced(self, prices: Sequence[Price]) -> "Survey":
         """Return the same with what each request costs."""
         pairs = zip(self.coming, prices, strict=True)
@@ -46,6 +59,7 @@ def load(
     form: str | None,
     shard: Shard,
     *,
+    base_url: str,
     defaults: Mapping[str, object],
     folder: Path,
     name_template: str,
@@ -56,6 +70,7 @@ def load(
         file: `-` is stdin.
         form: one of the formats, None where the file tells.
         shard: which rows are meant; all of them are checked.
+        base_url: the API's; another one knows nothing of what this one has made.
         defaults: fields of the API that rows do not have.
         folder: where videos go.
         name_template: what they are called where the row does not say.
@@ -65,7 +80,7 @@ def load(
     """
     text = read_batch(file)
     form = parse_format(form, file.name, text)
-    rows, wrong = parse(text, form, scope=_scope(file), defaults=defaults)
+    rows, wrong = parse(text, form, scope=f"{base_url} {_place(file)}", defaults=defaults)
     entries, misplaced = entries_of(rows, folder, name_template)
     refuse(source_of(file), [*wrong, *misplaced])
     if not entries:
@@ -78,21 +93,24 @@ def source_of(file: Path) -> str:
     return "stdin" if str(file) == "-" else str(file)
 
 
-def _scope(file: Path) -> str:
-    """Return what tells the rows of a file from equal ones of another: where it is."""
-    if str(file) == "-":
-        return f"stdin of {Path.cwd()}"
-    return str(file.resolve())
+def _place(file: Path) -> str:
+    """Return what tells the rows of a file from equal ones of another: where it is.
+
+    Links are not followed: where what they lead to is replaced, it is the same file still. What
+    comes through a pipe has no place of its own; it is told by the folder in which it is read.
+    """
+    if str(file) != "-" and file.is_file():
+        return os.path.abspath(file)  # noqa: PTH100  Path.absolute() keeps "..".
+    return f"stdin of {working_folder()}"
 
 
-def refuse(source: str, mistakes: Sequence[Mistake]) -> None:
+def refuse(source: str, mistakes: Sequence[Mistake], hint: str = _MEND) -> None:
     """Let a file pass that has no mistake.
 
     Raises:
         UsageError: it names each of them, with its line.
     """
     said = [f"{source}:{line}: {words}" for line, words in sorted(mistakes)]
-    hint = "mend the file; nothing was submitted"
     if len(said) == 1:
         raise UsageError(said[0], hint=hint)
     if said:
@@ -175,9 +193,13 @@ def prepare(source: str, entries: Sequence[Entry], *, overwrite: bool, sidecar: 
             entry.destination.check_name(overwrite=overwrite, sidecar=sidecar)
         except UsageError as wrong:
             mistakes.append(Mistake(entry.row.line, wrong.message))
-    refuse(source, mistakes)
+    refuse(source, mistakes, f"add --force, or {_MEND}")
     for folder in sorted({entry.destination.known_folder for entry in entries}):
-        try_folder(folder)
+        try:
+            try_folder(folder)
+        except LocalFileError as trouble:
+            hint = "choose another folder: --output-dir DIR"
+            raise LocalFileError(trouble.message, hint=hint) from None
 
 
 def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) -> Survey:
@@ -187,19 +209,13 @@ def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) ->
     """
     known, coming = [], []
     for entry in entries:
-        record = history.of_row(entry.row.key)
-        if record is None or _is_due(record, retry_failed=retry_failed):
+        records = history.of_row(entry.row.key)
+        if not records or _is_due(records[0], retry_failed=retry_failed):
             coming.append(entry)
         else:
-            known.append((entry, record))
+            known.append((entry, records[0]))
     return Survey(known, coming)
 
 
 def _is_due(record: Record, *, retry_failed: bool) -> bool:
     return record.status.is_unresolved or (retry_failed and record.status is Status.ERROR)
-
-
-def known_cost_usd(found: Survey) -> float:
-    """Return what the known generations of a batch cost, as far as that is known."""
-    costs = (record.cost_usd for _, record in found.known)
-    return sum(cost for cost in costs if cost is not None)

@@ -12,7 +12,7 @@ from wan_cli.account import Charge, LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS, GET_SECONDS, SUBMIT_SECONDS
 from wan_cli.errors import GenerationFailed, OutcomeUnknown, SetupError, Unreachable, WanError
 from wan_cli.generation import Status
-from wan_cli.progress import Note, Warned
+from wan_cli.progress import Note, Pause, Warned
 from wan_cli.record import Record, error_fields
 from wan_cli.runner.context import Context, Patience, Story, not_recorded
 from wan_cli.schedule import backoff
@@ -186,7 +186,7 @@ def settle(ctx: Context, record: Record, patience: Patience, reason: str) -> Sto
         pause_s = min(
             backoff(looks, first_s=1.0, cap_s=PAUSE_MAX_S), patience.poll_interval_s or 60.0
         )
-        ctx.clock.sleep(min(max(pause_s, PAUSE_MIN_S), left_s))
+        yield Pause(min(max(pause_s, PAUSE_MIN_S), left_s))
     raise unknown(record, reason)
 
 

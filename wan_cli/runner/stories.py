@@ -9,7 +9,7 @@ from wan_cli.generation import Status
 from wan_cli.models import GenerationRequest
 from wan_cli.progress import Note, Warned, Watching
 from wan_cli.record import Outcome, Record
-from wan_cli.runner.context import Context, Patience, Story, explain, failed
+from wan_cli.runner.context import Context, Patience, Story, explain, failed, with_pauses
 from wan_cli.runner.deliver import (
     Delivery,
     deliver,
@@ -22,7 +22,8 @@ from wan_cli.runner.deliver import (
 from wan_cli.runner.look import ended, look_again, may_pass, unfinished, without_id
 from wan_cli.runner.recover import settle_all
 from wan_cli.runner.save import tidy_up
-from wan_cli.runner.submit import Wish, new_ref, submit
+from wan_cli.runner.submit import new_ref, submit
+from wan_cli.runner.twin import Wish
 
 if TYPE_CHECKING:
     from wan_cli.runner.many import Outcomes
@@ -40,7 +41,8 @@ def generate(
         yield Warned(warning)
     ref = new_ref()
     try:
-        record = yield from submit(ctx, request, wish, patience, ref=ref)
+        story = submit(ctx, request, wish, patience, ref=ref)
+        record = yield from with_pauses(ctx, story)
     except WanError as failure:
         return not_submitted(ctx, ref, failure)
     try:

@@ -1,7 +1,7 @@
 """Submitting: journal before POST, one POST, no repeat of one whose outcome is not known."""
 
 import os
-from typing import NamedTuple
+from collections.abc import Collection
 
 from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.api.submission import (
@@ -12,10 +12,8 @@ from wan_cli.api.submission import (
     Submission,
     Submitted,
 )
-from wan_cli.destination import Destination
 from wan_cli.errors import (
     Interrupted,
-    OutcomeUnknown,
     RateLimited,
     SetupError,
     Unreachable,
@@ -23,32 +21,18 @@ from wan_cli.errors import (
 )
 from wan_cli.generation import Status
 from wan_cli.models import GenerationRequest
-from wan_cli.progress import Note, Warned
+from wan_cli.progress import Note, Pause, Warned
 from wan_cli.record import Record, error_fields
 from wan_cli.runner.context import Context, Patience, Story, explain, not_recorded
 from wan_cli.runner.look import generation_failed
-from wan_cli.runner.reconcile import is_being_sent, settle, settle_twin, unknown
+from wan_cli.runner.reconcile import settle, unknown
+from wan_cli.runner.twin import Wish, failed_before, gone_on_with
 from wan_cli.schedule import backoff
 from wan_cli.signals import held
 
 # A submission that was not sent is tried so often, and one that was limited waits so long in all.
 NOT_SENT_TRIES = 4
 LIMITED_BUDGET_S = 60.0
-
-
-class Wish(NamedTuple):
-    """What a submission needs beside its request: where to, and whether a twin may be sent.
-
-    `row_key` and `row` are those of a batch's row, which has one generation: another one only with
-    `retry_failed`, where that has failed.
-    """
-
-    destination: Destination
-    sidecar: bool = False
-    again: bool = False
-    row_key: str | None = None
-    row: int | None = None
-    retry_failed: bool = False
 
 
 def new_ref() -> str:
@@ -80,55 +64,19 @@ def submit(
         Interrupted: a signal; what is known is on disk.
     """
     ref = ref or new_ref()
-    retry_failed = wish.retry_failed
+    # Earlier submissions for the same row of a batch that do not stand in the way of this one.
+    over = failed_before(ctx, wish)
     while True:
         # Made anew each time: a row whose times are old passes for that of a process that is gone.
         record = _new_record(ctx, request, wish, ref)
-        twin = ctx.history.journal(record, again=wish.again, retry_failed=retry_failed)
+        twin = ctx.history.journal(record, again=wish.again, over=over)
         if twin is None:
-            break
-        if not twin.status.is_unresolved:
-            return twin
-        settled = yield from _settle_twin(ctx, twin, patience)
-        if settled is None or twin.row_key != wish.row_key:
-            continue
-        if settled.status is Status.ERROR:
-            # What the log shows as failed was not charged.
-            retry_failed = True
-        elif settled.id:
-            yield Warned(
-                f"an identical request was accepted before as {settled.id}: going on with it"
-            )
-            return settled
-    try:
-        return (yield from _submit(ctx, record, request, patience))
-    except Interrupted as interrupted:
-        explain(interrupted, ctx.history.reread(record))
-        raise
-
-
-def _settle_twin(ctx: Context, twin: Record, patience: Patience) -> Story[Record | None]:
-    """Return the twin once the log tells its outcome.
-
-    None where another process was at it just now and has come to its end: that generation is the
-    other command's, and this command wants one of its own.
-
-    Raises:
-        OutcomeUnknown: it is not to be known now.
-    """
-    while is_being_sent(ctx, twin) and patience.left(ctx.clock) > 0:
-        ctx.clock.sleep(0.2)
-        twin = ctx.history.reread(twin)
-    if not twin.status.is_unresolved:
-        return None
-    twin = yield from settle_twin(ctx, twin, patience)
-    if twin.status.is_unresolved:
-        raise OutcomeUnknown(
-            f"an identical request ({twin.ref}) may have been accepted; it was not sent again"
-            " (--again would pay for another one)",
-            hint="wan recover",
-        )
-    return twin
+            submitted = yield from _submit(ctx, record, request, patience, over)
+            ref = new_ref()
+        else:
+            submitted = yield from gone_on_with(ctx, twin, wish, over, patience)
+        if submitted:
+            return submitted
 
 
 def _new_record(ctx: Context, request: GenerationRequest, wish: Wish, ref: str) -> Record:
@@ -154,46 +102,54 @@ def _new_record(ctx: Context, request: GenerationRequest, wish: Wish, ref: str) 
 
 
 def _submit(
-    ctx: Context, record: Record, request: GenerationRequest, patience: Patience
-) -> Story[Record]:
-    waited_s = 0.0
-    attempt = 1
-    while True:
-        record, submission = _post(ctx, record, request, patience)
-        match submission:
-            case Submitted(other_id=other_id):
-                if other_id:
-                    yield Warned(f"the reply names two ids, {record.id} and {other_id}: kept both")
-                return record
-            case Ambiguous(reason):
-                yield Note(f"it is unknown whether the submission was accepted: {reason}")
-                return (yield from settle(ctx, record, patience, reason))
-            case Refused(error):
-                raise error
-            case NotSent() | Limited():
-                wait_s = _wait_s(submission, attempt, waited_s, patience.left(ctx.clock))
-                if wait_s is None:
-                    raise _given_up(ctx, submission)
-                yield Note(f"{_why(submission)}; trying again in {wait_s:.3g} s")
-        ctx.clock.sleep(wait_s)
-        waited_s += wait_s
-        attempt += 1
-        record = _next_attempt(ctx, record, submission, attempt)
+    ctx: Context,
+    record: Record,
+    request: GenerationRequest,
+    patience: Patience,
+    over: Collection[str],
+) -> Story[Record | None]:
+    """Send what is journaled, again only while it was certainly not accepted; return its record.
 
-
-def _next_attempt(
-    ctx: Context, record: Record, submission: NotSent | Limited, attempt: int
-) -> Record:
-    """Return the record of a further attempt, which is on disk.
-
-    Raises:
-        Unreachable, RateLimited: another process submits for the same row of a batch by now.
+    None where another process has submitted for the same row of a batch meanwhile.
     """
-    label, now = f"{record.ref}.{attempt}", ctx.clock.now()
-    record = record._replace(status=Status.SENDING, client_request_id=label, updated_at=now)
-    changed = ("status", "client_request_id", "updated_at")
-    if not ctx.history.journal_attempt(record, changed):
-        raise _given_up(ctx, submission)
+    try:
+        waited_s, attempt = 0.0, 1
+        while True:
+            record, submission = _post(ctx, record, request, patience)
+            if not isinstance(submission, NotSent | Limited):
+                return (yield from _ended(ctx, record, submission, patience))
+            wait_s = _wait_s(submission, attempt, waited_s, patience.left(ctx.clock))
+            if wait_s is None:
+                raise _given_up(ctx, submission)
+            yield Note(f"{_why(submission)}; trying again in {wait_s:.3g} s")
+            yield Pause(wait_s)
+            waited_s += wait_s
+            attempt += 1
+            label, now = f"{record.ref}.{attempt}", ctx.clock.now()
+            record = record._replace(status=Status.SENDING, client_request_id=label, updated_at=now)
+            changed = ("status", "client_request_id", "updated_at")
+            if not ctx.history.journal_attempt(record, changed, over=over):
+                return None
+    except Interrupted as interrupted:
+        explain(interrupted, ctx.history.reread(record))
+        raise
+
+
+def _ended(
+    ctx: Context, record: Record, submission: Submission, patience: Patience
+) -> Story[Record]:
+    """Return the record of a submission that was accepted, or settle it.
+
+    Raises: as `submit`.
+    """
+    match submission:
+        case Ambiguous(reason):
+            yield Note(f"it is unknown whether the submission was accepted: {reason}")
+            return (yield from settle(ctx, record, patience, reason))
+        case Refused(error):
+            raise error
+        case Submitted(other_id=other_id) if other_id:
+            yield Warned(f"the reply names two ids, {record.id} and {other_id}: kept both")
     return record
 
 
