@@ -87,6 +87,16 @@ def test_what_a_row_does_not_say_is_as_the_flags_say():
     assert (second.request.resolution, second.request.seed) == ("1080p", 3)
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_table_of_any_spreadsheet_is_read(sign):
+    lines = ["Prompt|SEED|name||", '"a fox, then; a hen"|7|||', "an owl||owl||"]
+    rows = rows_of("\r\n".join(lines).replace("|", sign), CSV)
+    assert [(row.request.prompt, row.request.seed, row.name) for row in rows] == [
+        ("a fox, then; a hen", 7, None),
+        ("an owl", None, "owl"),
+    ]
+
+
 def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
     rows = rows_of('prompt,seed\n"a fox,\nthen a hen",1\n\n"an owl",\n', CSV)
     assert [(row.line, row.request.prompt, row.request.seed) for row in rows] == [

@@ -229,9 +229,33 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _csv_rows(text: str) -> Lines:
+    records = _csv_records(text)
+    line, first = next(records, (0, []))
+    if isinstance(first, str):
+        yield line, first
+        return
+    names = [cell.strip().lower() for cell in first]
+    # A spreadsheet may add empty columns.
+    while names and not names[-1]:
+        names.pop()
+    wrong = _wrong_header(names) if names else None
+    if wrong:
+        yield line, wrong
+        return
+    for line, cells in records:
+        if isinstance(cells, str):
+            yield line, cells
+        elif any(cells[len(names) :]):
+            yield line, f"{len(cells)} cells under {len(names)} columns"
+        else:
+            # An empty cell is a field that is not set.
+            yield line, {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+
+
+def _csv_records(text: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the line and the cells of each record that is not empty, or at last what is wrong."""
     csv.field_size_limit(CELL_MAX_CHARS)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    names: list[str] | None = None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     while True:
         line = reader.line_num + 1
         try:
@@ -241,19 +265,14 @@ def _csv_rows(text: str) -> Lines:
         except csv.Error as cause:
             yield line, f"not CSV: {cause}"
             return
-        if not any(cell.strip() for cell in cells):
-            continue
-        if names is None:
-            names = [cell.strip() for cell in cells]
-            wrong = _wrong_header(names)
-            if wrong:
-                yield line, wrong
-                return
-        elif len(cells) > len(names):
-            yield line, f"{len(cells)} cells under {len(names)} columns"
-        else:
-            # An empty cell is a field that is not set.
-            yield line, {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _delimiter(text: str) -> str:
+    """Return what stands between the names of the columns: not every spreadsheet takes a comma."""
+    first = text.lstrip().partition("\n")[0]
+    return next((sign for sign in ",;\t" if sign in first), ",")
 
 
 def _wrong_header(names: list[str]) -> str | None:

@@ -17,7 +17,7 @@ COMMANDS = {
 EXIT_CODES = {
     0: "done",
     1: "a bug in wan",
-    2: "wrong usage or value; nothing was spent",
+    2: "wrong usage or value, or not confirmed; nothing was spent",
     3: "local set-up: no key, broken configuration or history; nothing was spent",
     4: "the key was refused (401, 403); nothing was spent",
     5: "no credits, over --max-cost, or a price not known; nothing was spent",

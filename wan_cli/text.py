@@ -58,9 +58,10 @@ def decode_utf8(data: bytes, source: str) -> str:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as cause:
         bad = f"invalid byte 0x{data[cause.start]:02x} at offset {cause.start}"
+        other = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
         raise UsageError(
             f"{source} is not UTF-8: {bad}",
-            hint="convert it first, for example with: iconv -f latin1 -t utf-8",
+            hint=f"convert it first, for example with: iconv -f {other} -t utf-8",
         ) from None
 
 

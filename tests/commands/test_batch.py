@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
         (None, "cannot read rows.txt: No such file"),
         (b"\n \n", "rows.txt holds no prompt"),
         (b"a fox\na h\xe9n\n", "rows.txt is not UTF-8: invalid byte 0xe9 at offset 9"),
+        ("a fox".encode("utf-16"), "rows.txt is not UTF-8: invalid byte 0xff at offset 0"),
         (b"x" * (2**26 + 1), "rows.txt holds more than 64 MiB"),
     ],
 )
@@ -397,6 +399,159 @@ def test_each_generation_has_the_whole_timeout(wan: Wan, api: FakeApi, file: Pat
     assert sent(api) == once("a fox", "a hen")
 
 
+@pytest.mark.parametrize("options", [[], ["--again"], ["--retry-failed"]])
+def test_two_at_once_wait_for_each_others_submissions(
+    wan: Wan, api: FakeApi, file: Path, options: list[str]
+) -> None:
+    api.on_post(*[Reply(delay=0.7)] * 3, *[Reply(status=429, headers={"Retry-After": "1"})] * 2)
+    both = [wan.start("batch", file.name, *options) for _ in range(2)]
+    assert [running.wait(60).code for running in both] == [0, 0]
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_again_finds_what_was_accepted_before_it_pays_anew(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    file.write_text("a fox\n")
+    api.on_post(Reply(fault="hang"))
+    running = wan.start("batch", file.name, "--again")
+    wait_until(lambda: len(api.accepted) == 1)
+    running.kill()
+    running.wait()
+    api.release()
+    assert wan("batch", file.name, "--again").code == 0
+    assert sent(api) == once("a fox")
+
+
+def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.looks = 10**6
+    api.on_post(Reply(), Reply(status=429, headers={"Retry-After": "59"}))
+    running = wan.start("batch", file.name)
+    running.wait_for("the API is rate limited; trying again in 59 s")
+    api.generations[str(api.accepted[0].id)].status = "completed"
+    running.wait_for(".mp4\n")  # Half a minute is given to it, and less than 59 s.
+    running.kill(signal.SIGTERM)
+    assert "interrupted; what was submitted is safe" in running.wait().err
+    api.looks = 0
+    api.on_post.clear()
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_a_retried_row_is_tried_again_as_any_other(wan: Wan, api: FakeApi, file: Path) -> None:
+    file.write_text("a fox\n")
+    api.on_post(Reply(body={"id": "{id}", "status": "error", "error": {"message": "no"}}))
+    assert wan("batch", file.name).code == 9
+    api.on_post(Reply(status=429, headers={"Retry-After": "0"}))
+    assert wan("batch", file.name, "--retry-failed").code == 0
+    assert [post.accepted for post in api.posts] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (refusal(403, "run out of credits"), 5),
+        (Reply(status=429, headers={"Retry-After": "3600"}), 7),
+    ],
+)
+def test_three_rows_in_vain_are_enough(
+    wan: Wan, api: FakeApi, file: Path, reply: Reply, code: int
+) -> None:
+    file.write_text("".join(f"fox {number}\n" for number in range(9)))
+    api.on_post(forever(reply))
+    result = wan("batch", file.name)
+    assert (result.code, len(api.posts)) == (code, 3)
+    assert "6 rows were not submitted; for the rest: the same command again" in result.err
+
+
+def test_a_batch_that_was_stopped_for_long_goes_on(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name, "--concurrency", "2", "--timeout", "1")
+    wait_until(lambda: len(api.gets) > 4)
+    running.kill(signal.SIGSTOP)
+    time.sleep(2.5)  # Beyond the deadline of those in flight, and the second of a last look.
+    running.kill(signal.SIGCONT)
+    result = running.wait()
+    assert (result.code, result.err.count("is still ")) == (8, 3)
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_a_link_whose_target_is_replaced_is_the_same_file(
+    wan: Wan, api: FakeApi, file: Path, work: Path
+) -> None:
+    for name in ("one", "two"):
+        (work / name).mkdir()
+        (work / name / "rows.txt").write_text(file.read_text())
+    for name in ("one", "two"):
+        (work / "current").unlink(missing_ok=True)
+        (work / "current").symlink_to(name)
+        assert wan("batch", "current/rows.txt").code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
+def test_pipes_of_all_kinds_are_stdin(wan: Wan, api: FakeApi) -> None:
+    rows = b"a fox\na hen\n"
+    for name in ("-", "/dev/stdin", "-"):
+        assert wan("batch", name, input=rows).code == 0
+    assert sent(api) == once("a fox", "a hen")
+
+
+def test_another_api_knows_nothing_of_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
+    with FakeApi() as other:
+        assert wan("batch", file.name, env={"WAN_BASE_URL": other.base_url}).code == 0
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == sent(other) == once(*PROMPTS)
+    api.check_history = api.check_files = False  # They know of one API only.
+
+
+def test_a_history_that_is_deleted_meanwhile_ends_the_spending(
+    wan: Wan, api: FakeApi, file: Path, home: Path
+) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name, "--concurrency", "1")
+    wait_until(lambda: len(api.gets) > 2)
+    for path in home.glob("history.db*"):
+        path.unlink()
+    api.generations[str(api.accepted[0].id)].status = "completed"
+    result = running.wait()
+    assert result.code in (3, 13)
+    assert "was deleted or replaced while it was in use" in result.err
+    assert str(api.accepted[0].id) in result.err
+    assert len(api.posts) == 1
+    api.check_history = False  # There is none.
+
+
+def test_a_history_that_breaks_amid_a_submission_loses_no_id(
+    wan: Wan, api: FakeApi, file: Path, home: Path
+) -> None:
+    api.on_post(Reply(delay=1.0))
+    running = wan.start("batch", file.name)
+    wait_until(lambda: (home / "history.db").exists() and api.posts)
+    for path in home.glob("history.db*"):
+        path.write_bytes(b"garbage")
+    api.check_history = False  # There is none.
+    result = running.wait()
+    assert (result.code, result.out) == (13, f"{api.accepted[0].id}\n")
+    assert str(api.accepted[0].id) in result.err
+    assert len(api.posts) == 1
+
+
+def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.on_post(Reply(fault="hang"))
+    running = wan.start("batch", file.name)
+    wait_until(lambda: len(api.accepted) == 1)
+    running.kill()
+    running.wait()
+    api.release()
+    result = wan("generate", "a fox")
+    assert result.code == 0
+    assert f"accepted before as {api.accepted[0].id}: going on with it" in result.err
+    assert wan("batch", file.name).code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
 # What it costs.
 
 
@@ -424,6 +579,21 @@ def test_a_generation_that_costs_more_than_its_price_ends_the_spending(
     assert videos(result) == ["a-fox", "a-hen"]
 
 
+def test_what_earlier_runs_paid_counts_also_where_the_api_does_not_say(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    file.write_text("a fox\na hen\n")
+    bare = Reply(
+        body={"id": "{id}", "status": "queued"},
+        headers={"x-aimlapi-usd-spent": None, "x-aimlapi-credits-used": None},
+    )
+    api.on_post(bare, bare)
+    assert wan("batch", file.name, "--no-wait", "--max-cost", "3.5").code == 0
+    file.write_text("a fox\na hen\nan owl\n")
+    result = wan("batch", file.name, "--no-wait", "--max-cost", "3.5")
+    assert (result.code, len(api.posts)) == (5, 2)
+
+
 def test_a_price_that_is_not_known_keeps_no_budget(wan: Wan, api: FakeApi, file: Path) -> None:
     api.pricing = None
     result = wan("batch", file.name, "--max-cost", "100")
@@ -439,25 +609,32 @@ def test_a_dry_run_prints_what_would_be_sent(wan: Wan, api: FakeApi, file: Path)
     assert "price: $1.58" in result.err
     file.write_text("a cat\na dog\n")
     assert "price: $3.15 for 2 generations" in wan("batch", file.name, "-n").err
+    assert wan("batch", file.name, "-n", "--max-cost", "3").code == 5
+    file.write_text("a hen\nan owl\n")
+    done = wan("batch", file.name, "-n", "--max-cost", "3.15")
+    assert (done.code, done.out, done.err) == (0, "", "price: nothing is to be submitted\n")
     assert len(api.posts) == 3
 
 
-def at_a_terminal(wan: Wan, *argv: str) -> Any:
+def at_a_terminal(wan: Wan, *argv: str, term: str = "xterm") -> Any:
     return pexpect.spawn(
         sys.executable,
         ["-m", "wan_cli", *argv],
-        env={**wan.env, "TERM": "xterm"},
+        env={**wan.env, "TERM": term},
         cwd=str(wan.work),
         timeout=30,
         encoding="utf-8",
     )
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 2), ("no", 2)])
+@pytest.mark.parametrize(
+    ("term", "answer", "code"),
+    [("xterm", "y", 0), ("xterm", "", 2), ("xterm", "no", 2), ("dumb", "no", 2)],
+)
 def test_a_terminal_is_asked_to_confirm_the_price(
-    wan: Wan, api: FakeApi, file: Path, answer: str, code: int
+    wan: Wan, api: FakeApi, file: Path, term: str, answer: str, code: int
 ) -> None:
-    child = at_a_terminal(wan, "batch", file.name)
+    child = at_a_terminal(wan, "batch", file.name, term=term)
     child.expect_exact("price: $4.73 for 3 generations; submit? [y/N] ")
     assert api.posts == []
     child.sendline(answer)

@@ -113,8 +113,11 @@ def command(
     )
     if dry_run:
         with space.history(out) as history:
-            coming = plan.survey(history, entries, retry_failed=retry_failed).requests
-        return out.dry_run(coming, space.ask_prices(coming, timeout))
+            found = plan.survey(history, entries, retry_failed=retry_failed)
+        prices = space.ask_prices([*found.requests, *found.at_unknown_cost], timeout)
+        out.dry_run(found.requests, prices[: len(found.requests)])
+        Budget(max_cost_usd, found.paid_usd).check(prices)
+        return 0
     source, has_sidecar = plan.source_of(file), space.chosen("sidecar", sidecar)
     with space.context(out) as ctx:
         patience = partial(space.patience, ctx, timeout, poll_interval)

@@ -70,7 +70,10 @@ def command(
     budget = Budget(not_negative("--max-cost", max_cost))
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:
-        return out.dry_run([request], space.ask_prices([request], timeout))
+        prices = space.ask_prices([request], timeout)
+        out.dry_run([request], prices)
+        budget.check(prices)
+        return 0
     waits = space.chosen("wait", wait)
     # Without a wait, standard output gets the id.
     stdout = out.video_stream(force=force) if destination.to_stdout and waits else None

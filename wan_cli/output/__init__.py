@@ -27,6 +27,7 @@ from wan_cli.listing import Spent
 from wan_cli.output.faces import (
     compact,
     error_json,
+    kept_words,
     price_words,
     record_json,
     spent_json,
@@ -114,22 +115,21 @@ class Output:
     def failure(self, error: WanError) -> int:
         """Print a failure from before there was a generation; return its exit code."""
         self.error(error)
-        if self._json:
-            # It is said on stderr: the code tells more than that stdout is gone.
-            with suppress(LocalFileError, StdoutClosed):
-                write_stdout(compact(error_json(error)) + "\n")
+        # It is said on stderr: the code tells more than that stdout is gone.
+        with suppress(LocalFileError, StdoutClosed):
+            self.result(error_json(error), error.stdout)
         return error.exit_code
 
-    def dry_run(self, requests: "Sequence[GenerationRequest]", prices: "Sequence[Price]") -> int:
+    def dry_run(self, requests: "Iterable[GenerationRequest]", prices: "Sequence[Price]") -> int:
         """Print requests that would be sent as JSON, their price on stderr; return 0."""
         for request, price in zip(requests, prices, strict=True):
-            data = {"status": "unsent", "model": request.model, "request": request.body()}
-            self.result(
-                data | ({} if price.usd is None else {"cost_usd": price.usd}), request.to_json()
-            )
+            data: dict[str, object] = {"status": "unsent", "model": request.model}
+            data["request"] = request.body()
+            if price.usd is not None:
+                data["cost_usd"] = price.usd
+            self.result(data, request.to_json())
             self.warn_all(request.warnings)
-        if prices:
-            self.prices(prices)
+        self.prices(prices)
         return 0
 
     def prices(self, prices: "Sequence[Price]") -> None:
@@ -218,15 +218,15 @@ class Output:
                     raise _unprinted(cause, outcome.record) from None
             except Interrupted as interrupted:
                 if record := outcome.record:
-                    what, hint = f"interrupted; {_kept(record)}", f"wan status {record.handle}"
+                    what, hint = f"interrupted; {kept_words(record)}", f"wan status {record.handle}"
                     interrupted.explain(what, hint=hint, record=record)
                 raise
         return _whole(codes)
 
     def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
         if outcome.record is None:
-            if self._json and outcome.error:
-                write_stdout(compact(error_json(outcome.error)) + "\n")
+            if outcome.error:
+                self.result(error_json(outcome.error), outcome.error.stdout)
             return
         instead = outcome.error.stdout if outcome.error else ""
         line = text(outcome.record) if shown else instead
@@ -287,11 +287,9 @@ def _unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:
     """Return the failure to print a result, with what was to be printed."""
     if record is None:
         return cause
-    return LocalFileError(f"{cause.message}; {_kept(record)}", hint=f"wan status {record.handle}")
-
-
-def _kept(record: Record) -> str:
-    return f"the video is saved as {record.file}" if record.file else f"{record.handle} is safe"
+    return LocalFileError(
+        f"{cause.message}; {kept_words(record)}", hint=f"wan status {record.handle}"
+    )
 
 
 def _whole(codes: Collection[int]) -> int:

@@ -65,6 +65,11 @@ def _recorded_error(record: Record) -> dict[str, object] | None:
     }
 
 
+def kept_words(record: Record) -> str:
+    """Return what of a generation is safe, whatever else happened."""
+    return f"the video is saved as {record.file}" if record.file else f"{record.handle} is safe"
+
+
 def elapsed_s(record: Record) -> float:
     """Return the seconds from submission to the end, or to the last word of it."""
     end = record.finished_at
@@ -96,6 +101,8 @@ def money(cost_usd: float | None) -> str:
 
 def price_words(prices: "Sequence[Price]") -> str:
     """Return what requests cost together: $18.90 for 12 generations."""
+    if not prices:
+        return "nothing is to be submitted"
     many = "" if len(prices) == 1 else f" for {len(prices)} generations"
     unknown = next((price.why for price in prices if price.usd is None), None)
     if unknown is None:

@@ -19,7 +19,10 @@ def confirm(question: str) -> None:
         UsageError: it is not, or stdin is not the keyboard, so that there can be no answer.
     """
     if not (sys.stdin and sys.stdin.isatty()):
-        raise UsageError(f"not submitted: nobody can be asked: {question}", hint=_HINT)
+        raise UsageError(
+            f"nothing was sent: stdin is not the keyboard, so nobody can answer: {question}",
+            hint=_HINT,
+        )
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

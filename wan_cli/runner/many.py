@@ -67,10 +67,7 @@ class Many:
         return len(self._waits)
 
     def add(self, record: Record, deadline: float | None = None) -> None:
-        """Watch this one too, from a look now on; it has an id.
-
-        Its deadline is that of all, unless it has one of its own.
-        """
+        """Watch this one too, from a look now on; it has an id, and may have its own deadline."""
         wait = begin(self._ctx, record, self._expectations.of(record))
         wait.deadline = self._patience.deadline if deadline is None else deadline
         if record.error_code is None and record.video_url is None and record.cost_usd is not None:

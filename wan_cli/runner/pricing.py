@@ -87,7 +87,7 @@ class Budget:
             raise OverBudget(
                 f"{what} {usd:.4g} USD{before}, more than --max-cost {self._max_usd:g};"
                 " nothing was sent",
-                hint="wan models",
+                hint="wan models" if len(prices) == 1 else "a higher --max-cost, or fewer rows",
             )
 
 
