@@ -28,6 +28,9 @@ class Price(NamedTuple):
     why: str = ""
 
 
+NOT_ASKED = Price(None, "it was not asked for")
+
+
 def price_of(pricing: object, request: GenerationRequest) -> Price:
     """Return what one generation of the request costs."""
     if not isinstance(pricing, Mapping):

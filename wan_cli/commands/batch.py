@@ -101,7 +101,6 @@ def command(
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    max_cost_usd = not_negative("--max-cost", max_cost)
     entries = plan.load(
         file,
         format_,
@@ -111,32 +110,26 @@ def command(
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
     )
+    budget = Budget(not_negative("--max-cost", max_cost))
     if dry_run:
         with space.history(out) as history:
             found = plan.survey(history, entries, retry_failed=retry_failed)
-        prices = space.ask_prices([*found.requests, *found.at_unknown_cost], timeout)
-        out.dry_run(found.requests, prices[: len(found.requests)])
-        Budget(max_cost_usd, found.paid_usd).check(prices)
-        return 0
-    source, has_sidecar = plan.source_of(file), space.chosen("sidecar", sidecar)
+        budget.add(found.paid_usd)
+        return space.dry_run(out, budget, timeout, found.requests, found.at_unknown_cost)
     with space.context(out) as ctx:
         patience = partial(space.patience, ctx, timeout, poll_interval)
-        left_s = patience().left(ctx.clock)
-        found = plan.survey(ctx.history, entries, retry_failed=retry_failed)
-        plan.prepare(source, found.coming, overwrite=force, sidecar=has_sidecar)
-        budget = Budget(max_cost_usd, found.paid_usd)
-        asked = found.requests, found.at_unknown_cost
-        prices = space.check_prices(out, ctx.client, *asked, budget, left_s, asks=not yes)
         terms = Terms(
             patience,
             budget,
             concurrency,
             wait=space.chosen("wait", wait),
             overwrite=force,
-            sidecar=has_sidecar,
+            sidecar=space.chosen("sidecar", sidecar),
             again=again,
             retry_failed=retry_failed,
             fail_fast=fail_fast,
         )
-        story = Batch(ctx, terms, source).run(found.priced(prices))
-        return out.outcomes(out.each(story), path_or_id)
+        left_s = patience().left(ctx.clock)
+        price = partial(space.check_prices, out, ctx.client, budget, left_s, asks=not yes)
+        batch = Batch(ctx, terms, plan.source_of(file))
+        return out.outcomes(out.each(batch.run(batch.agree(entries, price))), path_or_id)

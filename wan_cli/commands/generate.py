@@ -70,10 +70,7 @@ def command(
     budget = Budget(not_negative("--max-cost", max_cost))
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:
-        prices = space.ask_prices([request], timeout)
-        out.dry_run([request], prices)
-        budget.check(prices)
-        return 0
+        return space.dry_run(out, budget, timeout, [request])
     waits = space.chosen("wait", wait)
     # Without a wait, standard output gets the id.
     stdout = out.video_stream(force=force) if destination.to_stdout and waits else None
@@ -81,7 +78,7 @@ def command(
     destination.prepare(overwrite=force, sidecar=has_sidecar)
     with space.context(out) as ctx:
         patience = space.patience(ctx, timeout, poll_interval)
-        space.check_prices(out, ctx.client, [request], [], budget, patience.left(ctx.clock))
+        space.check_prices(out, ctx.client, budget, patience.left(ctx.clock), [request])
         outcome = out.follow(
             generate(
                 ctx,

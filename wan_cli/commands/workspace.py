@@ -57,16 +57,31 @@ class Workspace(NamedTuple):
         """Return a flag where it was given, else the setting of that name."""
         return bool(getattr(self.settings, name)) if flag is None else flag
 
-    def ask_prices(
-        self, requests: "Sequence[GenerationRequest]", timeout: float | None
-    ) -> "list[Price]":
-        """Ask for the prices of requests, for which no key is needed."""
+    def dry_run(
+        self,
+        out: Output,
+        budget: "Budget",
+        timeout: float | None,
+        requests: "Sequence[GenerationRequest]",
+        taken: "Sequence[GenerationRequest]" = (),
+    ) -> int:
+        """Print requests and their prices, for which no key is needed; return the exit code.
+
+        `taken` was submitted before, and what it costs is not known yet.
+
+        Raises:
+            OverBudget: the command would cost too much.
+        """
         from wan_cli.api.client import GET_SECONDS
         from wan_cli.runner.pricing import ask_prices
 
         seconds = min(GET_SECONDS, positive("--timeout", timeout) or self.settings.timeout)
         with self.client(with_key=False) as client:
-            return ask_prices(client, self.paths.cache_dir, requests, seconds=seconds)
+            whole = [*requests, *taken]
+            prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
+        code = out.dry_run(requests, prices[: len(requests)])
+        budget.check(prices)
+        return code
 
     @contextmanager
     def client(self, *, with_key: bool = True) -> Iterator["Client"]:
@@ -88,10 +103,10 @@ class Workspace(NamedTuple):
         self,
         out: Output,
         client: "Client",
-        requests: "Sequence[GenerationRequest]",
-        taken: "Sequence[GenerationRequest]",
         budget: "Budget",
         left_s: float,
+        requests: "Sequence[GenerationRequest]",
+        taken: "Sequence[GenerationRequest]" = (),
         *,
         asks: bool = False,
     ) -> "list[Price]":
@@ -107,12 +122,12 @@ class Workspace(NamedTuple):
         """
         from wan_cli.api.client import GET_SECONDS
         from wan_cli.output.question import confirm, is_asked
-        from wan_cli.prices import Price
+        from wan_cli.prices import NOT_ASKED
         from wan_cli.runner.pricing import ask_prices
 
         asks = asks and is_asked()
         if not requests or not (asks or budget.is_limited or out.is_on_terminal):
-            return [Price(None, "it was not asked for")] * len(requests)
+            return [NOT_ASKED] * len(requests)
         seconds = min(GET_SECONDS, left_s)
         whole = [*requests, *(taken if budget.is_limited else ())]
         prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)

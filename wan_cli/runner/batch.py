@@ -1,7 +1,7 @@
 """A batch: many rows, some of them in flight, each submitted once however often it is run."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import NamedTuple
@@ -22,13 +22,15 @@ from wan_cli.errors import (
     Unreachable,
     WanError,
 )
+from wan_cli.models import GenerationRequest
+from wan_cli.prices import Price
 from wan_cli.progress import Event, Note, Pause, Warned
 from wan_cli.record import Outcome, Record
 from wan_cli.runner.context import Context, Patience, Story
 from wan_cli.runner.deliver import Delivery, meanwhile, not_submitted, ready_of, saved
 from wan_cli.runner.look import ended
 from wan_cli.runner.many import Many, Outcomes
-from wan_cli.runner.plan import Entry, Survey
+from wan_cli.runner.plan import Entry, Survey, prepare, survey
 from wan_cli.runner.pricing import Budget
 from wan_cli.runner.save import is_on_disk
 from wan_cli.runner.submit import new_ref, submit
@@ -91,6 +93,31 @@ class Batch:
         # The last rows that failed by something that is not theirs.
         self._in_vain = 0
         self._is_stopped = False
+
+    def agree(
+        self,
+        entries: Sequence[Entry],
+        price: Callable[
+            [Sequence[GenerationRequest], Sequence[GenerationRequest]], Sequence[Price]
+        ],
+    ) -> Survey:
+        """Return what is to be done, after all that can be wrong on this side was looked for.
+
+        Args:
+            entries: the rows.
+            price: has what is to be submitted, and what was submitted at an unknown cost, agreed
+                to, and returns the prices of the former.
+
+        Raises:
+            UsageError: files exist and must not be replaced, or the price is not agreed to.
+            OverBudget: it is too much.
+            LocalFileError: a folder cannot be used.
+        """
+        terms = self._terms
+        found = survey(self._ctx.history, entries, retry_failed=terms.retry_failed)
+        prepare(self._source, found.coming, overwrite=terms.overwrite, sidecar=terms.sidecar)
+        terms.budget.add(found.paid_usd)
+        return found.priced(price(found.requests, found.at_unknown_cost))
 
     def run(self, found: Survey) -> Outcomes:
         """Submit what is to be submitted, some at a time, and save all videos as they are ready."""

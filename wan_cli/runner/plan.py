@@ -11,7 +11,7 @@ from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.generation import Status
 from wan_cli.history import History
 from wan_cli.models import GenerationRequest
-from wan_cli.prices import Price
+from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.prompt import read_batch
 from wan_cli.record import Record
 from wan_cli.text import check_name_template, file_name, one_line
@@ -24,7 +24,7 @@ class Entry(NamedTuple):
 
     row: Row
     destination: Destination
-    price: Price = Price(None, "it was not asked for")
+    price: Price = NOT_ASKED
 
 
 class Survey(NamedTuple):

@@ -46,14 +46,18 @@ def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> 
 class Budget:
     """What may be paid in all, in USD, and what of it is taken; None: there is no limit."""
 
-    def __init__(self, max_cost_usd: float | None, taken_usd: float = 0.0) -> None:
+    def __init__(self, max_cost_usd: float | None) -> None:
         self._max_usd = max_cost_usd
-        self._taken_usd = taken_usd
+        self._taken_usd = 0.0
 
     @property
     def is_limited(self) -> bool:
         """Whether prices matter."""
         return self._max_usd is not None
+
+    def add(self, paid_usd: float) -> None:
+        """Count what was paid before."""
+        self._taken_usd += paid_usd
 
     def take(self, price: Price) -> None:
         """Take the price of one generation, before it is submitted. Raises as `check`."""
