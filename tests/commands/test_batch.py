@@ -464,6 +464,24 @@ def test_three_rows_in_vain_are_enough(
     assert "6 rows were not submitted; for the rest: the same command again" in result.err
 
 
+def test_a_folder_that_takes_no_more_videos_ends_the_spending(
+    wan: Wan, api: FakeApi, file: Path, work: Path
+) -> None:
+    api.looks = 10**6
+    running = wan.start("batch", file.name, "--concurrency", "1", "--output-dir", "clips")
+    wait_until(lambda: len(api.gets) > 2)
+    (work / "clips").rmdir()
+    (work / "clips").write_text("a file")
+    api.generations[str(api.accepted[0].id)].status = "completed"
+    result = running.wait()
+    assert (result.code, len(api.posts)) == (13, 1)
+    assert "2 rows were not submitted" in result.err
+    (work / "clips").unlink()
+    api.looks = 0
+    assert wan("batch", file.name, "--output-dir", "clips").code == 0
+    assert sent(api) == once(*PROMPTS)
+
+
 def test_a_batch_that_was_stopped_for_long_goes_on(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     running = wan.start("batch", file.name, "--concurrency", "2", "--timeout", "1")

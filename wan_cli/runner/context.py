@@ -83,16 +83,23 @@ class Context(NamedTuple):
 def failed(ctx: Context, record: Record, error: WanError) -> Outcome:
     """Return the outcome of a failure, with what the history knows by now."""
     if isinstance(error, SetupError) and record.id:
-        # The exit code of SetupError would say that nothing is spent.
-        error = LocalFileError(
-            f"generation {record.id} is safe, but {error.message}",
-            hint=f"wan doctor, then: wan fetch {record.id}",
-            stdout=record.id,
-        )
+        error = unreadable(record.id, error)
     try:
         return Outcome(ctx.history.reread(record) if ctx.keeps else record, error)
     except SetupError:
         return Outcome(record, error)
+
+
+def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
+    """Return the trouble with the history as that of a generation.
+
+    Its own exit code would say that nothing is spent.
+    """
+    return LocalFileError(
+        f"generation {generation_id} is safe, but {trouble.message}",
+        hint=f"wan doctor, then: wan fetch {generation_id}",
+        stdout=generation_id,
+    )
 
 
 def not_recorded(generation_id: str, cause: SetupError) -> NotRecorded:

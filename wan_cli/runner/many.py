@@ -12,7 +12,6 @@ from wan_cli.api.client import GET_SECONDS
 from wan_cli.errors import (
     Interrupted,
     KeyRefused,
-    LocalFileError,
     NotFound,
     SetupError,
     Unfinished,
@@ -22,7 +21,7 @@ from wan_cli.errors import (
 from wan_cli.generation import Generation
 from wan_cli.progress import Event, Note, Watching
 from wan_cli.record import Outcome, Record
-from wan_cli.runner.context import Context, Patience, explain, failed
+from wan_cli.runner.context import Context, Patience, explain, failed, unreadable
 from wan_cli.runner.look import about, look_seconds, may_pass, still, written
 from wan_cli.runner.tally import Count
 from wan_cli.runner.wait import Wait
@@ -58,13 +57,14 @@ class Many:
         self._news: deque[Event | Outcome] = deque()
         self._troubles: set[str] = set()
         self._refusal: KeyRefused | None = None
+        self._ready = 0
         # When whoever watches is to be called, also if nothing happens.
         self.wake_at = inf
         self.count = Count(ctx.clock.monotonic())
 
     def __len__(self) -> int:
-        """Return how many are watched."""
-        return len(self._waits)
+        """Return how many are watched, or ready and not told yet."""
+        return len(self._waits) + self._ready
 
     def add(self, record: Record, deadline: float | None = None) -> None:
         """Watch this one too, from a look now on; it has an id, and may have its own deadline."""
@@ -88,7 +88,9 @@ class Many:
         self._tell_tally()
         while self._waits or self._news:
             while self._news:
-                yield self._news.popleft()
+                told = self._news.popleft()
+                self._ready -= isinstance(told, Outcome) and told.error is None
+                yield told
             if self._refusal:
                 yield from self._end_of_all(self._refusal)
             elif self._waits:
@@ -254,6 +256,7 @@ class Many:
         del self._waits[wait.ref]
         self._kept.pop(wait.ref, None)
         self.count.ends(wait.status)
+        self._ready += outcome.error is None
         self._news.append(outcome)
 
     def _end_of_all(self, refusal: KeyRefused) -> Outcomes:
@@ -287,12 +290,3 @@ class Many:
 def late(wait: Wait) -> Unfinished:
     """Return the error of a generation that was still being made at the deadline."""
     return still(wait.asked_id, wait.status, PAST_DEADLINE)
-
-
-def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
-    """Return the error of a generation whose record the history does not give."""
-    return LocalFileError(
-        f"generation {generation_id} is safe, but {trouble.message}",
-        hint=f"wan doctor, then: wan fetch {generation_id}",
-        stdout=generation_id,
-    )
