@@ -19,7 +19,7 @@ LAYERS = (
     ("record", "listing", "progress", "prices", "account", "checkup", "prompt", "signals", "hints"),
     ("catalogue", "destination"),
     ("http",),
-    ("config", "api", "download", "history", "batch", "sandbox"),
+    ("config", "api", "download", "history", "batchfile", "sandbox"),
     ("runner",),
     ("output",),
     ("commands",),

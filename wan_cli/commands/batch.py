@@ -90,7 +90,7 @@ def command(
     """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.batch import parse_shard
+    from wan_cli.batchfile.shard import parse_shard
     from wan_cli.commands.arguments import not_negative, request_fields
     from wan_cli.commands.workspace import workspace
     from wan_cli.output import Output

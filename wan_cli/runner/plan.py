@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_cli.batch import Mistake, Row, Shard, parse, parse_format
+from wan_cli.batchfile import Mistake, Row, parse, parse_format
+from wan_cli.batchfile.shard import Shard
 from wan_cli.destination import Destination, parse_destination, try_folder, working_folder
 from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.generation import Status

@@ -6,17 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_cli.batch import (
+from wan_cli.batchfile import (
     CSV,
     JSON_LINES,
     TEXT,
     Mistake,
     Row,
-    Shard,
     parse,
     parse_format,
-    parse_shard,
 )
+from wan_cli.batchfile.shard import Shard, parse_shard
 from wan_cli.errors import UsageError
 
 
