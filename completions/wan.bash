@@ -75,7 +75,7 @@ _wan() {
     'list --search') : ;;
     'recover --adopt') : ;;
     'recover --forget') : ;;
-    'batch --format') _wan_words 'jsonl csv text' ;;
+    'batch --format') _wan_words 'jsonl json csv tsv text' ;;
     'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview' ;;
     'batch --audio-url') : ;;
     'batch --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;

@@ -99,7 +99,7 @@ complete -c wan -n '__wan_in recover' -l json -d 'One compact JSON object a line
 complete -c wan -n '__wan_in recover' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in recover' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
-complete -c wan -n '__wan_in batch' -l format -d 'What FILE is' -x -a 'jsonl csv text'
+complete -c wan -n '__wan_in batch' -l format -d 'The format of FILE' -x -a 'jsonl json csv tsv text'
 complete -c wan -n '__wan_in batch' -l model -d 'The model' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview'
 complete -c wan -n '__wan_in batch' -l audio-url -d 'Sound for the video (http or https)' -x
 complete -c wan -n '__wan_in batch' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'

@@ -28,7 +28,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'generate --duration' = @('5', '10', '15')
     'generate --shot-type' = @('single', 'multi')
     'list --status' = @('unsent', 'sending', 'unknown', 'rejected', 'queued', 'generating', 'completed', 'error')
-    'batch --format' = @('jsonl', 'csv', 'text')
+    'batch --format' = @('jsonl', 'json', 'csv', 'tsv', 'text')
     'batch --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan2.5-t2v-preview')
     'batch --aspect-ratio' = @('16:9', '9:16', '1:1', '4:3', '3:4')
     'batch --resolution' = @('720p', '1080p')

@@ -15,7 +15,8 @@ MAX_LINES = 300
 LAYERS = (
     ("errors",),
     ("text", "storage", "deadline", "mp4", "schedule", "generation"),
-    ("models",),
+    ("models", "filetypes"),
+    ("encodings",),
     ("record", "listing", "progress", "prices", "account", "checkup", "prompt", "signals", "hints"),
     ("catalogue", "destination"),
     ("http",),

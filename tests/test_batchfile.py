@@ -1,32 +1,36 @@
 """A batch file becomes rows: formats, mistakes with their lines, keys that stay, shards."""
 
+import csv
+import io
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_cli.batchfile import (
-    CSV,
-    JSON_LINES,
-    TEXT,
-    Mistake,
-    Row,
-    parse,
-    parse_format,
-)
+from wan_cli.batchfile import Contents, parse
+from wan_cli.batchfile.formats import CSV, FORMATS, JSON, JSON_LINES, TEXT, TSV, format_of
+from wan_cli.batchfile.row import Mistake, Row
 from wan_cli.batchfile.shard import Shard, parse_shard
 from wan_cli.errors import UsageError
+from wan_cli.filetypes import Source
+
+HERE = Source("prompts.txt", "wan batch")
 
 
-def rows_of(text: str, form: str, **defaults: object) -> list[Row]:
-    rows, mistakes = parse(text, form, scope="here", defaults=defaults)
-    assert mistakes == []
-    return rows
+def read(text: str, form: str, *, scope: str = "here", **defaults: Any) -> Contents:
+    return parse(text, form, HERE, scope=scope, defaults=defaults)
+
+
+def rows_of(text: str, form: str, **defaults: Any) -> list[Row]:
+    contents = read(text, form, **defaults)
+    assert contents.mistakes == []
+    return contents.rows
 
 
 def mistakes_of(text: str, form: str) -> list[Mistake]:
-    return parse(text, form, scope="here", defaults={})[1]
+    return read(text, form).mistakes
 
 
 @pytest.mark.parametrize(
@@ -35,28 +39,100 @@ def mistakes_of(text: str, form: str) -> list[Mistake]:
         (None, "a.jsonl", "", JSON_LINES),
         (None, "a.ndjson", "", JSON_LINES),
         (None, "A.CSV", "", CSV),
-        (None, "a.txt", '{"prompt": "a fox"}', TEXT),
+        (None, "a.tsv", "", TSV),
+        (None, "a.json", "", JSON),
+        (None, "folder.d/a.txt", '{"prompt": "a fox"}', TEXT),
         (None, "-", '\n {"prompt": "a fox"}', JSON_LINES),
+        (None, "-", "{fox|hen} in the snow", TEXT),
+        (None, "/dev/fd/63", "[wide shot] a fox", TEXT),
         (None, "prompts", "a fox", TEXT),
+        (None, ".prompts", "a fox", TEXT),
         ("csv", "a.txt", "", CSV),
+        ("text", "a.md", "", TEXT),
     ],
 )
-def test_the_format_is_as_named_else_by_the_name_else_by_the_beginning(word, name, text, form):
-    assert parse_format(word, name, text) == form
+def test_the_format_is_as_named_or_as_the_suffix_says(word, name, text, form):
+    assert format_of(word, Source(name, "wan batch"), text) == form
 
 
-def test_a_format_nobody_knows_is_refused():
-    with pytest.raises(UsageError, match=r"'xml' is not one of: jsonl, csv, text"):
-        parse_format("xml", "a.txt", "")
+def test_an_unknown_format_is_refused():
+    with pytest.raises(UsageError, match=r"'xml' is not one of: jsonl, json, csv, tsv, text"):
+        format_of("xml", HERE, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "hint"),
+    [
+        ("a b.xlsx", "is a workbook", "then: wan batch 'a b.csv'"),
+        ("a.ods", "is a workbook", "then: wan batch a.csv"),
+        ("a.csv.gz", "is compressed", "gunzip -c <a.csv.gz >a.csv && wan batch a.csv"),
+        ("a.csv.zst", "is compressed", "zstd -dc <a.csv.zst >a.csv && wan batch a.csv"),
+        ("a.zip", "is an archive", "unpack it, then: wan batch a.csv"),
+        ("x/a.yaml", "is YAML", "convert it to a JSON array of rows, then: wan batch x/a.json"),
+        ("a.md", "is Markdown", "each on a line of its own, then: wan batch a.txt"),
+        ("a.SRT", "is a file of subtitles", "then: wan batch a.txt"),
+        ("a.docx", "is a document", "then: wan batch a.txt"),
+        ("a.dat", "the suffix .dat does not say", "wan batch a.dat --format text if each line"),
+        ("prompts.csv~", "the suffix .csv~ does not say", "--format text"),
+    ],
+)
+def test_a_suffix_that_says_nothing_of_prompts_is_refused_with_the_way_out(name, words, hint):
+    with pytest.raises(UsageError) as caught:
+        format_of(None, Source(name, "wan batch"), "a fox")
+    assert words in caught.value.message
+    assert hint in caught.value.hint
 
 
 def test_each_line_of_a_text_is_a_prompt_exactly_as_it_stands():
-    text = "a fox\r\n\n  # not a comment \n \t\n-x\u2028y\x0b\n"
+    text = "a fox\r\n\n  hen, \n \t\n-x\u2028y\x0b\n"
     assert [(row.number, row.line, row.request.prompt) for row in rows_of(text, TEXT)] == [
         (1, 1, "a fox"),
-        (2, 3, "  # not a comment "),
+        (2, 3, "  hen, "),
         (3, 5, "-x\u2028y\x0b"),
     ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_comments_and_blank_lines_are_skipped_and_counted(end):
+    lines = ["# act one", "a fox", "", "  # later", "\\#hashtag fox", " ", "a # hen", ""]
+    contents = read(end.join(lines), TEXT)
+    assert [row.request.prompt for row in contents.rows] == ["a fox", "#hashtag fox", "a # hen"]
+    assert contents.skipped == "2 comment lines and 2 blank lines"
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped"),
+    [
+        ("a fox", ""),
+        ("a fox\n", ""),
+        ("a fox\n\n", "1 blank line"),
+        ("#\na fox", "1 comment line"),
+        ("", ""),
+    ],
+)
+def test_what_follows_the_last_line_is_no_line(text, skipped):
+    assert read(text, TEXT).skipped == skipped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"prompt": "a fox", "seed": 7}, "a hen"]',
+        '\n[\n  {\n    "prompt": "a fox",\n    "seed": 7\n  },\n  "a hen"\n]\n',
+        '[\r{"prompt": "a fox", "seed": 7.0},\r\t"a hen"\r]',
+    ],
+)
+def test_an_array_is_read_however_it_is_printed(text):
+    rows = rows_of(text, JSON)
+    assert [(row.request.prompt, row.request.seed) for row in rows] == [
+        ("a fox", 7),
+        ("a hen", None),
+    ]
+
+
+def test_a_row_of_an_array_has_the_line_where_it_begins():
+    rows = rows_of('[\n  {"prompt":\n   "a fox"},\n\n  "a hen", "an owl"\n]', JSON)
+    assert [row.line for row in rows] == [2, 5, 5]
 
 
 def test_rows_of_json_and_csv_carry_the_fields_of_the_api():
@@ -108,10 +184,29 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
     ("form", "text", "line", "words"),
     [
         (JSON_LINES, '{"prompt":"a"}\n{"prompt":', 2, "not JSON"),
-        (JSON_LINES, "[" * 100_000, 1, "not JSON"),
-        (JSON_LINES, '["a fox"]', 1, "not an object"),
-        (JSON_LINES, '{"promt":"a"}', 1, "no such field: 'promt'; a row may have: prompt, model"),
-        (JSON_LINES, '{"prompt":"a","prompt":"b"}', 1, "'prompt' stands there twice"),
+        (JSON, "[" * 100_000, 1, "not JSON"),
+        (JSON_LINES, '{"prompt":' * 50_000, 1, "not JSON"),
+        (JSON_LINES, "null", 1, "not an object"),
+        (JSON_LINES, '{"promt":"a"}', 1, "a row may have: prompt, model, audio_url"),
+        (JSON_LINES, '{"promt":"a"}', 1, "(did you mean prompt?)"),
+        (JSON_LINES, '{"prompt":"a","prompt":"b"}', 1, "duplicate field 'prompt'"),
+        (JSON_LINES, '{"prompt":"a","seed":NaN}', 1, "NaN is no value of JSON"),
+        (JSON_LINES, '["a fox",\n"a hen"]', 1, "a JSON array, not JSON Lines"),
+        (JSON_LINES, '{"prompt":"a\\u0000b"}', 1, "the prompt holds a NUL character"),
+        (JSON_LINES, '{"prompt":"a","negative_prompt":"\\u0000"}', 1, "is not text without NUL"),
+        (JSON_LINES, '{"prompt":"\u200b\u3164"}', 1, "the prompt has no visible character"),
+        (JSON_LINES, '{"prompt":"—multi-shot"}', 1, "looks like an option"),
+        (JSON_LINES, '{"prompt":"--duration 5 a fox"}', 1, "looks like an option"),
+        (JSON_LINES, '{"prompt":"-"}', 1, "looks like an option"),
+        (JSON, '{"prompt":"a"}', 1, "an object, not an array: put [ ] around it"),
+        (JSON, '{"prompts":["a"]}', 1, "take the array in 'prompts' out of it"),
+        (JSON, '{"prompt":"a"}\n{"prompt":"b"}', 1, "add --format jsonl"),
+        (JSON, '"a fox"', 1, "not an array of rows"),
+        (JSON, "a fox", 1, "not JSON"),
+        (JSON, '["a fox",\n "a hen"', 2, "a comma or ] is missing"),
+        (JSON, '["a fox"] x', 1, "something follows the end of the array"),
+        (JSON, '["a fox",\n {"prompt": }]', 2, "what follows is not checked"),
+        (JSON, '["a fox",\n\n ["a hen"]]', 3, "not an object"),
         (JSON_LINES, '{"prompt":"a","duration":7}', 1, "'7' is not one of: 5, 10, 15"),
         (JSON_LINES, '{"prompt":"a","output":3}', 1, "output: '3' is not a file's name"),
         (JSON_LINES, '{"prompt":"a","name":" "}', 1, "name: '' is not a file's name"),
@@ -119,9 +214,14 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (JSON_LINES, '{"seed":1}', 1, "the prompt is empty"),
         (CSV, "prompt,seed\na,1,2\n", 2, "3 cells under 2 columns"),
         (CSV, "prompt,sede\na,1\n", 1, "no such field: 'sede'"),
-        (CSV, "prompt,prompt\na,1\n", 1, "a column stands there twice"),
+        (CSV, "prompt,prompt\na,1\n", 1, "duplicate column 'prompt'"),
+        (CSV, "prompt,,seed\na,,1\n", 1, "column 2 has no name"),
+        (CSV, 'prompt,seed\n"a fox, then,1\n', 2, "not CSV: a quote is not closed"),
+        (CSV, 'seed,prompt\n1, "a fox"\n', 2, "a space before a quote"),
+        (CSV, "prompt,seed\n# act one\n", 2, "looks like a comment"),
+        (CSV, "prompt\na fox,5\n", 2, "2 cells under 1 column; put quotes around a text"),
         (CSV, "seed\n1\n", 1, "prompt is missing"),
-        (CSV, 'prompt\n"a" b\n', 2, "not CSV"),
+        (CSV, 'prompt,seed\n"a" b\n', 2, "not CSV"),
         (CSV, "prompt,seed\na,x\n", 2, "seed: 'x' is not an integer"),
     ],
 )
@@ -133,9 +233,9 @@ def test_a_mistake_has_its_line(form, text, line, words):
 
 def test_all_mistakes_are_found_and_the_other_rows_too():
     text = '{"prompt":""}\n{"prompt":"a fox"}\n{"duration":5}\nnull'
-    rows, mistakes = parse(text, JSON_LINES, scope="", defaults={})
-    assert [row.line for row in rows] == [2]
-    assert [mistake.line for mistake in mistakes] == [1, 3, 4]
+    contents = read(text, JSON_LINES)
+    assert [row.line for row in contents.rows] == [2]
+    assert [mistake.line for mistake in contents.mistakes] == [1, 3, 4]
 
 
 def test_a_row_keeps_its_key_where_others_come_and_go():
@@ -147,24 +247,158 @@ def test_a_row_keeps_its_key_where_others_come_and_go():
 def test_equal_rows_are_two_and_so_are_those_of_two_files_or_requests():
     rows = rows_of("a fox\na fox\n", TEXT)
     keys = {row.key for row in rows}
-    keys |= {row.key for row in parse("a fox", TEXT, scope="there", defaults={})[0]}
+    keys |= {row.key for row in read("a fox", TEXT, scope="there").rows}
     keys |= {row.key for row in rows_of("a fox", TEXT, seed=1)}
     assert len(keys) == 4
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8))
+# A prompt that begins with a letter, and any characters after it.
+PROMPTS = st.tuples(
+    st.characters(categories=["L", "Nd"], exclude_characters="\u115f\u1160\u3164\uffa0"),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+).map("".join)
+
+
+@given(st.lists(PROMPTS, max_size=8))
 def test_any_prompt_that_json_can_write_comes_back(prompts):
-    text = "\n".join(json.dumps({"prompt": prompt}) for prompt in prompts)
-    rows, mistakes = parse(text, JSON_LINES, scope="", defaults={})
-    assert [row.request.prompt for row in rows] == [each for each in prompts if each.strip()]
-    assert len(mistakes) == sum(not each.strip() for each in prompts)
+    lines = [json.dumps({"prompt": prompt}) for prompt in prompts]
+    for form, text in ((JSON_LINES, "\n".join(lines)), (JSON, f"[{','.join(lines)}]")):
+        assert [row.request.prompt for row in rows_of(text, form)] == prompts
 
 
-@given(st.text(), st.sampled_from([JSON_LINES, CSV, TEXT]))
-def test_any_text_is_rows_and_mistakes(text, form):
-    rows, mistakes = parse(text, form, scope="", defaults={})
-    assert all(row.request.prompt.strip() for row in rows)
-    assert all(mistake.line >= 1 for mistake in mistakes)
+@given(st.lists(PROMPTS, min_size=1, max_size=8), st.sampled_from(",;\t"))
+def test_any_prompt_that_a_spreadsheet_can_write_comes_back(prompts, sign):
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, delimiter=sign)
+    writer.writerows([["prompt", "seed"], *([prompt, 7] for prompt in prompts)])
+    assert [row.request.prompt for row in rows_of(table.getvalue(), CSV)] == prompts
+
+
+@given(st.text(), st.sampled_from(FORMATS))
+def test_any_text_is_rows_and_mistakes_or_refused(text, form):
+    try:
+        contents = read(text, form)
+    except UsageError:
+        assert form == TEXT
+        return
+    assert all(row.request.prompt.strip() for row in contents.rows)
+    assert all(mistake.line >= 1 for mistake in contents.mistakes)
+
+
+def test_a_separator_line_is_no_row_and_decides():
+    for first in ("sep=;", '"sep=;"', "SEP=;;;"):
+        (row,) = rows_of(f"{first}\r\nprompt;seed\r\na fox, then;7\r\n", CSV)
+        assert (row.line, row.request.prompt, row.request.seed) == (3, "a fox, then", 7)
+    (row,) = rows_of("sep=\t\nprompt\tseed\na fox; then\t7\n", CSV)
+    assert row.request.prompt == "a fox; then"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_lines_may_end_as_on_any_machine(sign, end):
+    lines = ["prompt|seed", '"a fox, in the snow"|7', "an owl; at night|" if sign == "," else "b|"]
+    rows = rows_of(end.join(lines).replace("|", sign) + end, CSV)
+    assert [(row.line, row.request.seed) for row in rows] == [(2, 7), (3, None)]
+
+
+def test_cells_other_than_texts_are_stripped_and_5_0_is_5():
+    text = (
+        "prompt,duration,seed,resolution,output,once\n a fox ,5.0, 7 , 720p , a.mp4 , k1 \nb,,,,,\n"
+    )
+    first, second = rows_of(text, CSV)
+    assert first.request.body() == {
+        "model": "alibaba/wan-2-6-t2v",
+        "prompt": " a fox ",
+        "resolution": "720p",
+        "duration": 5,
+        "seed": 7,
+    }
+    assert (first.output, first.once, second.once) == ("a.mp4", "k1", None)
+    assert rows_of("prompt;duration\na;5,0\n", CSV)[0].request.duration == 5
+    assert mistakes_of("prompt,duration\na,5.5\n", CSV)
+    assert mistakes_of('{"prompt":"a","duration":5.5}', JSON_LINES)
+
+
+def test_columns_may_be_named_as_people_write_them():
+    (row,) = rows_of(" Prompt ,Aspect Ratio,negative-prompt\na fox,9:16,rain\n", CSV)
+    assert (row.request.aspect_ratio, row.request.negative_prompt) == ("9:16", "rain")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt\na fox, in the snow\n1,000 foxes\n",
+        "prompt\r\na fox;5\r\n",
+        "prompt\na fox\t5\n",
+    ],
+)
+def test_a_single_column_that_may_be_two_is_refused(text):
+    assert mistakes_of(text, CSV)
+
+
+def test_a_single_column_has_commas_in_its_texts():
+    text = 'Prompt\na fox, in the snow; then a hen\n"an owl, ""at night"""\na wolf\n'
+    assert [row.request.prompt for row in rows_of(text, CSV)] == [
+        "a fox, in the snow; then a hen",
+        'an owl, "at night"',
+        "a wolf",
+    ]
+
+
+def test_after_a_broken_quote_the_other_lines_are_checked():
+    text = 'prompt,duration\n"a fox,5\n"a hen",7\nan owl,5\n"a" b,5\na wolf,8\n"a cat,5\na dog,9'
+    assert [(each.line, each.words.split(":")[0]) for each in mistakes_of(text, CSV)] == [
+        (2, "not CSV"),
+        (3, "duration"),
+        (5, "not CSV"),
+        (6, "duration"),
+        (7, "not CSV"),
+        (8, "duration"),
+    ]
+
+
+def test_a_file_of_broken_quotes_is_given_up_in_time():
+    mistakes = mistakes_of("prompt,seed\n" + '"a" b,1\n' * 200_000, CSV)
+    assert len(mistakes) == 21
+    assert "not checked" in mistakes[-1].words
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (r"clips\fox.mp4", r"clips\fox.mp4 is written as on Windows; write clips/fox.mp4"),
+        (r"C:\clips\fox.mp4", "write clips/fox.mp4"),
+        ("C:/clips/fox.mp4", "write clips/fox.mp4"),
+        (r"\\server\clips\fox.mp4", "write server/clips/fox.mp4"),
+    ],
+)
+def test_a_path_of_windows_is_refused_with_its_slash_form(place, words):
+    for name in ("output", "name"):
+        row = json.dumps({"prompt": "a fox", name: place})
+        (mistake,) = mistakes_of(row, JSON_LINES)
+        assert mistake.words.startswith(f"{name}: ")
+        assert words in mistake.words
+
+
+@pytest.mark.parametrize("key", ["build-7", "x" * 200, "Bau 7, Szene 3", "猫"])
+def test_a_row_may_have_a_key_of_its_own(key):
+    (row,) = rows_of(json.dumps({"prompt": "a fox", "once": key}), JSON_LINES)
+    assert row.once == key
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 201, "a\nb", "a\u200bb", 7, True, ["a"]])
+def test_any_other_key_is_refused(key):
+    (mistake,) = mistakes_of(json.dumps({"prompt": "a fox", "once": key}), JSON_LINES)
+    assert "is not a key of 1 to 200 printable characters" in mistake.words
+
+
+def test_one_key_for_two_requests_is_refused():
+    text = '{"prompt":"a","once":"k"}\n{"prompt":"a","once":"k"}\n{"prompt":"b","once":"k"}'
+    (mistake,) = mistakes_of(text, JSON_LINES)
+    assert (mistake.line, mistake.words) == (
+        3,
+        "once: 'k' is the key of another request, in line 1",
+    )
 
 
 @given(st.integers(1, 9), st.integers(0, 40))

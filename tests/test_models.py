@@ -17,7 +17,11 @@ from wan_cli.models import (
 )
 from wan_cli.text import clean
 
-PROMPTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+VISIBLE = st.characters(
+    categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800"
+)
+PROMPTS = st.tuples(ANY, VISIBLE, ANY).map("".join)
 
 
 def refusal(**values: object) -> UsageError:

@@ -1,6 +1,8 @@
 """The prompt: from exactly one source, and exactly as it was given."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,12 @@ def test_the_list_shows_it_exactly(wan: Wan, api: FakeApi) -> None:
         (["--prompt-file", "missing.txt"], None, "missing.txt"),
         (["--prompt-file", "bad.txt"], None, "offset 2"),
         ([], b"a \xff fox", "offset 2"),
+        ([], b"a \0 fox", "offset 2"),
+        (["\u200b\u2060"], None, "no visible character"),
+        (["\x1b\x07"], None, "no visible character"),
+        ([], "\u3164\u2800\u00ad\n".encode(), "no visible character"),
+        (["--prompt-file", "folder"], None, "cannot read folder: Is a directory"),
+        (["--prompt-file", "book.xlsx"], None, "is a workbook"),
     ],
 )
 def test_no_prompt_or_two_or_a_bad_one_is_refused(
@@ -66,6 +74,8 @@ def test_no_prompt_or_two_or_a_bad_one_is_refused(
 ) -> None:
     (work / "good.txt").write_text("a fox")
     (work / "bad.txt").write_bytes(b"a \xff fox")
+    (work / "book.xlsx").write_bytes(b"PK\x03\x04xl/workbook.xml")
+    (work / "folder").mkdir()
     result = wan("generate", *argv, "--json", input=stdin)
     (line,) = result.json_lines
     assert (result.code, line["exit_code"], api.posts) == (2, 2, [])
@@ -90,3 +100,129 @@ def test_a_name_and_a_negative_prompt_that_are_not_utf_8_are_refused(
 def test_the_body_of_an_odd_prompt_is_utf_8(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "--no-wait", "猫").code == 0
     assert json.loads(api.posts[0].raw.decode("utf-8"))["prompt"] == "猫"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("—multi-shot", "an option has two hyphens: --multi-shot; "),
+        ("–duration=5", "an option has two hyphens: --duration=5; "),
+        ("−no-wait", "an option has two hyphens: --no-wait; "),
+        (" —multi-shot", "an option has two hyphens: --multi-shot; "),
+        ("—", ""),
+        ("— a fox says hello", ""),
+        (" - a fox", ""),
+    ],
+)
+def test_a_dash_of_an_editor_is_no_prompt_unless_it_stands_after_two_hyphens(
+    wan: Wan, api: FakeApi, word: str, meant: str
+) -> None:
+    refused = wan("generate", word, "--no-wait", input=b"a fox in the snow")
+    assert (refused.code, api.posts) == (2, [])
+    hint = refused.err.splitlines()[-1]
+    assert hint.startswith(f"hint: {meant}for a prompt: wan generate -- ")
+    assert wan("generate", "--no-wait", "--", word).code == 0
+    assert [post.body["prompt"] for post in api.posts] == [word]
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["a fox", "—duration", "5"], "an option has two hyphens: --duration; "),
+        (["—multi-shot", "a fox"], "an option has two hyphens: --multi-shot; "),
+        (["- a fox"], "wan generate -- '- a fox'"),
+        (["-5 °C, a lake", "--no-wait"], "wan generate -- '-5 °C, a lake'"),
+        (["--a fox--"], "wan generate -- '--a fox--'"),
+    ],
+)
+def test_a_dash_among_the_words_has_a_hint_that_works(
+    wan: Wan, api: FakeApi, argv: list[str], hint: str
+) -> None:
+    result = wan("generate", *argv)
+    assert (result.code, api.posts) == (2, [])
+    assert f"hint: {hint}" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("prompts.csv", "wan batch prompts.csv, or: wan generate --prompt-file prompts.csv, or: "),
+        ("prompts.TSV", "wan batch prompts.TSV, or: "),
+        ("prompts.json", "wan batch prompts.json, or: "),
+        ("prompts.jsonl", "wan batch prompts.jsonl, or: "),
+        ("prompts.ndjson", "wan batch prompts.ndjson, or: "),
+        ("prompts.txt", "wan batch prompts.txt, or: wan generate --prompt-file prompts.txt, or: "),
+        ("folder/notes.md", "wan generate --prompt-file folder/notes.md, or: "),
+        ("./list.yaml", "wan generate --prompt-file ./list.yaml, or: "),
+        ("my prompts.csv", "wan batch 'my prompts.csv', or: "),
+        ("prompts", "wan generate --prompt-file prompts, or: "),
+        ("clips.xlsx", "save its sheet as CSV UTF-8 in your spreadsheet program, then: wan batch "),
+    ],
+)
+def test_the_name_of_a_file_is_no_prompt_unless_it_stands_after_two_hyphens(
+    wan: Wan, api: FakeApi, work: Path, name: str, hint: str
+) -> None:
+    (work / "folder").mkdir()
+    (work / name).write_text("a fox in the snow\n")
+    refused = wan("generate", name, "--no-wait")
+    assert (refused.code, api.posts) == (2, [])
+    assert f"error: {name} is a file, " in refused.err
+    assert f"hint: {hint}" in refused.err
+    assert f"wan generate -- {shlex.quote(name)}" in refused.err
+    assert wan("generate", f"@{name}").code == 2
+    assert wan("generate", "--no-wait", "--", name).code == 0
+    assert [post.body["prompt"] for post in api.posts] == [name]
+
+
+def test_a_file_of_the_home_folder_is_known_by_its_tilde(
+    wan: Wan, api: FakeApi, env: dict[str, str]
+) -> None:
+    Path(env["HOME"]).mkdir()
+    (Path(env["HOME"]) / "prompts.txt").write_text("a fox")
+    assert wan("generate", "~/prompts.txt").code == 2
+    assert api.posts == []
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["prompts.csv", "fox", "clip", "empty", "a fox.", "notes.txt in the snow", "fox\nnotes.txt"],
+)
+def test_words_that_name_no_file_of_text_are_a_prompt(
+    wan: Wan, api: FakeApi, work: Path, prompt: str
+) -> None:
+    (work / "fox").mkdir()
+    (work / "clip").write_bytes(b"\0\0\0\x18ftyp")
+    (work / "empty").touch()
+    (work / "notes.txt").write_text("a hen")
+    api.check_files = False  # A file that is no video is there.
+    assert wan("generate", "--no-wait", prompt).code == 0
+    assert [post.body["prompt"] for post in api.posts] == [prompt]
+
+
+def test_two_hyphens_that_are_a_value_are_none(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "prompts.csv").write_text("prompt\na fox")
+    assert wan("generate", "--negative-prompt", "--", "prompts.csv").code == 2
+    assert wan("generate", "--help", "prompts.csv").code == 0
+    assert api.posts == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_the_command_for_a_prompt_file_in_utf_16_works(
+    wan: Wan, api: FakeApi, work: Path, encoding: str
+) -> None:
+    (work / "my prompt.txt").write_bytes("a “fox” in the snow\r\n".encode(encoding))
+    refused = wan("generate", "--prompt-file", "my prompt.txt")
+    assert (refused.code, api.posts) == (2, [])
+    hint = refused.err.splitlines()[-1].removeprefix("hint: ")
+    convert, _and, again = hint.partition(" && ")
+    subprocess.run(convert, shell=True, check=True, cwd=work)
+    assert wan(*shlex.split(again)[1:], "--no-wait").code == 0
+    assert [post.body["prompt"] for post in api.posts] == ["a “fox” in the snow"]
+
+
+def test_a_prompt_file_may_hold_text_of_any_form(wan: Wan, api: FakeApi, work: Path) -> None:
+    prompt = '# Fox\n\n- [wide] a fox, "hello"\n{"style": "noir"}\n---'
+    (work / "prompt.md").write_text(prompt + "\n")
+    assert wan("generate", "--no-wait", "--prompt-file", "prompt.md").code == 0
+    assert wan("generate", "--no-wait", input=prompt.encode()).code == 0
+    assert [post.body["prompt"] for post in api.posts] == [prompt, prompt]

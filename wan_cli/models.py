@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from wan_cli.errors import UsageError
-from wan_cli.text import check_encodable, one_line
+from wan_cli.text import check_encodable, check_prompt, one_line
 
 DEFAULT_MODEL = "alibaba/wan-2-6-t2v"
 # The model's vendor documents these for its own endpoint; this API states neither, so they warn.
@@ -123,7 +123,7 @@ def _wanted(field: Field) -> str:
     if field.kind == "choice":
         return "one of: " + ", ".join(str(choice) for choice in field.choices)
     return {
-        "text": "text",
+        "text": "text without NUL",
         "url": "an http or https URL",
         "integer": "an integer",
         "boolean": "true or false",
@@ -131,7 +131,9 @@ def _wanted(field: Field) -> str:
 
 
 def _parse_text(field: Field, value: object) -> str | None:
-    return check_encodable(value, flag_of(field.name)) if isinstance(value, str) else None
+    if not isinstance(value, str) or "\x00" in value:
+        return None
+    return check_encodable(value, flag_of(field.name))
 
 
 def _parse_choice(field: Field, value: object) -> Value | None:
@@ -214,7 +216,7 @@ class GenerationRequest(NamedTuple):
             name: parse_field(_field_of(schema, name), value) for name, value in given.items()
         }
         _refuse_ineffective(parsed)
-        return cls(model=schema.name, prompt=_parse_prompt(prompt), **parsed)  # type: ignore[arg-type]
+        return cls(model=schema.name, prompt=check_prompt(prompt), **parsed)  # type: ignore[arg-type]
 
     def body(self) -> dict[str, Value]:
         """Return what is sent: the fields that were set, in the order of the schema."""
@@ -272,14 +274,6 @@ def _field_of(schema: ModelSchema, name: str) -> Field:
             hint="wan models",
         )
     return field
-
-
-def _parse_prompt(prompt: object) -> str:
-    if not isinstance(prompt, str):
-        raise UsageError("the prompt is not text", hint='wan generate "a fox in the snow"')
-    if not prompt.strip():
-        raise UsageError("the prompt is empty", hint='wan generate "a fox in the snow"')
-    return check_encodable(prompt, "the prompt")
 
 
 def _refuse_ineffective(values: Mapping[str, Value]) -> None:

@@ -1,37 +1,61 @@
 """Prompts from outside: one from exactly one source (the argument, stdin, a file), or a batch."""
 
 import os
+import re
+import shlex
 import stat
 import sys
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePath
 
+from wan_cli.encodings import decode
 from wan_cli.errors import UsageError
-from wan_cli.text import check_encodable, decode_utf8
+from wan_cli.filetypes import MEDIA, STDIN, Source, by_suffix
+from wan_cli.models import FIELD_NAMES, flag_of
+from wan_cli.text import check_encodable, one_line
 
 LIMIT_BYTES = 1 << 20
 BATCH_LIMIT_BYTES = 1 << 26
 _HINT = 'wan generate "a fox in the snow"'
-_BATCH_HINT = "wan batch prompts.txt"
+# Files of these suffixes are read by wan batch, and by --prompt-file.
+_LIST_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"})
+_TEXT_SUFFIXES = _LIST_SUFFIXES | {".text", ".list", ".log"}
+_PATH_MAX_CHARS = 1000
+# What editors and phones write in place of a hyphen.
+LONG_DASHES = "‐‑‒–—―−﹘﹣－"
+_DASHES = f"-{LONG_DASHES}"
+_OPTION = rf"[{_DASHES}]+([A-Za-z][A-Za-z0-9-]*(?:=\S*)?)?"
+_SHORT_FORMS = ("--multi-shot", "--single-shot", "--model", "--output", "--no-wait", "--sandbox")
+_OPTIONS = frozenset({*map(flag_of, FIELD_NAMES), *_SHORT_FORMS})
 
 
-def read_prompt(argument: str | None, file: Path | None) -> str:
-    """Return the prompt exactly, but for a line's end at its end where it is read.
+def read_prompt(argument: str | None, file: Path | None, *, is_literal: bool = False) -> str:
+    """Return the prompt exactly; of a file, or of stdin, without the end of the last line.
+
+    Args:
+        argument: the prompt as it was typed; `-` is stdin.
+        file: what --prompt-file names.
+        is_literal: the argument stood after `--`, and is a prompt whatever it looks like.
 
     Raises:
-        UsageError: no source, two sources, a file that cannot be read, or not UTF-8.
+        UsageError: no source, two sources, a file that cannot be read, no text, or an argument
+            that is the name of a file or begins with a dash.
     """
     if argument is not None and file is not None:
         raise UsageError(
             "there are two prompts: an argument and --prompt-file", hint="leave one of them out"
         )
-    if file is not None and str(file) != "-":
-        return _read_file(file, _Source(str(file), LIMIT_BYTES, _HINT)).rstrip("\r\n")
-    if argument == "-" or file is not None or (argument is None and _stdin_is_piped()):
-        return _read_stdin(_Source("stdin", LIMIT_BYTES, _HINT)).rstrip("\r\n")
+    if file is not None:
+        source = Source(str(file), "wan generate --prompt-file")
+        return _read(source, LIMIT_BYTES).rstrip("\r\n")
+    if argument == STDIN or (argument is None and _stdin_is_piped()):
+        return _read(Source(STDIN, "wan generate"), LIMIT_BYTES).rstrip("\r\n")
     if argument is None:
         raise UsageError("there is no prompt", hint=_HINT)
-    return check_encodable(argument, "the prompt")
+    prompt = check_encodable(argument, "the prompt")
+    if not is_literal:
+        refuse_dash(prompt)
+        _refuse_file(prompt)
+    return prompt
 
 
 def _stdin_is_piped() -> bool:
@@ -43,40 +67,132 @@ def _stdin_is_piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
-def read_batch(file: Path) -> str:
-    """Return what a batch file holds, or stdin where its name is `-`.
+def read_batch(source: Source) -> str:
+    """Return the text of a batch file, or of stdin.
 
     Raises:
-        UsageError: it cannot be read, is not UTF-8, or is too large to be one.
+        UsageError: it cannot be read, is no text, or is too large.
     """
-    source = _Source("stdin" if str(file) == "-" else str(file), BATCH_LIMIT_BYTES, _BATCH_HINT)
-    return _read_stdin(source) if str(file) == "-" else _read_file(file, source)
+    return _read(source, BATCH_LIMIT_BYTES)
 
 
-class _Source(NamedTuple):
-    """What is read: its name in messages, the bytes it may have, the command to type instead."""
-
-    name: str
-    limit_bytes: int
-    hint: str
-
-
-def _read_stdin(source: _Source) -> str:
-    if sys.stdin is None:
-        raise UsageError("it is to come from stdin, which is closed", hint=source.hint)
-    return _decoded(sys.stdin.buffer.read(source.limit_bytes + 1), source)
-
-
-def _read_file(file: Path, source: _Source) -> str:
+def _read(source: Source, limit_bytes: int) -> str:
     try:
-        with file.open("rb") as stream:
-            return _decoded(stream.read(source.limit_bytes + 1), source)
+        data = _bytes_of(source, limit_bytes + 1)
     except OSError as cause:
-        raise UsageError(f"cannot read {file}: {cause.strerror}", hint=source.hint) from None
+        reason = os.strerror(cause.errno) if cause.errno else str(cause)
+        raise UsageError(
+            f"cannot read {source.name}: {reason}", hint=f"{source.reader} FILE; - is stdin"
+        ) from None
+    if len(data) > limit_bytes:
+        raise UsageError(
+            f"{source.name} holds more than {limit_bytes >> 20} MiB: too much",
+            hint=f"split the file, then: {source.reader} FILE",
+        )
+    return decode(data, source)
 
 
-def _decoded(data: bytes, source: _Source) -> str:
-    if len(data) > source.limit_bytes:
-        mib = source.limit_bytes >> 20
-        raise UsageError(f"{source.name} holds more than {mib} MiB: too much", hint=source.hint)
-    return decode_utf8(data, source.name)
+def _bytes_of(source: Source, count: int) -> bytes:
+    if source.file != STDIN:
+        with Path(source.file).open("rb") as stream:
+            return stream.read(count)
+    if sys.stdin is None:
+        raise UsageError("stdin is closed, and the prompt was to come from it", hint=_HINT)
+    return sys.stdin.buffer.read(count)
+
+
+def refuse_dash(prompt: str) -> None:
+    """Let a prompt pass that is no mistyped option.
+
+    Raises:
+        UsageError: it begins with a dash.
+    """
+    word = prompt.strip()
+    if word[:1] not in _DASHES or not word:
+        return
+    option = f"--{word.lstrip(_DASHES)}"
+    is_option = option.partition("=")[0] in _OPTIONS
+    meant = f"an option has two hyphens: {option}; " if is_option else ""
+    raise UsageError(
+        f"{one_line(word, 60)} begins with a dash, as an option does; it is not taken as a prompt",
+        hint=f"{meant}for a prompt: {literal(prompt)}",
+    )
+
+
+def literal(prompt: str) -> str:
+    """Return the command that takes words as a prompt whatever they look like."""
+    return f"wan generate -- {shlex.quote(one_line(prompt, 200))}"
+
+
+def _refuse_file(prompt: str) -> None:
+    """Let a prompt pass that is not the name of a file.
+
+    Raises:
+        UsageError: it names a file that exists and holds text.
+    """
+    name = file_meant(prompt)
+    if name is None:
+        return
+    suffix, quoted = PurePath(name).suffix.lower(), shlex.quote(name)
+    kind = by_suffix(suffix)
+    ways = [literal(prompt)]
+    if kind is None or kind.is_text:
+        ways.insert(0, f"wan generate --prompt-file {quoted}")
+    if suffix in _LIST_SUFFIXES:
+        ways.insert(0, f"wan batch {quoted}")
+    elif kind and not kind.is_text and kind is not MEDIA:
+        ways.insert(0, kind.hint(Source(name, "wan batch")))
+    raise UsageError(
+        f"{one_line(name, 200)} is a file, and its name is not taken as a prompt",
+        hint=", or: ".join(ways),
+    )
+
+
+def file_meant(prompt: str) -> str | None:
+    """Return the file that a prompt is the name of, None for a prompt.
+
+    A name with the suffix of a text file, or of an office program, is enough; any other single
+    word must name a file that holds text: `fox` may be a prompt beside a video of that name.
+    """
+    name = prompt.strip().removeprefix("@")
+    if not name or len(name) > _PATH_MAX_CHARS or not name.isprintable():
+        return None
+    suffix = PurePath(name).suffix.lower()
+    is_text = suffix in _TEXT_SUFFIXES or by_suffix(suffix) is not None
+    if not is_text and len(name.split()) > 1:
+        return None
+    try:
+        path = Path(name).expanduser()
+        if not path.is_file() or not (is_text or _holds_text(path)):
+            return None
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return name
+
+
+def _holds_text(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    return bool(head) and b"\x00" not in head and not _is_binary(head)
+
+
+def _is_binary(head: bytes) -> bool:
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        return cause.end < len(head)
+    return False
+
+
+def option_meant(prompt: str) -> str | None:
+    """Return the option that a row begins with by mistake, None for a prompt.
+
+    A row may begin with a dash, as speech does: `— Hello, said the fox`. It is an option where it
+    is a single word, or where its first word is one of wan's.
+    """
+    word, *rest = prompt.split(maxsplit=1) or [""]
+    match = re.fullmatch(_OPTION, word)
+    if match is None:
+        return None
+    name = f"--{(match[1] or '').partition('=')[0]}"
+    return word if not rest or name in _OPTIONS else None

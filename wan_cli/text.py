@@ -20,6 +20,10 @@ _RESERVED = frozenset(
     ["con", "prn", "aux", "nul", "conin", "conout"]
     + [f"{port}{number}" for port in ("com", "lpt") for number in range(10)]
 )
+# Categories of Unicode: separators, controls, formats, lone surrogates, marks without a letter.
+_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Mc", "Me"))
+# Letters and signs that are drawn as nothing: of Hangul, Khmer and Braille.
+_FILLERS = "\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800"
 SLUG_MAX_BYTES = 60
 # A name leaves room for ".part" and ".json" below the 255 bytes that file systems allow.
 NAME_MAX_BYTES = 200
@@ -40,6 +44,31 @@ def clean(text: str, limit: int = 1000) -> str:
 def one_line(text: str, limit: int = 300) -> str:
     """Return `clean` text with each run of white space folded to one space."""
     return clean(_SPACE.sub(" ", text[: 4 * limit]).strip(), limit)
+
+
+def check_prompt(prompt: object) -> str:
+    """Return a prompt exactly as it is, if the server can make something of it.
+
+    Raises:
+        UsageError: it is no text, holds NUL, or has no character that can be seen.
+    """
+    words = "is not text"
+    if isinstance(prompt, str):
+        words = "is empty" if not prompt.strip() else ""
+        if "\x00" in prompt:
+            words = "holds a NUL character"
+        elif not words and not _has_visible(prompt):
+            words = "has no visible character"
+        if not words:
+            return check_encodable(prompt, "the prompt")
+    raise UsageError(f"the prompt {words}", hint='wan generate "a fox in the snow"')
+
+
+def _has_visible(text: str) -> bool:
+    """Whether text has a character that can be seen: no space, control, mark or filler."""
+    return any(
+        unicodedata.category(letter) not in _UNSEEN and letter not in _FILLERS for letter in text
+    )
 
 
 def hide_queries(text: str) -> str:

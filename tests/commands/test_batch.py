@@ -100,7 +100,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
         "rows.csv:3: duration: '7' is not one of: 5, 10, 15",
         "rows.csv:4: the prompt is empty",
         "error: 2 rows of rows.csv cannot be used",
-        "hint: mend the file; nothing was submitted",
+        "hint: correct the file, then run the same command again; nothing was submitted",
     ]
     (told,) = wan("batch", "rows.csv", "--json").json_lines
     assert told["exit_code"] == 2

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wan_cli.batchfile import Row
+from wan_cli.batchfile.row import Row
 from wan_cli.errors import UsageError
 from wan_cli.text import one_line
 

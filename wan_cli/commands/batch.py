@@ -16,12 +16,17 @@ app = options.command_app()
 def command(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="JSON Lines, CSV, or a prompt a line; - reads stdin."),
+        typer.Argument(
+            metavar="FILE",
+            help="JSON Lines, JSON, CSV, TSV, or text with a prompt on each line; - is stdin.",
+        ),
     ],
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="jsonl|csv|text", help="What FILE is.  [default: by its name]"
+            "--format",
+            metavar="jsonl|json|csv|tsv|text",
+            help="The format of FILE.  [default: by its suffix; text for none and stdin]",
         ),
     ] = None,
     model: options.Model = None,
@@ -101,7 +106,7 @@ def command(
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    entries = plan.load(
+    entries, notes = plan.load(
         file,
         format_,
         parse_shard(shard, os.environ),
@@ -110,6 +115,8 @@ def command(
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
     )
+    for words in notes:
+        out.note(words)
     budget = Budget(not_negative("--max-cost", max_cost))
     if dry_run:
         with space.history(out) as history:

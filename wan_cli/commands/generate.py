@@ -15,6 +15,7 @@ app = options.command_app()
     epilog='Example: wan generate "a fox in the snow" --multi-shot -o fox.mp4',
 )
 def command(
+    call: typer.Context,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="The prompt; - reads it from stdin.")
     ] = None,
@@ -65,7 +66,9 @@ def command(
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    fields = request_fields(arguments) | {"prompt": read_prompt(prompt, prompt_file)}
+    fields = request_fields(arguments) | {
+        "prompt": read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
+    }
     request = GenerationRequest.parse(space.with_defaults(fields))
     budget = Budget(not_negative("--max-cost", max_cost))
     destination = parse_destination(output, space.output_dir, space.settings.name_template)

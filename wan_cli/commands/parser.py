@@ -25,23 +25,52 @@ def parsed(name: str, args: Sequence[str]) -> int:
         WanError: what the command raises.
     """
     command = get_command(import_module(f"wan_cli.commands.{name}").app)
+    options = [option for option in command.params if isinstance(option, TyperOption)]
+    flags = {word for option in options if option.is_flag for word in _words(option)}
+    valued = {word for option in options for word in _words(option)} - flags
     if name in _TAKE_IDS:
-        options = [option for option in command.params if isinstance(option, TyperOption)]
-        flags = {word for option in options if option.is_flag for word in _words(option)}
-        valued = {word for option in options for word in _words(option)} - flags
         args = shielded(args, flags | {"-h", "--help"}, valued, _is_known_id)
+    before, after = around_dashes(args, valued)
     try:
-        code = command.main(args=args, prog_name=f"wan {name}", standalone_mode=False)
+        code = command.main(args=args, prog_name=f"wan {name}", standalone_mode=False, obj=after)
     except typer.TyperException as wrong:
-        raise _wrong_usage(name, one_line(wrong.format_message()).rstrip(".")) from None
+        words = one_line(wrong.format_message()).rstrip(".")
+        raise _wrong_usage(name, words, before) from None
     return code if isinstance(code, int) else 0
 
 
-def _wrong_usage(name: str, words: str) -> UsageError:
-    if name == "generate" and "extra argument" in words:
+def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], list[str]]:
+    """Return the words before `--`, without the values of options, and those after it.
+
+    What stands after it is taken literally.
+    """
+    before: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        if arg == "--":
+            break
+        before.append(arg)
+        if arg in valued:
+            _next(rest)
+    return before, list(rest)
+
+
+def _wrong_usage(name: str, words: str, args: Sequence[str]) -> UsageError:
+    """Return the parser's complaint, in better words where a prompt or a dash is the reason."""
+    if name != "generate":
+        return UsageError(words, hint=f"wan {name} --help")
+    # No option holds a space.
+    prompt = next((arg for arg in args if arg.startswith("-") and " " in arg.partition("=")[0]), "")
+    if prompt or "extra argument" in words:
+        from wan_cli.prompt import LONG_DASHES, literal, refuse_dash
+
+        if prompt:
+            return UsageError("a prompt that begins with - stands after --", hint=literal(prompt))
+        for arg in args:
+            if arg.startswith(tuple(LONG_DASHES)):
+                refuse_dash(arg)
         return UsageError(
-            "a prompt of several words stands between quotes",
-            hint='wan generate "a fox in the snow"',
+            "put quotes around a prompt of several words", hint='wan generate "a fox in the snow"'
         )
     return UsageError(words, hint=f"wan {name} --help")
 

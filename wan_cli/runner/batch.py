@@ -6,7 +6,7 @@ from contextlib import suppress
 from math import inf
 from typing import NamedTuple
 
-from wan_cli.batchfile import Row
+from wan_cli.batchfile.row import Row
 from wan_cli.errors import (
     GenerationFailed,
     Interrupted,

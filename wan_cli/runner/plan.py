@@ -1,23 +1,29 @@
 """Planning a batch: where each row's video goes, and which rows are still to be submitted."""
 
+import heapq
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_cli.batchfile import Mistake, Row, parse, parse_format
+from wan_cli.batchfile import parse
+from wan_cli.batchfile.formats import JSON_LINES, format_of
+from wan_cli.batchfile.row import Mistake, Row
 from wan_cli.batchfile.shard import Shard
 from wan_cli.destination import Destination, parse_destination, try_folder, working_folder
 from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.filetypes import STDIN, Source
 from wan_cli.generation import Status
 from wan_cli.history import History
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import NOT_ASKED, Price
-from wan_cli.prompt import read_batch
+from wan_cli.prompt import file_meant, read_batch
 from wan_cli.record import Record
 from wan_cli.text import check_name_template, file_name, one_line
 
-_MEND = "mend the file; nothing was submitted"
+_MEND = "correct the file, then run the same command again; nothing was submitted"
+# Of the rows that cannot be used, so many are named.
+MISTAKES_SHOWN = 20
 
 
 class Entry(NamedTuple):
@@ -26,6 +32,13 @@ class Entry(NamedTuple):
     row: Row
     destination: Destination
     price: Price = NOT_ASKED
+
+
+class Plan(NamedTuple):
+    """The rows of a file that are meant, and what the user is told of the reading."""
+
+    entries: list[Entry]
+    notes: tuple[str, ...]
 
 
 class Survey(NamedTuple):
@@ -64,7 +77,7 @@ def load(
     defaults: Mapping[str, object],
     folder: Path,
     name_template: str,
-) -> list[Entry]:
+) -> Plan:
     """Read a batch file and return the rows that belong to a shard.
 
     Args:
@@ -79,14 +92,32 @@ def load(
     Raises:
         UsageError: the file cannot be read, has no row, or has rows that cannot be used.
     """
-    text = read_batch(file)
-    form = parse_format(form, file.name, text)
-    rows, wrong = parse(text, form, scope=f"{base_url} {_place(file)}", defaults=defaults)
-    entries, misplaced = entries_of(rows, folder, name_template)
-    refuse(source_of(file), [*wrong, *misplaced])
+    source = Source(str(file), "wan batch", f"--format {form}" if form else "")
+    text = read_batch(source)
+    found = format_of(form, source, text)
+    contents = parse(
+        text,
+        found,
+        source,
+        scope=f"{base_url} {_place(file)}",
+        defaults=defaults,
+        is_sure=form is not None,
+    )
+    entries, misplaced = entries_of(contents.rows, folder, name_template)
+    refuse(source.name, [*contents.mistakes, *misplaced])
+    skipped = f" ({contents.skipped} skipped)" if contents.skipped else ""
     if not entries:
-        raise UsageError(f"{source_of(file)} holds no prompt", hint="wan batch --help")
-    return [entry for entry in entries if shard.has(entry.row)]
+        raise UsageError(
+            f"{source.name} holds no prompt{skipped}", hint="write one prompt on each line"
+        )
+    notes = [f"{source.name}: {contents.skipped} skipped"] if contents.skipped else []
+    if form is None and found == JSON_LINES and _has_no_suffix(source):
+        notes.append(f"{source.name} is read as JSON Lines")
+    return Plan([entry for entry in entries if shard.has(entry.row)], tuple(notes))
+
+
+def _has_no_suffix(source: Source) -> bool:
+    return source.file == STDIN or not Path(source.file).suffix
 
 
 def source_of(file: Path) -> str:
@@ -109,14 +140,16 @@ def refuse(source: str, mistakes: Sequence[Mistake], hint: str = _MEND) -> None:
     """Let a file pass that has no mistake.
 
     Raises:
-        UsageError: it names each of them, with its line.
+        UsageError: it names the first mistakes, each with its line, and counts the others.
     """
-    said = [f"{source}:{line}: {words}" for line, words in sorted(mistakes)]
-    if len(said) == 1:
+    first = heapq.nsmallest(MISTAKES_SHOWN, mistakes)
+    said = [f"{source}:{line}: {words}" for line, words in first]
+    if len(mistakes) == 1:
         raise UsageError(said[0], hint=hint)
-    if said:
-        error = UsageError(f"{len(said)} rows of {source} cannot be used", hint=hint)
-        error.details = tuple(said)
+    if mistakes:
+        error = UsageError(f"{len(mistakes):,} rows of {source} cannot be used", hint=hint)
+        more = len(mistakes) - len(said)
+        error.details = (*said, f"and {more:,} more") if more else tuple(said)
         raise error
 
 
@@ -132,6 +165,7 @@ def entries_of(
     taken: dict[Path, int] = {}
     for row in rows:
         try:
+            _refuse_file_name(row.request.prompt)
             entry = Entry(row, _destination(row, folder, name_template))
             _take_name(taken, entry)
         except UsageError as wrong:
@@ -139,6 +173,12 @@ def entries_of(
         else:
             entries.append(entry)
     return entries, mistakes
+
+
+def _refuse_file_name(prompt: str) -> None:
+    name = file_meant(prompt)
+    if name:
+        raise UsageError(f"the prompt is the name of a file: {one_line(name, 80)}", hint="")
 
 
 def _destination(row: Row, folder: Path, name_template: str) -> Destination:

@@ -1,0 +1,156 @@
+"""A row of a batch file: a request, and where its video goes. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import NamedTuple
+
+from wan_cli.errors import UsageError
+from wan_cli.models import DEFAULT_MODEL, FIELD_NAMES, MODELS, GenerationRequest
+from wan_cli.prompt import option_meant
+from wan_cli.text import check_encodable, one_line
+
+# What a row may say beside the fields of the API: where its video goes, and its key.
+PLACES = ("output", "name", "once")
+COLUMNS = ("prompt", "model", *FIELD_NAMES, *PLACES)
+_SCHEMA = MODELS[DEFAULT_MODEL].fields
+# They are sent exactly as they stand.
+TEXTS = frozenset({"prompt", *(field.name for field in _SCHEMA if field.kind == "text")})
+_WHOLE = frozenset(
+    field.name
+    for field in _SCHEMA
+    if field.kind == "integer" or any(isinstance(choice, int) for choice in field.choices)
+)
+# A spreadsheet writes 5.0 in a column of numbers that has gaps, some write 5,0.
+_POINT_ZERO = re.compile(r"([+-]?[0-9]{1,19})[.,]0+")
+_FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+ONCE_MAX_CHARS = 200
+
+
+class Row(NamedTuple):
+    """One video that is wanted.
+
+    `number` counts the rows of the file from 1, `line` its lines. `key` names the row whenever the
+    same file is read: rows before it may come and go. `output` and `name` say where it is saved;
+    `once` is a key of the user's own, for which at most one generation is paid.
+    """
+
+    number: int
+    line: int
+    key: str
+    request: GenerationRequest
+    output: str | None = None
+    name: str | None = None
+    once: str | None = None
+
+
+class Mistake(NamedTuple):
+    """What is wrong in a line."""
+
+    line: int
+    words: str
+
+
+def unknown_field(names: Iterable[str]) -> str | None:
+    """Return what is wrong where a field is none that a row can have."""
+    unknown = next((name for name in names if name not in COLUMNS), None)
+    if unknown is None:
+        return None
+    return _no_such_field(one_line(unknown, 60))
+
+
+@lru_cache(maxsize=64)
+def _no_such_field(word: str) -> str:
+    near = get_close_matches(word.lower().replace("-", "_"), COLUMNS, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"no such field: {word!r}{meant}; a row may have: {', '.join(COLUMNS)}"
+
+
+def request_of(found: Mapping[str, object], defaults: Mapping[str, object]) -> GenerationRequest:
+    """Return what a row asks for.
+
+    Raises:
+        UsageError: a field that a row cannot have, or a wrong value.
+    """
+    unknown = unknown_field(found)
+    if unknown:
+        raise UsageError(unknown, hint="")
+    fields = {name: _whole(name, value) for name, value in found.items() if name not in PLACES}
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        request = GenerationRequest.parse({**defaults, **given})
+    except UsageError as wrong:
+        raise UsageError(_as_columns(wrong.message), hint="") from None
+    option = option_meant(request.prompt)
+    if option:
+        raise UsageError(f"the prompt begins with {option}, which looks like an option", hint="")
+    return request
+
+
+def _whole(name: str, value: object) -> object:
+    """Return 5 for 5.0 in a column of whole numbers."""
+    if name not in _WHOLE:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    match = _POINT_ZERO.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else value
+
+
+def _as_columns(words: str) -> str:
+    """Return what is said of flags as said of a row's fields."""
+    return _FLAG.sub(lambda flag: _as_column(flag[0]), words)
+
+
+def _as_column(flag: str) -> str:
+    name = flag.removeprefix("--").replace("-", "_")
+    plain = name.removeprefix("no_")
+    if plain not in FIELD_NAMES:
+        return flag
+    return plain if plain == name else f"{plain} false"
+
+
+def place_of(found: Mapping[str, object], name: str) -> str | None:
+    """Return a row's `output` or `name`, None where it does not say.
+
+    Raises:
+        UsageError: it cannot be the name of a file on this machine.
+    """
+    value = found.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "\x00" in value:
+        raise UsageError(f"{name}: {one_line(str(value), 80)!r} is not a file's name", hint="")
+    if "\\" in value or _DRIVE.match(value):
+        slashes = _DRIVE.sub("", value).replace("\\", "/").lstrip("/")
+        raise UsageError(
+            f"{name}: {one_line(value, 80)} is written as on Windows; write {one_line(slashes, 80)}"
+            f"{' (folders go into output)' if name == 'name' and '/' in slashes else ''}",
+            hint="",
+        )
+    return check_encodable(value, name)
+
+
+def once_of(found: Mapping[str, object]) -> str | None:
+    """Return the key of a row's `once`, None where it has none.
+
+    Raises:
+        UsageError: it is no text of 1 to 200 printable characters.
+    """
+    key = found.get("once")
+    if key is None:
+        return None
+    if (
+        not isinstance(key, str)
+        or not key.isprintable()
+        or not key.strip()
+        or len(key) > ONCE_MAX_CHARS
+    ):
+        raise UsageError(
+            f"once: {one_line(str(key), 80)!r} is not a key of 1 to {ONCE_MAX_CHARS} printable"
+            " characters",
+            hint="",
+        )
+    return key
