@@ -72,7 +72,11 @@ def test_an_unknown_format_is_refused():
         ("a.md", "is Markdown", "each on a line of its own, then: wan batch a.txt"),
         ("a.SRT", "is a file of subtitles", "then: wan batch a.txt"),
         ("a.docx", "is a document", "then: wan batch a.txt"),
-        ("a.dat", "the suffix .dat does not say", "wan batch a.dat --format text if each line"),
+        (
+            "a.dat",
+            "the suffix .dat does not say",
+            "if each line is a prompt: wan batch a.dat --format text; ",
+        ),
         ("prompts.csv~", "the suffix .csv~ does not say", "--format text"),
     ],
 )

@@ -22,6 +22,11 @@ from wan_cli.hints import in_sandbox
             "wan recover --sandbox (or --again to pay for another one)",
         ),
         ('try: wan generate "a; b"', 'try: wan generate "a; b" --sandbox'),
+        ("wan generate -- '—no-wait'", "wan generate --sandbox -- '—no-wait'"),
+        (
+            "iconv -f UTF-16LE -t utf-8 a >b && wan batch b",
+            "iconv -f UTF-16LE -t utf-8 a >b && wan batch b --sandbox",
+        ),
         ("wan generate --help", "wan generate --help"),
         ("wan config list", "wan config list"),
         ("add --force, or choose another -o", "add --force, or choose another -o"),

@@ -174,6 +174,14 @@ def test_the_name_of_a_file_is_no_prompt_unless_it_stands_after_two_hyphens(
     assert [post.body["prompt"] for post in api.posts] == [name]
 
 
+def test_names_of_several_files_are_no_prompt_either(wan: Wan, api: FakeApi, work: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (work / name).write_text("a fox")
+    result = wan("generate", "a.txt", "b.txt")
+    assert (result.code, api.posts) == (2, [])
+    assert "hint: wan batch a.txt, or: " in result.err
+
+
 def test_a_file_of_the_home_folder_is_known_by_its_tilde(
     wan: Wan, api: FakeApi, env: dict[str, str]
 ) -> None:
@@ -197,6 +205,15 @@ def test_words_that_name_no_file_of_text_are_a_prompt(
     api.check_files = False  # A file that is no video is there.
     assert wan("generate", "--no-wait", prompt).code == 0
     assert [post.body["prompt"] for post in api.posts] == [prompt]
+
+
+def test_hints_about_the_prompt_stay_in_the_sandbox(wan: Wan, work: Path) -> None:
+    (work / "list.csv").write_text("prompt\na fox")
+    result = wan("generate", "list.csv", "--sandbox")
+    assert result.err.splitlines()[-1] == (
+        "hint: wan batch list.csv --sandbox, or: wan generate --prompt-file list.csv --sandbox,"
+        " or: wan generate --sandbox -- list.csv"
+    )
 
 
 def test_two_hyphens_that_are_a_value_are_none(wan: Wan, api: FakeApi, work: Path) -> None:

@@ -5,7 +5,7 @@ import re
 # A command and its words up to the next sentence; a comma between quotes is a word's own.
 # Not compiled yet: that takes 1 ms, and only a failure in the sandbox needs it.
 _COMMAND = (
-    r"\bwan (?:generate|status|fetch|list|recover|models|balance|doctor)\b"
+    r"\bwan (?:generate|status|fetch|list|recover|batch|models|balance|doctor)\b"
     r"(?:'[^']*'|\"[^\"]*\"|(?!, | \(|; )[^'\"])*"
 )
 
@@ -17,4 +17,8 @@ def in_sandbox(hint: str) -> str:
 
 def _with_flag(command: re.Match[str]) -> str:
     words = command[0]
-    return words if "--sandbox" in words or "--help" in words else f"{words} --sandbox"
+    if "--sandbox" in words or "--help" in words:
+        return words
+    # What follows `--` is a prompt.
+    before, dashes, after = words.partition(" -- ")
+    return f"{before} --sandbox{dashes}{after}"

@@ -54,7 +54,7 @@ def read_prompt(argument: str | None, file: Path | None, *, is_literal: bool = F
     prompt = check_encodable(argument, "the prompt")
     if not is_literal:
         refuse_dash(prompt)
-        _refuse_file(prompt)
+        refuse_file(prompt)
     return prompt
 
 
@@ -124,7 +124,7 @@ def literal(prompt: str) -> str:
     return f"wan generate -- {shlex.quote(one_line(prompt, 200))}"
 
 
-def _refuse_file(prompt: str) -> None:
+def refuse_file(prompt: str) -> None:
     """Let a prompt pass that is not the name of a file.
 
     Raises:

@@ -157,7 +157,7 @@ def test_the_command_of_the_hint_works(wan: Wan, api: FakeApi, work: Path, name:
     hint = wan("batch", name, "--yes").err.splitlines()[-1].removeprefix("hint: ")
     convert, _and, again = hint.partition(" && ") if " && " in hint else ("true", "", hint)
     subprocess.run(convert, shell=True, check=True, cwd=work)
-    argv = shlex.split(again.partition(" if ")[0])[1:]
+    argv = shlex.split(again.removeprefix("if each line is a prompt: ").partition(";")[0])[1:]
     assert wan(*argv, "--yes", "--no-wait").code == 0
     prompts = [post.body["prompt"] for post in api.posts]
     assert prompts == (["a fox", "a hen"] if name in ("no-mark.txt", "other.dat") else SHEET)

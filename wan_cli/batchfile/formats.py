@@ -52,7 +52,7 @@ def _unknown(suffix: str, source: Source) -> UsageError:
         )
     return UsageError(
         f"{source.name}: the suffix {one_line(suffix, 40)} does not say how prompts stand in it",
-        hint=f"{source.command(options='--format text')} if each line is a prompt;"
+        hint=f"if each line is a prompt: {source.command(options='--format text')};"
         f" other formats: {', '.join(FORMATS[:-1])}",
     )
 

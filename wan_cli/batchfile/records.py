@@ -18,8 +18,10 @@ _EXAMPLE = '{"prompt": "a fox in the snow"}'
 def lines_of(text: str) -> list[str]:
     r"""Return the lines of a text: they end in \n, \r\n or, where there is no \n, in \r.
 
-    No other separator of Unicode ends a line: a prompt may hold it.
+    No other separator of Unicode ends a line: a prompt may hold it. Files that were put together
+    have a byte order mark where each of them began.
     """
+    text = text.replace("\n\ufeff", "\n").replace("\r\ufeff", "\r")
     if "\n" not in text:
         return text.split("\r")
     return [line.removesuffix("\r") for line in text.split("\n")]

@@ -62,13 +62,14 @@ def _wrong_usage(name: str, words: str, args: Sequence[str]) -> UsageError:
     # No option holds a space.
     prompt = next((arg for arg in args if arg.startswith("-") and " " in arg.partition("=")[0]), "")
     if prompt or "extra argument" in words:
-        from wan_cli.prompt import LONG_DASHES, literal, refuse_dash
+        from wan_cli.prompt import LONG_DASHES, literal, refuse_dash, refuse_file
 
         if prompt:
             return UsageError("a prompt that begins with - stands after --", hint=literal(prompt))
         for arg in args:
             if arg.startswith(tuple(LONG_DASHES)):
                 refuse_dash(arg)
+            refuse_file(arg)
         return UsageError(
             "put quotes around a prompt of several words", hint='wan generate "a fox in the snow"'
         )
