@@ -74,10 +74,10 @@ def test_an_unknown_format_is_refused():
         ("a.docx", "is a document", "then: wan batch a.txt"),
         (
             "a.dat",
-            "the suffix .dat does not say",
+            "files that end in .dat",
             "if each line is a prompt: wan batch a.dat --format text; ",
         ),
-        ("prompts.csv~", "the suffix .csv~ does not say", "--format text"),
+        ("prompts.csv~", "files that end in .csv~", "--format text"),
     ],
 )
 def test_a_suffix_that_says_nothing_of_prompts_is_refused_with_the_way_out(name, words, hint):
@@ -217,7 +217,14 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (JSON_LINES, '{"prompt":"a\\ud800"}', 1, "the prompt is not UTF-8"),
         (JSON_LINES, '{"seed":1}', 1, "the prompt is empty"),
         (CSV, "prompt,seed\na,1,2\n", 2, "3 cells under 2 columns"),
-        (CSV, "prompt,sede\na,1\n", 1, "no such field: 'sede'"),
+        (CSV, "prompt,sede\na,1\n", 1, "no such field: 'sede' (did you mean seed?)"),
+        (
+            CSV,
+            "a fox\na hen\n",
+            1,
+            "must name the columns, such as prompt,duration; this one is 'a fox'",
+        ),
+        (JSON_LINES, '{\n  "prompt": "a"\n}', 1, "each object on one line"),
         (CSV, "prompt,prompt\na,1\n", 1, "duplicate column 'prompt'"),
         (CSV, "prompt,,seed\na,,1\n", 1, "column 2 has no name"),
         (CSV, 'prompt,seed\n"a fox, then,1\n', 2, "not CSV: a quote is not closed"),

@@ -67,6 +67,8 @@ LIKELY = {
     "table with semicolons": ("Fuchs;Schnee\nHenne;Hof\n", "--format csv"),
     "table with commas": ("a fox,5\na hen,10\n", "--format csv"),
     "table of sizes": ("Fuchs,720p,16:9\nHenne,1080p,9:16\n", "--format csv"),
+    "mapping of YAML": ("clips:\n  - text: a fox\n    length: 5\n", "JSON Lines or CSV"),
+    "keys with numbers": ("a: 1\nb: 2\n", "JSON Lines or CSV"),
     "elements": ('"a fox",\n"a hen",\n"an owl"\n', "--format json"),
 }
 
@@ -75,7 +77,7 @@ LIKELY = {
 def test_other_text_is_refused_with_its_line_and_the_way_out(kind):
     text, line, hint = CERTAIN[kind]
     for is_sure in (False, True):
-        with pytest.raises(UsageError, match=rf"^list\.txt:{line}: this is ") as caught:
+        with pytest.raises(UsageError, match=rf"^list\.txt:{line}: looks like ") as caught:
             read(text, is_sure=is_sure)
         assert hint in caught.value.hint
         assert "--format text" not in caught.value.hint
@@ -84,7 +86,7 @@ def test_other_text_is_refused_with_its_line_and_the_way_out(kind):
 @pytest.mark.parametrize("kind", LIKELY)
 def test_what_is_hardly_a_list_of_prompts_needs_the_word_of_the_user(kind):
     text, hint = LIKELY[kind]
-    with pytest.raises(UsageError, match=r"^list\.txt:\d: this is ") as caught:
+    with pytest.raises(UsageError, match=r"^list\.txt:\d: looks like ") as caught:
         read(text)
     assert hint in caught.value.hint
     assert caught.value.hint.endswith("if each line is a prompt: wan batch list.txt --format text")
@@ -116,6 +118,7 @@ def test_the_hint_names_the_file_as_a_shell_takes_it():
         "INT. KITCHEN - NIGHT: a cat waits\nEXT. STREET - DAY: a dog runs",
         "The Lonely Fox: a tale of snow",
         "Prompt 1: a fox\nPrompt 2: a hen",
+        "fox: a fox in the snow\nhen: a hen in the yard",
         # Commas in every line, and as many.
         "a fox, snow, 35mm film\na hen, yard, 50mm film",
         "a fox, 1980\na hen, 1990",

@@ -47,6 +47,8 @@ def _conversion(data: bytes, source: Source) -> str:
     """Return the command that makes UTF-8 without NUL of bytes."""
     encoding = _wide_encoding(data)
     if encoding is None and b"\x00" in data:
+        if not _is_utf8(data):
+            return "this is no text; wan batch --help names the formats that are read"
         return source.converted("tr -d '\\000'", source.beside("-clean"))
     if encoding is None and _is_damaged_utf8(data):
         command = source.converted("iconv -c -f utf-8 -t utf-8", source.beside("-utf8"), takes="")

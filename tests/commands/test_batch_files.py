@@ -65,7 +65,9 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
     "sep.csv": (f"sep=;\r\n{EXCEL}".encode(), SHEET),
     "named-text.txt": (
         LIBREOFFICE.encode(),
-        Refused("named-text.txt:1: this is a line of column names", "named-text.txt --format csv"),
+        Refused(
+            "named-text.txt:1: looks like a line of column names", "named-text.txt --format csv"
+        ),
     ),
     # Workbooks, by any name.
     "clips.xlsx": (WORKBOOK, Refused("is a workbook", "save its sheet as CSV UTF-8")),
@@ -103,6 +105,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
         ["Tyger, Tyger,", "burning bright,", "「夜」の森"],
     ),
     "empty.txt": (b"", Refused("empty.txt holds no prompt", "one prompt on each line")),
+    "empty.json": (b"\n", Refused("empty.json holds no prompt", "")),
     "empty.csv": (b"", Refused("empty.csv holds no prompt", "")),
     "only-comments.txt": (b"# a fox\n\n", Refused("(1 comment line and 1 blank line", "")),
     "no-mark.txt": (
@@ -116,7 +119,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
     "clip.mp4": (b"\0\0\0\x18ftypisom\0\0\2\0", Refused("is not text", "")),
     "other.dat": (
         b"a fox\na hen\n",
-        Refused("the suffix .dat", "wan batch other.dat --format text"),
+        Refused("files that end in .dat", "wan batch other.dat --format text"),
     ),
 }
 

@@ -47,11 +47,11 @@ def _unknown(suffix: str, source: Source) -> UsageError:
     kind = by_suffix(suffix)
     if kind:
         return UsageError(
-            f"{source.name} is {kind.what}, by its name, and no list of prompts",
+            f"{source.name} is {kind.what} ({one_line(suffix, 40)}), not a list of prompts",
             hint=kind.hint(source),
         )
     return UsageError(
-        f"{source.name}: the suffix {one_line(suffix, 40)} does not say how prompts stand in it",
+        f"{source.name}: wan does not know the format of files that end in {one_line(suffix, 40)}",
         hint=f"if each line is a prompt: {source.command(options='--format text')};"
         f" other formats: {', '.join(FORMATS[:-1])}",
     )

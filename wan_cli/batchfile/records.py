@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from wan_cli.errors import UsageError
 from wan_cli.text import one_line
 
 # A row's line and its fields, or what is wrong there.
@@ -52,8 +51,12 @@ def text_rows(text: str) -> Lines:
 
 def json_lines(text: str) -> Lines:
     """Yield an object a line."""
-    if text.lstrip().startswith("["):
+    start = text.lstrip()
+    if start.startswith("["):
         yield 1, "a JSON array, not JSON Lines: end its name in .json, or add --format json"
+        return
+    if start.startswith(("{\n", "{\r")):
+        yield 1, "JSON Lines have each object on one line; this one goes over several"
         return
     for number, line in enumerate(lines_of(text), 1):
         if line.strip():
@@ -65,29 +68,28 @@ def _json_line(line: str) -> dict[str, object] | str:
         return _row(_DECODER.decode(line))
     except (ValueError, RecursionError) as cause:
         return _not_json(cause)
-    except UsageError as wrong:
-        return wrong.message
 
 
 def json_array(text: str) -> Lines:
     """Yield the objects and texts of an array, each with the line where it begins."""
-    at = _after_space(text, 0)
-    if text[at : at + 1] != "[":
+    start = _after_space(text, 0)
+    if text[start : start + 1] == "[":
+        yield from _elements(text, start + 1)
+    elif start < len(text):
         yield 1, _no_array(text)
-        return
-    line, counted = 1, 0
-    at = _after_space(text, at + 1)
+
+
+def _elements(text: str, start: int) -> Lines:
+    """Yield the elements of an array whose bracket stands before `start`."""
+    line, counted, at = 1, 0, _after_space(text, start)
     while text[at : at + 1] != "]":
         line, counted = line + text.count("\n", counted, at), at
         try:
             value, at = _DECODER.raw_decode(text, at)
-            yield line, _row(value)
         except (ValueError, RecursionError) as cause:
             yield line, f"{_not_json(cause)}; what follows is not checked"
             return
-        except UsageError as wrong:
-            yield line, f"{wrong.message}; what follows is not checked"
-            return
+        yield line, _row(value)
         at = _after_space(text, at)
         if text[at : at + 1] == ",":
             at = _after_space(text, at + 1)
@@ -137,7 +139,7 @@ def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     names = Counter(name for name, _ in pairs)
     twice = next((name for name, times in names.items() if times > 1), None)
     if twice is not None:
-        raise UsageError(f"duplicate field {one_line(twice, 60)!r}", hint="")
+        raise ValueError(f"duplicate field {one_line(twice, 60)!r}")
     return dict(pairs)
 
 

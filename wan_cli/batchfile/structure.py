@@ -20,6 +20,7 @@ from wan_cli.text import one_line
 
 COLUMNS = frozenset(COLUMN_NAMES)
 _OTHER = "put each prompt on a line of its own, and nothing else"
+_ROWS = "write the rows as JSON Lines or CSV: wan batch --help"
 
 
 class Line(NamedTuple):
@@ -62,8 +63,8 @@ def refuse_structure(text: str, source: Source, *, is_sure: bool) -> None:
         found = recognise(lines) if lines else None
         if found:
             raise UsageError(
-                f"{source.name}:{found.line.number}: this is {found.what}, not a prompt on each"
-                f" line: {one_line(found.line.text, 60)}",
+                f"{source.name}:{found.line.number}: looks like {found.what}, not like one prompt"
+                f" per line: {one_line(found.line.text, 60)}",
                 hint=_hint(found, source, can_insist=recognise in _LIKELY),
             )
 
@@ -143,8 +144,7 @@ _PAIR = re.compile(
 def _pairs(lines: Lines) -> Structure | None:
     """Fields with their values, as YAML and files of settings have them."""
     line = next((line for line in lines if _PAIR.match(line.text)), None)
-    hint = "write the rows as JSON Lines or CSV: wan batch --help"
-    return line and Structure("a field with its value (YAML, or settings)", line, "", hint)
+    return line and Structure("a field with its value (YAML, or settings)", line, "", _ROWS)
 
 
 _MARKUP = re.compile(
@@ -221,6 +221,20 @@ def _tabs(lines: Lines) -> Structure | None:
     return Structure("a table with tabs", with_tab[0], "", hint)
 
 
+_KEY = re.compile(r"\s*(?:- )?[a-z_][a-z0-9_-]*:(?:\s+(.*\S))?\s*")
+
+
+def _mapping(lines: Lines) -> Structure | None:
+    """Keys with their values, some of them without one or a number: YAML of any names."""
+    keys = [_KEY.fullmatch(line.text) for line in lines]
+    values = [key[1] for key in keys if key]
+    if len(values) < max(2, len(lines)):
+        return None
+    if not any(value is None or _VALUE.fullmatch(value) for value in values):
+        return None
+    return Structure("keys with values (YAML, or settings)", lines[0], "", _ROWS)
+
+
 _VALUE = re.compile(
     r'\s*"?(?:[+-]?\d+(?:[.,]\d+)?s?|\d+:\d+|\d{3,4}p|true|false|yes|no|\S+\.mp4|https?://\S+)"?\s*',
     re.IGNORECASE,
@@ -261,4 +275,4 @@ _CERTAIN: tuple[Recognise, ...] = (
     _pairs,
     _punctuation,
 )
-_LIKELY: tuple[Recognise, ...] = (_bullets, _tabs, _cells, _elements)
+_LIKELY: tuple[Recognise, ...] = (_bullets, _mapping, _tabs, _cells, _elements)

@@ -37,7 +37,7 @@ def table_rows(text: str) -> Lines:
         yield line, first
         return
     names = column_names(first)
-    wrong = _wrong_header(names) if names else None
+    wrong = _wrong_header(names, first) if names else None
     if wrong:
         yield line, wrong
         return
@@ -126,7 +126,12 @@ def _row(names: Sequence[str], cells: Sequence[str], sign: str) -> dict[str, obj
     return row
 
 
-def _wrong_header(names: Sequence[str]) -> str | None:
+def _wrong_header(names: Sequence[str], cells: Sequence[str]) -> str | None:
+    if not any(name in COLUMNS for name in names):
+        return (
+            "the first line must name the columns, such as prompt,duration; this one is"
+            f" {one_line(cells[0], 60)!r}{' …' if len(names) > 1 else ''}"
+        )
     if "" in names:
         return f"column {names.index('') + 1} has no name (the first line names the columns)"
     unknown = unknown_field(names)
