@@ -44,6 +44,8 @@ def test_text_of_windows_is_converted_by_the_command(tmp_path: Path, text: str) 
 
 def test_a_stray_nul_is_taken_out_by_the_command(tmp_path: Path) -> None:
     assert converted(b"a fox\0\nin the\0 snow\n", tmp_path) == "a fox\nin the snow\n"
+    assert converted(b"a\0b", tmp_path) == "ab"
+    assert converted(b"a\0bc", tmp_path) == "abc"
 
 
 def test_a_damaged_byte_is_no_other_encoding(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_the_name_of_a_file_is_no_prompt_unless_it_stands_after_two_hyphens(
     (work / name).write_text("a fox in the snow\n")
     refused = wan("generate", name, "--no-wait")
     assert (refused.code, api.posts) == (2, [])
-    assert f"error: {name} is a file, " in refused.err
+    assert f"error: {name} is a file, so its name is not taken" in refused.err
     assert f"hint: {hint}" in refused.err
     assert f"wan generate -- {shlex.quote(name)}" in refused.err
     assert wan("generate", f"@{name}").code == 2

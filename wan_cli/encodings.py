@@ -75,8 +75,13 @@ def _wide_encoding(data: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
+    widths = [encoding for encoding in _WIDE if len(data) % _width(encoding) == 0]
     sample = data[:SAMPLE_BYTES]
-    return next((encoding for encoding in _WIDE if _is_wide(sample, encoding)), None)
+    return next((encoding for encoding in widths if _is_wide(sample, encoding)), None)
+
+
+def _width(encoding: str) -> int:
+    return 4 if "32" in encoding else 2
 
 
 def _is_wide(sample: bytes, encoding: str) -> bool:
@@ -85,8 +90,7 @@ def _is_wide(sample: bytes, encoding: str) -> bool:
     Where fewer have it (of Chinese text only the spaces and ends of lines do), the bytes must be
     no UTF-8: text in UTF-8 may hold a stray NUL.
     """
-    width = 4 if "32" in encoding else 2
-    sample = sample[: len(sample) // width * width]
+    width = _width(encoding)
     low = 0 if encoding.endswith("LE") else width - 1
     high = sample[width - 1 - low :: width]
     if high.count(0) <= sample[low::width].count(0) or (width == 4 and high.count(0) < len(high)):
@@ -96,7 +100,7 @@ def _is_wide(sample: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     is_text = all(letter.isprintable() or letter in "\r\n\t" for letter in text)
-    return is_text and (2 * high.count(0) >= len(high) or not _is_utf8(sample))
+    return is_text and (3 * high.count(0) >= 2 * len(high) or not _is_utf8(sample))
 
 
 def _is_utf8(sample: bytes) -> bool:

@@ -114,7 +114,7 @@ def refuse_dash(prompt: str) -> None:
     is_option = option.partition("=")[0] in _OPTIONS
     meant = f"an option has two hyphens: {option}; " if is_option else ""
     raise UsageError(
-        f"{one_line(word, 60)} begins with a dash, as an option does; it is not taken as a prompt",
+        f"{one_line(word, 60)} begins with a dash, like an option, so it is not taken as a prompt",
         hint=f"{meant}for a prompt: {literal(prompt)}",
     )
 
@@ -143,7 +143,7 @@ def refuse_file(prompt: str) -> None:
     elif kind and not kind.is_text and kind is not MEDIA:
         ways.insert(0, kind.hint(Source(name, "wan batch")))
     raise UsageError(
-        f"{one_line(name, 200)} is a file, and its name is not taken as a prompt",
+        f"{one_line(name, 200)} is a file, so its name is not taken as a prompt",
         hint=", or: ".join(ways),
     )
 

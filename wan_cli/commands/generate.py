@@ -17,7 +17,11 @@ app = options.command_app()
 def command(
     call: typer.Context,
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="The prompt; - reads it from stdin.")
+        str | None,
+        typer.Argument(
+            metavar="PROMPT",
+            help="The prompt; - reads stdin; put -- before one that begins with a dash.",
+        ),
     ] = None,
     prompt_file: Annotated[
         Path | None,

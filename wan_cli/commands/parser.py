@@ -65,7 +65,9 @@ def _wrong_usage(name: str, words: str, args: Sequence[str]) -> UsageError:
         from wan_cli.prompt import LONG_DASHES, literal, refuse_dash, refuse_file
 
         if prompt:
-            return UsageError("a prompt that begins with - stands after --", hint=literal(prompt))
+            return UsageError(
+                "put -- before a prompt that begins with a dash", hint=literal(prompt)
+            )
         for arg in args:
             if arg.startswith(tuple(LONG_DASHES)):
                 refuse_dash(arg)
