@@ -93,7 +93,6 @@ def command(
     quiet: options.Quiet = False,
 ) -> int:
     """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
-    arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.batchfile.shard import parse_shard
     from wan_cli.commands.arguments import not_negative, request_fields
@@ -104,6 +103,7 @@ def command(
     from wan_cli.runner.batch import Batch, Terms
     from wan_cli.runner.pricing import Budget
 
+    arguments = locals()
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     entries, notes = plan.load(
@@ -115,8 +115,7 @@ def command(
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
     )
-    for words in notes:
-        out.note(words)
+    out.note(*notes)
     budget = Budget(not_negative("--max-cost", max_cost))
     if dry_run:
         with space.history(out) as history:

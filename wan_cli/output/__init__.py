@@ -86,9 +86,9 @@ class Output:
         if line:
             write_stdout(line + "\n")
 
-    def note(self, text: str) -> None:
+    def note(self, *texts: str) -> None:
         """Say something on stderr, unless quiet."""
-        if not self._quiet:
+        for text in () if self._quiet else texts:
             talk(clean(text))
 
     def warn(self, text: str) -> None:
