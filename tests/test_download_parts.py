@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_cli.download.address import check_url, first_forbidden
+from wan_cli.download.address import check_url, first_forbidden, target_of
 from wan_cli.download.part import CACHED_BYTES, WRITE_BACK_BYTES, Part
 from wan_cli.download.ranges import Asked, BadAnswer, read_answer
 from wan_cli.errors import DownloadFailed
@@ -51,7 +51,6 @@ def test_plain_http_is_taken_on_loopback_where_the_api_is_there_too(host):
         "https://cdn.example.com:0/a",
         "https://cdn.example.com:x/a",
         "https://[::1/a",
-        "https://cdn.example.com/a\r\nX: y",
         "https://cdn.exa\nmple.com/",
         "https://cdn.example.com\\@10.0.0.1/",
     ],
@@ -64,9 +63,40 @@ def test_any_other_url_is_refused_without_its_query(url):
 
 @given(st.text())
 def test_no_text_makes_the_check_of_a_url_raise_anything_else(text):
-    for url in (text, "https://" + text):
+    for url in (text, "https://" + text, "https://cdn.example.com/" + text):
         with contextlib.suppress(DownloadFailed):
-            assert check_url(url, loopback=True) == url
+            sent = check_url(url, loopback=True)
+            assert target_of(sent).isascii()
+            assert target_of(sent).isprintable()
+            assert check_url(sent, loopback=True) == sent
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
+def test_what_a_url_can_hold_is_sent_byte_for_byte(text):
+    url = f"https://cdn.example.com/v/{text}?x=1"
+    assert check_url(url, loopback=False) == url
+    assert url.partition("#")[0].endswith(target_of(url))
+
+
+VERBATIM = [
+    ("/a.mp4?Signature=%7Ea~b%2bc%2Bd+e", "/a.mp4?Signature=%7Ea~b%2bc%2Bd+e"),
+    ("/a/../b//c/./d.mp4?x=../y", "/a/../b//c/./d.mp4?x=../y"),
+    ("/%41%c3%A9.mp4?a=%zz&b=100%", "/%41%c3%A9.mp4?a=%zz&b=100%"),
+    ("/a|b{c}^`d`\\e\"<f>[g].mp4?h='i'", "/a|b{c}^`d`\\e\"<f>[g].mp4?h='i'"),
+    ("?x=1", "/?x=1"),
+    ("", "/"),
+    ("/a.mp4?x=1#t=5", "/a.mp4?x=1"),
+    ("/a.mp4?#", "/a.mp4?"),
+    ("/a b.mp4?name=x y", "/a%20b.mp4?name=x%20y"),
+    ("/a.mp4?x=1\r\nX: y", "/a.mp4?x=1%0D%0AX:%20y"),
+    ("/f\u00fcchse\U0001f98a\x7f\t.mp4", "/f%C3%BCchse%F0%9F%A6%8A%7F%09.mp4"),
+    ("/a.mp4?x=1 \n", "/a.mp4?x=1"),
+]
+
+
+@pytest.mark.parametrize(("rest", "sent"), VERBATIM)
+def test_only_what_no_url_can_hold_is_encoded(rest, sent):
+    assert target_of(check_url(f"https://cdn.example.com{rest}", loopback=False)) == sent
 
 
 @pytest.mark.parametrize(
@@ -90,7 +120,8 @@ def test_public_addresses_are_allowed_and_loopback_where_the_api_is_there():
 
 def test_a_range_is_asked_for_only_where_there_is_something_to_continue():
     assert ASKED.headers() == {"Range": "bytes=10-", "If-Range": '"tag"'}
-    assert Asked(10, None, 100).headers() == {}
+    assert Asked(10, None, 100).headers() == {"Range": "bytes=10-"}
+    assert Asked(10, None, None).headers() == {}
     assert Asked(0, '"tag"', 100).headers() == {}
 
 
@@ -112,13 +143,50 @@ def test_a_partial_answer_that_fits_is_taken():
         {"content-range": "bytes 10-99/100", "content-length": "89"},
         {"content-range": "bytes 10-99/100", "etag": '"other"'},
         {"content-range": "bytes 10-99/100", "etag": 'W/"tag"'},
-        {"content-range": "bytes 10-99/100", "content-encoding": "gzip"},
+        {"content-range": "bytes 10-99/100", "content-encoding": "utf-8, gzip"},
         {"content-range": "bytes " + "9" * 5000 + "-1/2"},
     ],
 )
 def test_a_partial_answer_that_does_not_fit_is_not_taken(headers):
     with pytest.raises(BadAnswer):
         read_answer(206, headers, ASKED)
+
+
+UNSURE = Asked(10, None, 100, 'W/"tag"')
+
+
+@pytest.mark.parametrize("headers", [{}, {"etag": 'W/"tag"'}, {"content-encoding": "utf-8"}])
+def test_without_a_validator_the_same_total_is_taken_for_the_same_file(headers):
+    answer = read_answer(206, {"content-range": "bytes 10-99/100", **headers}, UNSURE)
+    assert (answer.start, answer.end, answer.validator) == (10, 100, None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-range": "bytes 10-99/101"},
+        {"content-range": "bytes 10-99/*"},
+        {"content-range": "bytes 10-99/100", "etag": 'W/"other"'},
+        {"content-range": "bytes 10-99/100", "etag": '"tag"'},
+    ],
+)
+def test_without_a_validator_another_total_or_tag_is_another_file(headers):
+    with pytest.raises(BadAnswer):
+        read_answer(206, headers, UNSURE)
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("", ""), ("identity", ""), ("utf-8", ""), ("binary", ""), ("br", ""), ("aws-chunked", ""),
+        ("none, UTF-8", ""), ("gzip", "gzip"), ("X-GZIP", "x-gzip"), ("aws-chunked,gzip", "gzip"),
+    ],
+)  # fmt: skip
+def test_an_encoding_that_is_none_is_identity(said, taken):
+    headers = {"content-encoding": said, "content-length": "100", "etag": '"tag"'}
+    answer = read_answer(200, headers, Asked())
+    assert answer.encoding == taken
+    assert (answer.end, answer.validator) == ((None, None) if taken else (100, '"tag"'))
 
 
 @given(

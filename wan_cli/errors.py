@@ -16,10 +16,28 @@
     ├── Unreachable (11)        the API is out of reach; certainly nothing was submitted
     ├── DownloadFailed (12)     the video could not be downloaded
     └── LocalFileError (13)     disk full, permission
+        ├── DriveTrouble        the drive takes nothing at all: it is full, read-only or broken
         └── NotRecorded         the history could not be written after a submission
 
 `Interrupted` stands apart: it is not an Exception, so that no retry can swallow a signal.
 """
+
+import errno
+
+# The drive is full or over its quota, read-only, broken, or no longer connected.
+_DRIVE_ERRNOS = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.ENXIO,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.ESTALE,
+        errno.EHOSTDOWN,
+    }
+)
 
 # In a batch, or with several ids, the first of these that occurred is the exit code of the whole.
 EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 0)
@@ -138,6 +156,16 @@ class LocalFileError(WanError):
 
     exit_code = 13
     code = "local_file"
+
+
+class DriveTrouble(LocalFileError):
+    """The drive takes no file at all, not only this one: it is full, read-only, broken or gone."""
+
+
+def local_file_error(message: str, cause: OSError, *, hint: str) -> LocalFileError:
+    """Return the error of a file that cannot be used; DriveTrouble if no file can be."""
+    kind = DriveTrouble if cause.errno in _DRIVE_ERRNOS else LocalFileError
+    return kind(message, hint=hint)
 
 
 class NotRecorded(LocalFileError):

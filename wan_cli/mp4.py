@@ -5,6 +5,8 @@ from typing import BinaryIO, NamedTuple
 
 # Far more than any real video has; a file of nothing but empty boxes must not cost minutes.
 MAX_BOXES = 200_000
+# So many bytes tell what a server sent in place of a video.
+HEAD_BYTES = 512
 # What may stand before `ftyp`, and still be an mp4.
 _PADDING = frozenset({"free", "skip", "wide"})
 _FIRST = _PADDING | {"ftyp", "styp"}
@@ -53,19 +55,34 @@ def _walk(file: BinaryIO, size: int) -> None:
 
 
 def _check_beginning(file: BinaryIO, size: int) -> None:
-    """Tell apart what servers send in place of a video."""
-    if size == 0:
-        raise _NotWhole("an empty file")
     file.seek(0)
-    head = file.read(min(size, 512))
-    if head[4:8].decode("latin-1") in _FIRST:
-        return
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    head = file.read(min(size, HEAD_BYTES))
+    if not starts_like_mp4(head):
+        raise _NotWhole(words_for(head))
+
+
+def starts_like_mp4(head: bytes) -> bool:
+    """Whether a file that begins with these bytes (eight at least) may be an mp4."""
+    return head[4:8].decode("latin-1") in _FIRST
+
+
+def is_document(head: bytes) -> bool:
+    """Whether a server answers with a document, such as an XML error, in place of a video."""
+    return _text_of(head).startswith((b"<", b"{", b"["))
+
+
+def words_for(head: bytes) -> str:
+    """Say what servers send in place of a video. The words complete "the server sent …"."""
+    text = _text_of(head)
+    if not head:
+        return "an empty file"
     if text.startswith(b"<"):
-        raise _NotWhole("an HTML page" if b"<html" in text or b"<!doc" in text else "an XML answer")
-    if text.startswith((b"{", b"[")):
-        raise _NotWhole("a JSON answer")
-    raise _NotWhole("no mp4 file")
+        return "an HTML page" if b"<html" in text or b"<!doc" in text else "an XML answer"
+    return "a JSON answer" if text.startswith((b"{", b"[")) else "no mp4 file"
+
+
+def _text_of(head: bytes) -> bytes:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:

@@ -1,37 +1,40 @@
 """Files replaced whole: a reader sees the old one or the new one, also after a crash."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+
+# What drives answer that cannot write a folder's names to disk by themselves (SMB, some FUSE
+# drives), and folders that may be written but not read. None of them means that a name is lost.
+_NO_FOLDER_SYNC = frozenset(
+    {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
+)
 
 
 def replace_whole(file: Path, content: bytes, *, private: bool) -> None:
     """Replace a file by way of a temporary one beside it, on disk when this returns.
 
     Private: mode 0600, in a folder that is made with mode 0700 where it is missing. Else what the
-    umask says. A symbolic link stays: the file that it leads to is replaced.
+    umask says. A symbolic link stays: the file that it leads to is replaced. No mode is set
+    afterwards, so a drive that has none is no trouble.
 
     Raises:
         OSError: it cannot be written; the old file is untouched.
         RuntimeError: symbolic links in a circle.
     """
-    # 2 ms, which those who only read are spared.
-    import tempfile
-
     target = file.resolve()
     if private:
         make_private(target.parent)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
-    # mkstemp creates with mode 0600 and follows no link.
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.name[:60]}.{os.urandom(6).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(temporary, flags, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            if not private:
-                os.fchmod(stream.fileno(), 0o666 & ~current_umask())
             os.fsync(stream.fileno())
         temporary.replace(target)
     finally:
@@ -54,17 +57,18 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def current_umask() -> int:
-    """Return the umask, which the system tells only to those who set it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 def sync_folder(folder: Path) -> None:
-    """Make a new name last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Make a new name last through a power cut, on drives that can.
+
+    Raises:
+        OSError: the drive is in trouble.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as cause:
+        if cause.errno not in _NO_FOLDER_SYNC:
+            raise

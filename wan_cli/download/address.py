@@ -1,13 +1,19 @@
 """Where a video may be downloaded from: https, and no address inside this network."""
 
+import contextlib
 import ipaddress
+import re
 import socket
 from typing import NamedTuple
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.authorities import Authorities
 
+# Scheme and host; path, query and fragment.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL)
+_NOT_IN_URL = re.compile(r"[^\x21-\x7e]+")
+_SURROUNDINGS = "".join(map(chr, range(0x21)))
 # Programs that tunnel all traffic let the local resolver answer from this range in place of the
 # real, public address.
 _TUNNEL = ipaddress.ip_network("198.18.0.0/15")
@@ -24,15 +30,17 @@ class Network(NamedTuple):
 
 
 def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:
-    """Return the URL if a video may be asked for there.
+    """Return the URL as it is to be sent, if a video may be asked for there.
 
-    Only https; plain http where `loopback` is True (the API itself is on this machine) and the
-    host is this machine. No message holds the query, which is what makes a URL a key.
+    It stays byte for byte what it is, since a signature is over it; only what no URL can hold (a
+    space, control characters, letters that are not ASCII) is percent-encoded. Only https is taken;
+    plain http where `loopback` is True (the API itself is on this machine) and the host is this
+    machine. No message holds the query, which is what makes a URL a key.
 
     Raises:
-        DownloadFailed: it may not.
+        DownloadFailed: a video may not be asked for there.
     """
-    parts = _split(url)
+    parts = _split(url := _sendable(url))
     if parts is None or not parts.hostname:
         raise DownloadFailed("the URL of the video is not valid", hint=hint)
     host = parts.hostname
@@ -45,15 +53,23 @@ def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:
     return url
 
 
+def _sendable(url: str) -> str:
+    """Return a URL with path and query free of what no URL can hold; "" if it is no URL."""
+    match = _URL.fullmatch(url.strip(_SURROUNDINGS))
+    if match is None or not match[1].isprintable() or {" ", "\\"} & {*match[1]}:
+        return ""
+    with contextlib.suppress(UnicodeEncodeError):
+        return match[1] + _NOT_IN_URL.sub(lambda found: quote(found[0], safe=""), match[2])
+    return ""
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
-    # urlsplit drops tabs and newlines silently: then what was checked is not what would be sent.
-    usable = url.isprintable() and " " not in url and "\\" not in url and port != 0
-    return parts if usable else None
+    return parts if port != 0 else None
 
 
 def host_of(url: str) -> str:
@@ -61,8 +77,17 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+def target_of(url: str) -> str:
+    """Return what a server is asked for by a URL that was checked: the path and the query."""
+    match = _URL.fullmatch(url)
+    target = match[2].partition("#")[0] if match else ""
+    return target if target.startswith("/") else f"/{target}"
+
+
 def redirected(url: str, location: str) -> str:
     """Return the URL that a Location header stands for; an unusable one comes back as it is."""
+    if _URL.fullmatch(location.strip(_SURROUNDINGS)):
+        return location
     try:
         return urljoin(url, location)
     except ValueError:

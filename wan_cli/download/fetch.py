@@ -1,178 +1,204 @@
-"""Download a video to a file, or through a file to a stream: what the runner calls."""
+"""Download a video to a file: one call that does I/O and decides nothing."""
 
 import contextlib
 import errno
-import os
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from wan_cli.download.address import Network, check_url
-from wan_cli.download.meta import Meta
+from wan_cli.download.outcome import NOTHING_KEPT, Kept, Meter, NotSaved, Reason, Saved
 from wan_cli.download.part import Part, fetch_hint, local_trouble
-from wan_cli.download.transfer import Pace, Progress, Transfer
-from wan_cli.errors import DownloadFailed
+from wan_cli.download.transfer import Broken, Limits, Transfer
+from wan_cli.errors import DownloadFailed, LocalFileError
 
 COPY_BYTES = 2**20
 LOCK_INTERVAL = 0.25
-REAL_PACE = Pace()
+# A part that another process replaces each time it is opened: something is wrong with the drive.
+_ROUNDS_MAX = 100
 
 
-class Saved(NamedTuple):
-    """A verified video: where it is, and its size in bytes."""
-
-    path: Path
-    bytes: int
-
-
-class Ledger(NamedTuple):
-    """What is written down of a video, asked and told while no other process can be at it.
-
-    `saved` returns what another process has saved meanwhile; `record` writes down what is saved,
-    before the trace is removed by which a later run would know it again.
-    """
-
-    saved: Callable[[], Saved | None] = lambda: None
-    record: Callable[[Saved], None] = lambda _saved: None
-
-
-NO_LEDGER = Ledger()
-
-
-def download(  # noqa: PLR0913  Each is a thing of its own.
-    url: str,
-    target: Path,
-    *,
-    identity: str,
-    renew: Callable[[], str | None],
-    deadline: float,
-    network: Network,
-    overwrite: bool = False,
-    ledger: Ledger = NO_LEDGER,
-    pace: Pace = REAL_PACE,
-) -> Generator[Progress, None, Saved]:
-    """Save a video as `target`, or as the first free name after it; yield how far it is.
-
-    What a former run left of the same generation is continued. Where another process is at it, this
-    one waits and returns what the other saved, or takes over where the other died.
+class Target(NamedTuple):
+    """Where a video goes.
 
     Args:
-        url: the signed URL.
-        target: the final name; its folder exists.
+        path: the final name; its folder exists.
         identity: the generation's id; parts of different generations are never mixed.
-        renew: asks the API for a fresh URL; None where it has none.
-        deadline: the time of `pace.clock` at which to give up.
+        overwrite: replace what has the final name. Otherwise the first free name after it is taken:
+            `fox-1.mp4`.
+    """
+
+    path: Path
+    identity: str
+    overwrite: bool = False
+
+
+def nothing_saved_meanwhile() -> Saved | None:
+    """Return that no other process can have saved the video."""
+    return None
+
+
+def download(
+    url: str,
+    target: Target,
+    *,
+    network: Network,
+    limits: Limits,
+    meter: Meter,
+    kept: Kept = NOTHING_KEPT,
+    saved_meanwhile: Callable[[], Saved | None] = nothing_saved_meanwhile,
+) -> Saved | NotSaved:
+    """Save a video as `target`, or as the first free name after it.
+
+    It may run in any thread, several at once for different generations. It follows connections for
+    as long as they bring something, and then says what went wrong: when to try again, for how long
+    and with which URL is the caller's to decide. What an earlier run or an earlier call left of the
+    same generation is continued. Where another process downloads it, this one waits and returns
+    what that one saved, or takes over if it dies.
+
+    After `Saved`: write it to the history, and then call `tidy(path, identity)`. Until then a small
+    file beside the video (`NAME.part.json`) tells a later run that this video is already there.
+
+    Args:
+        url: the signed URL; it is sent byte for byte.
+        target: the final name and whose it is.
         network: whom to trust.
-        overwrite: replace what has the final name.
-        ledger: where it is written down.
-        pace: the clock.
+        limits: the deadline by its clock, and a flag: set it to end the download at the next byte
+            that comes. What has come is kept.
+        meter: gets the progress.
+        kept: what the last `NotSaved` of this run and generation said.
+        saved_meanwhile: asked once, before the first request, while no other process can be at this
+            generation: what the history knows to be saved by now.
+
+    Returns:
+        Saved, or NotSaved with the reason, and the error for the user if that is to be the end;
+        then call `give_up(target)`.
+    """
+    try:
+        url = check_url(url, loopback=network.loopback, hint=fetch_hint(target.identity))
+        with local_trouble(target.path, target.identity):
+            if target.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "a folder")
+        part, known = _hold(target, limits, meter)
+    except Broken as broken:
+        return NotSaved(broken.reason, _failed(target, str(broken)), kept=kept)
+    except DownloadFailed as failure:
+        return NotSaved(Reason.FORBIDDEN, failure)
+    except LocalFileError as trouble:
+        return NotSaved(Reason.LOCAL, trouble)
+    with contextlib.closing(part.file):
+        saved = known or saved_meanwhile()
+        if saved is not None:
+            with contextlib.suppress(OSError):
+                part.drop_empty()
+            return saved
+        return _filled(url, target, part, network, limits, meter, kept)
+
+
+def _filled(
+    url: str,
+    target: Target,
+    part: Part,
+    network: Network,
+    limits: Limits,
+    meter: Meter,
+    kept: Kept,
+) -> Saved | NotSaved:
+    """Fill a part that is held, and publish it."""
+    # requests takes longer to import than a local command runs.
+    from wan_cli.download.connection import Cdn
+
+    identity = target.identity
+    cdn = Cdn(network, limits=limits, hint=fetch_hint(identity))
+    transfer = Transfer(part, cdn.get, limits=limits, meter=meter, kept=kept)
+    try:
+        transfer.run(url)
+        with local_trouble(target.path, identity):
+            size = part.size
+            return Saved(part.publish(overwrite=target.overwrite), size)
+    except Broken as broken:
+        words = f"{broken}; {part.size} bytes are kept" if part.can_resume else str(broken)
+        result = NotSaved(broken.reason, _failed(target, words), broken.wants_url, transfer.kept)
+    except DownloadFailed as failure:
+        result = NotSaved(Reason.FORBIDDEN, failure)
+    except LocalFileError as trouble:
+        result = NotSaved(Reason.LOCAL, trouble)
+    if not part.size:
+        with contextlib.suppress(OSError):
+            part.remove()
+    return result._replace(has_progressed=transfer.kept.furthest > kept.furthest)
+
+
+def give_up(target: Target) -> None:
+    """Remove what no later run could continue; for a caller that makes no other try in this run."""
+    with contextlib.suppress(OSError):
+        part = Part.open(target.path, target.identity)
+        with contextlib.closing(part.file):
+            if part.lock() and part.published() is None and not part.can_resume:
+                part.remove()
+
+
+def _failed(target: Target, why: str) -> DownloadFailed:
+    return DownloadFailed(
+        f"the video could not be downloaded: {why}", hint=fetch_hint(target.identity)
+    )
+
+
+def _hold(target: Target, limits: Limits, meter: Meter) -> tuple[Part, Saved | None]:
+    """Return the part, locked, and the video if another process or run has published it.
 
     Raises:
-        DownloadFailed: no whole video by the deadline; what came is kept for a later run.
-        LocalFileError: the disk or the folder.
+        Broken: another process has it until the deadline.
+        LocalFileError: the folder does not take it.
     """
-    check_url(url, loopback=network.loopback, hint=fetch_hint(identity))
-    with local_trouble(target, identity):
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a folder")
-    part, path = yield from _hold(target, identity, deadline, pace)
-    with contextlib.closing(part):
-        if path is None and (known := ledger.saved()):
-            return known
-        if path is None:
-            # requests takes longer to import than a local command runs.
-            from wan_cli.download.connection import Cdn
-
-            cdn = Cdn(network, deadline=deadline, pace=pace, hint=fetch_hint(identity))
-            transfer = Transfer(part, cdn.get, url=url, renew=renew, deadline=deadline, pace=pace)
-            yield from transfer.run()
-        with local_trouble(target, identity):
-            saved = Saved(path or part.publish(overwrite=overwrite), part.size)
-        ledger.record(saved)
-        with contextlib.suppress(OSError):
-            # The video is safe: a trace of it that cannot be removed is no failure.
-            part.remove()
-        return saved
-
-
-def _hold(
-    target: Path, identity: str, deadline: float, pace: Pace
-) -> Generator[Progress, None, tuple[Part, Path | None]]:
-    """Return the part, locked, and the final name it has where another process gave it one."""
-    while True:
+    for _ in range(_ROUNDS_MAX):
         with contextlib.ExitStack() as release:
-            with local_trouble(target, identity):
-                part = Part.open(target, identity)
+            with local_trouble(target.path, target.identity):
+                part = Part.open(target.path, target.identity)
             release.callback(part.release)
             while not part.lock():
-                if pace.clock() >= deadline:
-                    raise DownloadFailed(
-                        "another process is still downloading this video", hint=fetch_hint(identity)
-                    )
-                yield Progress(part.size, part.meta.total)
-                pace.sleep(LOCK_INTERVAL)
-            with local_trouble(target, identity):
+                if limits.stop.is_set():
+                    raise Broken("it was stopped", Reason.STOPPED)
+                if limits.pace.clock() >= limits.deadline:
+                    raise Broken("another process is still downloading it", Reason.BUSY)
+                meter.received, meter.total = part.size, part.meta.total
+                limits.pace.sleep(LOCK_INTERVAL)
+            with local_trouble(target.path, target.identity):
                 path = part.published()
                 if path is not None or part.claim():
+                    saved = path and Saved(path, path.stat().st_size)
                     release.pop_all()
-                    return part, path
+                    return part, saved or None
+    with local_trouble(target.path, target.identity):
+        raise OSError(errno.EBUSY, "it is replaced again and again")
 
 
-def tidy(video: Path) -> None:
-    """Remove what a killed process has left of a video that it had published and written down.
-
-    That is the video's other name, or what was kept beside a name that is gone.
-    """
-    part = video.with_name(video.name + ".part")
-    meta = part.with_name(part.name + ".json")
-    with contextlib.suppress(OSError):
-        if os.path.lexists(part):
-            if not os.path.samestat(part.lstat(), video.lstat()):
-                return
-            part.unlink()
-        if Meta.read(meta) is not None:
-            meta.unlink()
-
-
-def stream_verified(
-    url: str,
-    folder: Path,
-    stream: BinaryIO,
-    *,
-    identity: str,
-    renew: Callable[[], str | None],
-    deadline: float,
-    network: Network,
-    pace: Pace = REAL_PACE,
-) -> Generator[Progress, None, int]:
-    """Write a video to a stream, not a byte of it before it is verified; return its size in bytes.
-
-    It goes through a private folder in `folder`, which is removed. The arguments are those of
-    `download`.
+@contextlib.contextmanager
+def private_target(folder: Path, identity: str) -> Iterator[Target]:
+    """Give a name in a new private folder, which is removed: for a video that goes to a stream.
 
     Raises:
-        DownloadFailed: no whole video by the deadline.
-        LocalFileError: the disk or the folder.
-        OSError: the stream.
+        LocalFileError: the folder cannot be made.
     """
     with contextlib.ExitStack() as stack:
         with local_trouble(folder, identity):
             private = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=".wan-", dir=folder, ignore_cleanup_errors=True)
             )
-        saved = yield from download(
-            url,
-            Path(private, "video.mp4"),
-            identity=identity,
-            renew=renew,
-            deadline=deadline,
-            network=network,
-            pace=pace,
-        )
+        yield Target(Path(private, "video.mp4"), identity)
+
+
+def copy_to(stream: BinaryIO, saved: Saved, identity: str) -> None:
+    """Write a saved video to a stream.
+
+    Raises:
+        LocalFileError: the video cannot be read.
+        OSError: the stream.
+    """
+    with contextlib.ExitStack() as stack:
         with local_trouble(saved.path, identity):
             video = stack.enter_context(saved.path.open("rb", buffering=0))
         while data := video.read(COPY_BYTES):
             stream.write(data)
         stream.flush()
-        return saved.bytes

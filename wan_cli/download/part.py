@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -11,16 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from wan_cli.download.meta import Meta
-from wan_cli.errors import LocalFileError
+from wan_cli import mp4
+from wan_cli.download.meta import Meta, open_to_read
+from wan_cli.download.publish import cut_bytes, free_names, move
+from wan_cli.errors import local_file_error
 from wan_cli.storage import sync_folder
 
 # Leaves room for ".99.part.json.tmp" below the 255 bytes that file systems allow.
 _BASE_MAX_BYTES = 230
+_PARTS_MAX = 100
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NO_HARD_LINKS = frozenset(
-    {errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-)
+_NUMBERED = re.compile(r"(.+)-[0-9]{1,4}")
 WRITE_BACK_BYTES = 2**23
 # Who plays a clip that was just saved finds it in memory: most are shorter.
 CACHED_BYTES = 2**26
@@ -38,17 +40,20 @@ def local_trouble(path: Path, identity: str) -> Iterator[None]:
         yield
     except OSError as cause:
         words = os.strerror(cause.errno) if cause.errno else "cannot be used"
-        raise LocalFileError(f"{path}: {words}", hint=fetch_hint(identity)) from cause
+        raise local_file_error(f"{path}: {words}", cause, hint=fetch_hint(identity)) from cause
 
 
 class Part:
     """The unfinished file of one generation; its lock keeps a second process from writing it."""
 
-    def __init__(self, descriptor: int, path: Path, target: Path, meta: Meta) -> None:
+    def __init__(
+        self, descriptor: int, path: Path, target: Path, meta: Meta, *, is_new: bool
+    ) -> None:
         self.file = os.fdopen(descriptor, "r+b", buffering=0)
         self.path = path
         self.meta = meta
         self._target = target
+        self._is_new = is_new
         self._unhanded = 0
 
     @classmethod
@@ -58,17 +63,18 @@ class Part:
         Raises:
             OSError: the folder does not take it.
         """
-        base = target.name.encode(errors="surrogateescape")[:_BASE_MAX_BYTES]
-        for number in range(100):
-            name = os.fsdecode(base) + (f".{number}.part" if number else ".part")
-            path = target.with_name(name)
-            descriptor = _open_part(path)
-            if descriptor is None:
-                continue
+        for path in _part_names(target):
             meta = Meta.read(_meta_path(path))
+            if meta and meta.identity != identity and meta.name and not os.path.lexists(path):
+                continue  # By this, another generation's run finds what it has published.
+            found = _open_part(path)
+            if found is None:
+                continue
+            descriptor, is_new = found
             empty = os.fstat(descriptor).st_size == 0
-            if meta.identity == identity if meta else empty:
-                return cls(descriptor, path, target, meta or Meta(identity))
+            if is_new or (meta.identity == identity if meta else empty):
+                ours = meta if meta and meta.identity == identity else Meta(identity)
+                return cls(descriptor, path, target, ours, is_new=is_new)
             os.close(descriptor)
         raise FileExistsError(errno.EEXIST, "too many unfinished files")
 
@@ -86,29 +92,42 @@ class Part:
         """Return whether, now that the lock is held, this is still the part of our generation."""
         if not self._is_in_place():
             return False
-        if os.fstat(self.file.fileno()).st_nlink != 1:
+        if os.fstat(self.file.fileno()).st_nlink > 1:
             self.remove()  # Under its other name it is somebody else's: it must not be written.
             return False
         meta = Meta.read(_meta_path(self.path))
-        if meta is None and self.size == 0:
+        is_ours = meta is not None and meta.identity == self.meta.identity
+        if meta is not None and is_ours:
+            self.meta = meta
+            return True
+        if self.size == 0 and (meta is None or self._is_new):
             self.begin(None, None)
             return True
-        if meta is None or meta.identity != self.meta.identity:
-            return False
-        self.meta = meta
-        return True
+        return False
 
     def published(self) -> Path | None:
-        """Return the final name that another process has given to this file, if it has."""
+        """Return the final name that this generation's video was given, if it was."""
         ours = os.fstat(self.file.fileno())
-        if not ours.st_nlink or (self._is_in_place() and ours.st_nlink == 1):
-            return None
-        for path in _free_names(self._target):
+        if self._is_in_place() and ours.st_nlink <= 1:
+            return self._published_before() if not ours.st_size else None
+        for path in free_names(self._target):
             try:
                 if os.path.samestat(path.lstat(), ours):
                     return path
             except FileNotFoundError:
                 return None
+        return None
+
+    def _published_before(self) -> Path | None:
+        """Return the final name that was written down, if a whole video has it."""
+        meta = Meta.read(_meta_path(self.path))
+        if meta is None or meta.identity != self.meta.identity or not meta.name:
+            return None
+        path = self._target.with_name(meta.name)
+        with contextlib.suppress(OSError), open_to_read(path) as video:
+            size = os.fstat(video.fileno()).st_size
+            if size == meta.total and mp4.check(video, size) is None:
+                return path
         return None
 
     @property
@@ -118,7 +137,7 @@ class Part:
 
     @property
     def can_resume(self) -> bool:
-        """Whether a later request may ask for the rest only."""
+        """Whether a later request may ask for the rest only, also one of a later run."""
         return self.meta.validator is not None and self.size > 0
 
     def begin(self, validator: str | None, total: int | None) -> None:
@@ -126,8 +145,11 @@ class Part:
         self.file.truncate(0)
         self.file.seek(0)
         self._unhanded = 0
-        self.meta = Meta(self.meta.identity, validator, total)
-        self.meta.write(_meta_path(self.path))
+        self._say(Meta(self.meta.identity, validator, total))
+
+    def _say(self, meta: Meta) -> None:
+        meta.write(_meta_path(self.path))
+        self.meta = meta
 
     def resume(self) -> None:
         """Stand at the end of what it holds."""
@@ -166,35 +188,43 @@ class Part:
     def publish(self, *, overwrite: bool) -> Path:
         """Put it on disk for good, under the final name or the first free one after it.
 
-        It keeps its own name as well, where the file system lets it have two: by that a later run
-        knows what was published, until `remove` says that it is written down.
+        The name is written down beforehand, and stays so until `tidy` is told that the history
+        knows the video: a run that is killed in between leaves what the next one goes by.
         """
         try:
             os.fsync(self.file.fileno())
         except OSError:
             self.remove()  # Nobody knows what of it is on disk: it must not be continued.
             raise
-        publish = _publish_over if overwrite else _publish_without_clobber
-        path = publish(self.path, self._target)
-        if not self._is_in_place():
-            _meta_path(self.path).unlink(missing_ok=True)
-        # Some file systems cannot; the file itself is on disk already.
+        path = self._publish(overwrite=overwrite)
+        # The file itself is on disk already, and its name has been written down.
         with contextlib.suppress(OSError):
             sync_folder(path.parent)
         return path
+
+    def _publish(self, *, overwrite: bool) -> Path:
+        for path in free_names(self._target):
+            if not overwrite and os.path.lexists(path):
+                continue
+            self._say(self.meta._replace(total=self.size, name=path.name))
+            if overwrite:
+                self.path.replace(path)
+                return path
+            with contextlib.suppress(FileExistsError):
+                move(self.path, path)
+                return path
+        raise FileExistsError(errno.EEXIST, "too many files of this name")
+
+    def drop_empty(self) -> None:
+        """Take away a part that holds nothing, but not what tells of a published video."""
+        if self._is_in_place() and not self.size:
+            self.path.unlink()
 
     def remove(self) -> None:
         """Remove it and what is kept beside it, unless its place is another file's by now."""
         if self._is_in_place():
             self.path.unlink()
             _meta_path(self.path).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Let go of it; it stays where a later run can continue it, else it is removed."""
-        with contextlib.suppress(OSError):
-            if self._is_in_place() and not self.can_resume and self.published() is None:
-                self.remove()
-        self.release()
 
     def release(self) -> None:
         """Let go of it and leave it as it is: it may be another process's."""
@@ -207,57 +237,57 @@ class Part:
             return False
 
 
+def tidy(video: Path, identity: str) -> None:
+    """Remove what tells of a published video, once the history knows about it.
+
+    Until then a later run goes by it, so that a killed one leaves no second copy. What cannot be
+    removed is no failure: the video is safe.
+    """
+    for part in _parts_of(video):
+        with contextlib.suppress(OSError):
+            meta = Meta.read(_meta_path(part))
+            if meta is None or meta.identity != identity:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if not os.path.samestat(part.lstat(), video.lstat()):
+                    continue
+                part.unlink()
+            _meta_path(part).unlink()
+
+
+def _parts_of(video: Path) -> Iterator[Path]:
+    """Yield the parts that may have become a video, whose name may have been taken: `fox-1.mp4`."""
+    targets = [video]
+    if match := _NUMBERED.fullmatch(video.stem):
+        targets.append(video.with_name(match[1] + video.suffix))
+    for target in targets:
+        for part in _part_names(target):
+            if not (os.path.lexists(part) or os.path.lexists(_meta_path(part))):
+                break
+            yield part
+
+
+def _part_names(target: Path) -> Iterator[Path]:
+    base = cut_bytes(target.name, _BASE_MAX_BYTES)
+    for number in range(_PARTS_MAX):
+        yield target.with_name(base + (f".{number}.part" if number else ".part"))
+
+
 def _meta_path(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _open_part(path: Path) -> int | None:
+def _open_part(path: Path) -> tuple[int, bool] | None:
     """Create a part or open the one that is there; None where that is nothing we may write to."""
     with contextlib.suppress(FileExistsError):
-        return os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666)
+        return os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666), True
     try:
         descriptor = os.open(path, _OPEN)
     except OSError:
         return None
     found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-        return descriptor
+    # Drives without owners often show every file as root's, whom everybody must trust anyway.
+    if stat.S_ISREG(found.st_mode) and found.st_uid in (os.geteuid(), 0):
+        return descriptor, False
     os.close(descriptor)
     return None
-
-
-def _free_names(target: Path) -> Iterator[Path]:
-    yield target
-    for number in range(1, 10_000):
-        yield target.with_name(f"{target.stem}-{number}{target.suffix}")
-
-
-def _publish_over(part: Path, target: Path) -> Path:
-    second = part.with_name(part.name + ".new")
-    second.unlink(missing_ok=True)
-    try:
-        os.link(part, second, follow_symlinks=False)
-    except OSError as cause:
-        if cause.errno not in _NO_HARD_LINKS:
-            raise
-        second = part
-    second.replace(target)
-    return target
-
-
-def _publish_without_clobber(part: Path, target: Path) -> Path:
-    for path in _free_names(target):
-        try:
-            os.link(part, path, follow_symlinks=False)
-            return path
-        except FileExistsError:
-            continue
-        except OSError as cause:
-            if cause.errno not in _NO_HARD_LINKS:
-                raise
-        with contextlib.suppress(FileExistsError):
-            # No hard links here: an empty file holds the name for the moment before the rename.
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-            part.replace(path)
-            return path
-    raise FileExistsError(errno.EEXIST, "too many files of this name")

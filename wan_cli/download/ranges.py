@@ -8,7 +8,9 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,500}"')
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
-_PLAIN = frozenset({"", "identity"})
+# The codings that can be undone. An unknown word is no coding at all: what a server says there
+# ("utf-8", say) is often not about the bytes, and whether they are a video tells the mp4 itself.
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class BadAnswer(Exception):
@@ -16,24 +18,31 @@ class BadAnswer(Exception):
 
 
 class Asked(NamedTuple):
-    """What is on disk: `start` bytes of the version that `validator` names, of `total`."""
+    """What is on disk and is to be continued: `start` bytes of `total`; 0: nothing.
+
+    `validator` names the version of the file. Without one, only the total and the `tag` that the
+    same run saw before (a weak ETag, say) can tell that it is still the same.
+    """
 
     start: int = 0
     validator: str | None = None
     total: int | None = None
+    tag: str = ""
 
     def headers(self) -> dict[str, str]:
         """Return the headers that ask for what is missing."""
-        if self.start and self.validator:
-            return {"Range": f"bytes={self.start}-", "If-Range": self.validator}
-        return {}
+        if not self.start or not (self.validator or self.total):
+            return {}
+        asked = {"Range": f"bytes={self.start}-"}
+        return {**asked, "If-Range": self.validator} if self.validator else asked
 
 
 class Answer(NamedTuple):
     """The body that follows holds the bytes [start, end) of `total`; None where that is not said.
 
     `validator` is what If-Range may carry later (a strong ETag, or Last-Modified where there is no
-    ETag at all); `encoding` is a Content-Encoding that was forced on us.
+    ETag at all); `tag` is whatever the server said of the version; `encoding` is a Content-Encoding
+    that was forced on us.
     """
 
     start: int
@@ -41,6 +50,7 @@ class Answer(NamedTuple):
     total: int | None
     validator: str | None
     encoding: str = ""
+    tag: str = ""
 
 
 def read_answer(status: int, headers: Mapping[str, str], asked: Asked) -> Answer:
@@ -62,18 +72,19 @@ def read_answer(status: int, headers: Mapping[str, str], asked: Asked) -> Answer
 
 
 def _whole(headers: Mapping[str, str]) -> Answer:
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in _PLAIN:
+    if encoding := _encoding(headers):
         return Answer(0, None, None, None, encoding)
     length = _length(headers)
-    return Answer(0, length, length, _validator(headers))
+    return Answer(0, length, length, _validator(headers), tag=_tag(headers))
 
 
 def _rest(headers: Mapping[str, str], asked: Asked) -> Answer:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
-    if match is None or headers.get("content-encoding", "").strip().lower() not in _PLAIN:
+    if match is None or _encoding(headers):
         raise BadAnswer("a partial answer that does not say which part it is")
     start, end = int(match[1]), int(match[2]) + 1
+    if match[3] == "*" and asked.validator is None:
+        raise BadAnswer("a partial answer that does not say of how many bytes")
     total = asked.total if match[3] == "*" else int(match[3])
     if asked.total is not None and total != asked.total:
         raise BadAnswer(f"a file of {total} bytes that had {asked.total} before")
@@ -83,9 +94,9 @@ def _rest(headers: Mapping[str, str], asked: Asked) -> Answer:
         )
     if _length(headers) not in (None, end - start):
         raise BadAnswer("a partial answer whose length is not that of its range")
-    if _differs(headers, asked.validator):
+    if _differs(headers, asked):
         raise BadAnswer("another version of the file")
-    return Answer(start, end, total, asked.validator)
+    return Answer(start, end, total, asked.validator, tag=asked.tag)
 
 
 def _nothing_more(headers: Mapping[str, str], asked: Asked) -> Answer:
@@ -110,6 +121,19 @@ def _validator(headers: Mapping[str, str]) -> str | None:
     return date if _HTTP_DATE.fullmatch(date) else None
 
 
-def _differs(headers: Mapping[str, str], validator: str | None) -> bool:
-    name = "etag" if validator is not None and validator.startswith('"') else "last-modified"
+def _tag(headers: Mapping[str, str]) -> str:
+    return headers.get("etag", headers.get("last-modified", "")).strip()
+
+
+def _differs(headers: Mapping[str, str], asked: Asked) -> bool:
+    validator = asked.validator
+    if validator is None:
+        return bool(asked.tag) and bool(_tag(headers)) and _tag(headers) != asked.tag
+    name = "etag" if validator.startswith('"') else "last-modified"
     return name in headers and headers[name].strip() != validator
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    """Return the codings that can be undone, of those that the server names; "" means plain."""
+    words = headers.get("content-encoding", "").lower().split(",")
+    return ",".join(word.strip() for word in words if word.strip() in _CODINGS)

@@ -1,16 +1,17 @@
-"""An unfinished file becomes a whole one: resume, start over, renew the URL, give up in time."""
+"""An unfinished file becomes a whole one, over as many connections as get it further."""
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple, Protocol
 
 from wan_cli import mp4
+from wan_cli.download.outcome import Kept, Meter, Reason
 from wan_cli.download.part import Part, fetch_hint, local_trouble
 from wan_cli.download.ranges import Answer, Asked, BadAnswer
-from wan_cli.errors import DownloadFailed, LocalFileError
+from wan_cli.errors import DriveTrouble
 
-PROGRESS_INTERVAL = 0.1
 PIECE_BYTES = 2**20
 RECORD_BYTES = 2**14
 # A piece that comes within this time may be waited for as a whole: no bar stands still for it.
@@ -18,18 +19,10 @@ FAST_SECONDS = 0.05
 MIN_BYTES_PER_SECOND = 1024
 # A body of unknown length, or one that grows while it is unpacked, ends here.
 MAX_BYTES = 4 * 2**30
-MAX_FAILURES = 6
-MAX_BAD_FILES = 3
-MAX_RENEWALS = 3
+# A connection that brought less than this before it broke is not followed by another at once.
+WORTH_BYTES = 2**16
 # Space that must stay free on the disk beside the video: the history and its log.
 RESERVE_BYTES = 2**20
-
-
-class Progress(NamedTuple):
-    """How far a download is, in bytes."""
-
-    received: int
-    total: int | None
 
 
 class Pace(NamedTuple):
@@ -46,11 +39,14 @@ class Pace(NamedTuple):
 
 
 class Broken(Exception):
-    """A try failed and another may not; the message says how. `renew` asks for a fresh URL."""
+    """A try failed: the message says how, and `reason` what the caller can do about it."""
 
-    def __init__(self, reason: str, *, renew: bool = False) -> None:
-        super().__init__(reason)
-        self.renew = renew
+    def __init__(
+        self, words: str, reason: Reason = Reason.MAY_PASS, *, wants_url: bool = False
+    ) -> None:
+        super().__init__(words)
+        self.reason = reason
+        self.wants_url = wants_url
 
 
 class Body(Protocol):
@@ -71,50 +67,79 @@ class Body(Protocol):
 Connect = Callable[[str, Asked], Body]
 
 
+class Limits(NamedTuple):
+    """When a download ends although it is not done: the time of `pace.clock`, and a flag."""
+
+    deadline: float
+    stop: threading.Event
+    pace: Pace = Pace()
+
+    @property
+    def are_left(self) -> bool:
+        """Whether the download may go on."""
+        return self.pace.clock() < self.deadline and not self.stop.is_set()
+
+
 class Transfer:
-    """Fills one part from a URL and its successors. It knows no HTTP library: `connect` does."""
+    """Fills one part from a URL. It knows no HTTP library: `connect` does.
+
+    Args:
+        part: the unfinished file, locked.
+        connect: opens a connection.
+        limits: when to end.
+        meter: where to say how far it is.
+        kept: what this run knows of the part from an earlier call.
+    """
 
     def __init__(
-        self,
-        part: Part,
-        connect: Connect,
-        *,
-        url: str,
-        renew: Callable[[], str | None],
-        deadline: float,
-        pace: Pace,
+        self, part: Part, connect: Connect, *, limits: Limits, meter: Meter, kept: Kept
     ) -> None:
         self._part = part
         self._connect = connect
-        self._url = url
-        self._renew = renew
-        self._deadline = deadline
-        self._pace = pace
-        self._failures = 0
-        self._bad_files = 0
-        self._renewals = 0
-        self._furthest = part.size
-        self._last_progress = float("-inf")
+        self._limits = limits
+        self._meter = meter
+        self._furthest = kept.furthest
+        # Without a validator, only this run may continue what is on disk.
+        is_same = 0 < kept.size == part.size and kept.total == part.meta.total
+        self._is_ours = is_same
+        self._tag = kept.tag if is_same else ""
 
-    def run(self) -> Generator[Progress, None, None]:
+    @property
+    def kept(self) -> Kept:
+        """What the next call of this run is to know."""
+        size = self._part.size
+        total = self._part.meta.total if self._is_ours else None
+        return Kept(max(size, self._furthest), size if self._is_ours else 0, total, self._tag)
+
+    def run(self, url: str) -> None:
         """Return when the part is a whole, verified mp4.
 
         Raises:
-            DownloadFailed: it will not become one by the deadline; the message says why.
-            LocalFileError: the disk.
+            Broken: it is not, and another connection at once would not get it much further.
+            DownloadFailed: a video may not come from there.
+            LocalFileError: the file or its drive.
         """
         while True:
+            size = self._part.size
             try:
                 if not self._is_complete():
-                    yield from self._attempt()
+                    self._attempt(url)
                 if self._is_whole():
                     return
-            except Broken as broken:
-                self._recover(broken)
             except BadAnswer as bad:
                 with self._local():
                     self._part.begin(None, None)
-                self._recover(Broken(f"the server sent {bad}"))
+                raise Broken(f"the server sent {bad}", Reason.GARBAGE) from None
+            except Broken as broken:
+                if broken.reason is not Reason.MAY_PASS or not self._is_worth_another(size):
+                    raise
+
+    def _is_worth_another(self, size_before: int) -> bool:
+        """Whether the last connection got the part further than ever, and by how much."""
+        size = self._part.size
+        moved = size - max(size_before, self._furthest)
+        self._furthest = max(size, self._furthest)
+        return moved >= WORTH_BYTES and self._limits.are_left
 
     def _local(self) -> contextlib.AbstractContextManager[None]:
         return local_trouble(self._part.path, self._part.meta.identity)
@@ -122,21 +147,33 @@ class Transfer:
     def _is_complete(self) -> bool:
         return 0 < self._part.size == self._part.meta.total
 
-    def _attempt(self) -> Generator[Progress, None, None]:
-        """One connection: receive what is missing, or as much of it as comes."""
+    def _asked(self) -> Asked:
         part, meta = self._part, self._part.meta
-        resumable = part.can_resume and (meta.total is None or part.size < meta.total)
-        asked = Asked(part.size, meta.validator, meta.total) if resumable else Asked()
-        body = self._connect(self._url, asked)
+        if not part.size or (meta.total is not None and part.size >= meta.total):
+            return Asked()
+        if part.can_resume or (self._is_ours and meta.total is not None):
+            return Asked(part.size, meta.validator, meta.total, self._tag)
+        return Asked()
+
+    def _attempt(self, url: str) -> None:
+        """One connection: receive what is missing, or as much of it as comes."""
+        part = self._part
+        if not self._limits.are_left:
+            raise self._ended()
+        body = self._connect(url, self._asked())
         with contextlib.closing(body):
-            answer = body.answer
-            with self._local():
-                if answer.start:
+            answer, first = body.answer, b""
+            if answer.start:
+                with self._local():
                     part.resume()
-                else:
+            else:
+                # What is on disk stays there if something else than a video comes.
+                first = _beginning(body)
+                with self._local():
                     part.begin(answer.validator, answer.total)
+                self._is_ours, self._tag = True, answer.tag
             self._check_space(answer)
-            yield from self._receive(body, answer)
+            self._receive(body, answer, first)
 
     def _check_space(self, answer: Answer) -> None:
         if answer.end is None:
@@ -147,69 +184,58 @@ class Transfer:
             needed = answer.end - answer.start
             raise self._nearly_full(f"the video needs {needed} bytes more, {free} are free")
 
-    def _nearly_full(self, why: str) -> LocalFileError:
-        return LocalFileError(
+    def _nearly_full(self, why: str) -> DriveTrouble:
+        return DriveTrouble(
             f"{self._part.path.parent}: the disk is nearly full: {why}",
             hint=fetch_hint(self._part.meta.identity),
         )
 
-    def _receive(self, body: Body, answer: Answer) -> Generator[Progress, None, None]:
-        clock, window = self._pace.clock, self._pace.window
+    def _receive(self, body: Body, answer: Answer, first: bytes) -> None:
+        clock, window, meter = self._limits.pace.clock, self._limits.pace.window, self._meter
         received, limit = answer.start, self._limit(answer)
+        meter.total = answer.total
         since, mark = clock(), received
-        for piece in self._pieces(body):
+        for piece in self._pieces(body, first):
             received += len(piece)
             if received > limit:
                 raise self._too_much(answer, limit)
             with self._local():
                 self._part.write(piece)
+            meter.received = received
             now = clock()
-            if now - self._last_progress >= PROGRESS_INTERVAL:
-                self._last_progress = now
-                yield Progress(received, answer.total)
             if now - since >= window:
                 if received - mark < MIN_BYTES_PER_SECOND * window:
                     raise Broken("the download stalled")
                 since, mark = now, received
-            if now >= self._deadline:
-                raise Broken("the time is up")
+            if now >= self._limits.deadline or self._limits.stop.is_set():
+                raise self._ended()
         if answer.end is not None and received < answer.end:
             raise Broken(f"the connection ended at {received} of {answer.end} bytes")
-        yield Progress(received, answer.total)
 
-    def _pieces(self, body: Body) -> Generator[bytes, None, None]:
+    def _ended(self) -> Broken:
+        if self._limits.stop.is_set():
+            return Broken("it was stopped", Reason.STOPPED)
+        return Broken("the time is up")
+
+    def _pieces(self, body: Body, first: bytes) -> Iterator[bytes]:
         """Yield what comes, in large pieces where it comes fast.
 
         TLS gives 16 KiB at a time: to look at each, to write it and to look at the clock costs more
         than to receive it. Where it comes slowly, nothing that has come waits for more.
         """
-        fast = False
+        if first:
+            yield first
+        fast, clock = False, self._limits.pace.clock
         while True:
-            start = self._pace.clock()
+            start = clock()
             if fast:
                 piece = body.read(fill=PIECE_BYTES)
             else:
-                piece = yield from self._gathered(body)
+                piece = yield from _gathered(body)
             if not piece:
                 return
-            fast = len(piece) >= PIECE_BYTES and self._pace.clock() - start <= FAST_SECONDS
+            fast = len(piece) >= PIECE_BYTES and clock() - start <= FAST_SECONDS
             yield piece
-
-    def _gathered(self, body: Body) -> Generator[bytes, None, bytes]:
-        """Return one piece; yield what of it has come before the connection breaks."""
-        gathered: list[bytes] = []
-        size = 0
-        try:
-            while data := body.read():
-                gathered.append(data)
-                size += len(data)
-                # A smaller one than a record of TLS means that there is no more for now.
-                if size >= PIECE_BYTES or len(data) < RECORD_BYTES:
-                    break
-        except Broken:
-            yield b"".join(gathered)
-            raise
-        return b"".join(gathered)
 
     def _too_much(self, answer: Answer, limit: int) -> Exception:
         if answer.end is None and limit < MAX_BYTES:
@@ -233,33 +259,40 @@ class Transfer:
             if reason is None:
                 return True
             part.begin(None, None)
-        self._bad_files += 1
-        raise Broken(f"the server sent {reason}")
+        raise Broken(f"the server sent {reason}", Reason.GARBAGE)
 
-    def _recover(self, broken: Broken) -> None:
-        """Make ready for another try, or give up."""
-        size = self._part.size
-        if size > self._furthest:
-            self._furthest, self._failures, self._renewals = size, 0, 0
-        self._failures += 1
-        self._renewals += broken.renew
-        pause = min(8.0, 0.5 * 2 ** (self._failures - 1))
-        over = self._pace.clock() + pause >= self._deadline
-        if (
-            over
-            or self._failures > MAX_FAILURES
-            or self._bad_files >= MAX_BAD_FILES
-            or self._renewals > MAX_RENEWALS
-        ):
-            raise self._failed(str(broken), over=over) from None
-        self._pace.sleep(pause)
-        if broken.renew:
-            self._url = self._renew() or self._url
 
-    def _failed(self, reason: str, *, over: bool) -> DownloadFailed:
-        kept = f"; {self._part.size} bytes are kept" if self._part.can_resume else ""
-        when = ", and the time is up" if over and "time is up" not in reason else ""
-        return DownloadFailed(
-            f"the video could not be downloaded: {reason}{when}{kept}",
-            hint=fetch_hint(self._part.meta.identity),
-        )
+def _gathered(body: Body) -> Generator[bytes, None, bytes]:
+    """Return one piece; yield what of it has come before the connection breaks."""
+    gathered: list[bytes] = []
+    size = 0
+    try:
+        while data := body.read():
+            gathered.append(data)
+            size += len(data)
+            # A smaller one than a record of TLS means that there is no more for now.
+            if size >= PIECE_BYTES or len(data) < RECORD_BYTES:
+                break
+    except Broken:
+        yield b"".join(gathered)
+        raise
+    return b"".join(gathered)
+
+
+def _beginning(body: Body) -> bytes:
+    """Return the first bytes of a video.
+
+    Raises:
+        Broken: it is none. A document in its place is how some servers say that a URL has expired.
+    """
+    head = b""
+    while len(head) < 8 or not (mp4.starts_like_mp4(head) or len(head) >= mp4.HEAD_BYTES):
+        data = body.read()
+        if not data:
+            break
+        head += data
+    if mp4.starts_like_mp4(head):
+        return head
+    is_document = mp4.is_document(head)
+    reason = Reason.EXPIRED if is_document else Reason.GARBAGE
+    raise Broken(f"the server sent {mp4.words_for(head)}", reason, wants_url=is_document)

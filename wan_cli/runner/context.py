@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from math import inf
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,11 +31,13 @@ class Patience(NamedTuple):
     """How long and how often: the monotonic time of the deadline, seconds between looks.
 
     `median_s` is how long a generation takes where the history does not tell yet, if that is known.
+    `stamina_s` is for how long a download that gets no further is tried again: others may wait.
     """
 
     deadline: float
     poll_interval_s: float | None = None
     median_s: float | None = None
+    stamina_s: float = inf
 
     def left(self, clock: Clock) -> float:
         """Return the seconds until the deadline, never below 0."""

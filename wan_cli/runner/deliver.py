@@ -13,6 +13,11 @@ from wan_cli.runner.look import ended
 from wan_cli.runner.save import is_on_disk, save_video, stream_video
 from wan_cli.runner.watch import watch
 
+# For how long a download that gets no further is tried again by a command that does not wait, and
+# while other videos wait for it.
+ONE_SHOT_S = 10.0
+OTHERS_WAIT_S = 60.0
+
 
 class Delivery(NamedTuple):
     """What to do with a generation: wait or not, where its video goes. None: as recorded."""
@@ -44,7 +49,7 @@ def deliver(ctx: Context, record: Record, delivery: Delivery, patience: Patience
         if error:
             return Outcome(record, error)
         record = yield from watch(ctx, record, patience)
-        return (yield from saved(ctx, record, delivery, patience))
+        return (yield from _saved(ctx, record, delivery, patience))
     except WanError as error:
         return failed(ctx, record, error)
     except Interrupted as interrupted:
@@ -53,6 +58,12 @@ def deliver(ctx: Context, record: Record, delivery: Delivery, patience: Patience
 
 
 def saved(ctx: Context, record: Record, delivery: Delivery, patience: Patience) -> Story[Outcome]:
+    """Save a video for which others wait; a failure is its outcome."""
+    hurried = patience._replace(stamina_s=OTHERS_WAIT_S)
+    return (yield from _saved(ctx, record, delivery, hurried))
+
+
+def _saved(ctx: Context, record: Record, delivery: Delivery, patience: Patience) -> Story[Outcome]:
     """Save the video of a generation that has one; a failure is its outcome."""
     try:
         return Outcome((yield from _save(ctx, record, delivery, patience)))
@@ -62,6 +73,8 @@ def saved(ctx: Context, record: Record, delivery: Delivery, patience: Patience) 
 
 def _save(ctx: Context, record: Record, delivery: Delivery, patience: Patience) -> Story[Record]:
     destination = delivery.destination or destination_of(record)
+    if not delivery.wait:
+        patience = patience._replace(stamina_s=min(ONE_SHOT_S, patience.stamina_s))
     if delivery.stdout is not None:
         return (yield from stream_video(ctx, record, destination, delivery.stdout, patience))
     return (yield from save_video(ctx, record, destination, patience, overwrite=delivery.overwrite))

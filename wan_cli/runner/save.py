@@ -1,23 +1,20 @@
 """Saving: the video of a generation becomes a verified file, and the history knows it."""
 
 import json
-from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from wan_cli.destination import Destination, sidecar_of
-from wan_cli.download.fetch import Ledger, Saved, download, stream_verified, tidy
-from wan_cli.download.transfer import Pace, Progress
-from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
+from wan_cli.download.fetch import Target, copy_to, private_target
+from wan_cli.download.outcome import Saved
+from wan_cli.download.part import tidy
+from wan_cli.errors import LocalFileError, NotRecorded, SetupError
 from wan_cli.generation import Status
 from wan_cli.listing import Listing
-from wan_cli.progress import Downloading
 from wan_cli.record import Record, utc
 from wan_cli.runner.context import Context, Patience, Story
-from wan_cli.runner.look import look
+from wan_cli.runner.downloading import downloaded
 from wan_cli.storage import replace_whole
-
-T = TypeVar("T")
 
 
 def is_on_disk(record: Record) -> bool:
@@ -48,25 +45,16 @@ def save_video(
     assert record.id is not None
     assert record.video_url is not None
     destination.make_folder(record)
-    target = destination.path_of(record)
-    ledger = Ledger(
-        saved=lambda: _saved_meanwhile(ctx, record, target),
-        record=lambda saved: _record(ctx, record, saved),
+    path = destination.path_of(record)
+    saved = yield from downloaded(
+        ctx,
+        record,
+        Target(path, record.id, overwrite),
+        patience,
+        lambda: _saved_meanwhile(ctx, record, path),
     )
-    saved = yield from _shown(
-        record.id,
-        download(
-            record.video_url,
-            target,
-            identity=record.id,
-            renew=lambda: _renewed(ctx, record),
-            deadline=patience.deadline,
-            overwrite=overwrite,
-            network=ctx.network,
-            pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
-            ledger=ledger,
-        ),
-    )
+    _record(ctx, record, saved)
+    tidy(saved.path, record.id)
     record = ctx.history.reread(record)._replace(file=str(saved.path), bytes=saved.bytes)
     if record.sidecar:
         write_sidecar(record, saved.path)
@@ -76,8 +64,8 @@ def save_video(
 def tidy_up(ctx: Context) -> None:
     """Remove what kills have left beside the newest videos."""
     for record in ctx.history.newest(Listing(status=Status.COMPLETED)):
-        if record.file:
-            tidy(Path(record.file))
+        if record.file and record.id:
+            tidy(Path(record.file), record.id)
 
 
 def _saved_meanwhile(ctx: Context, record: Record, target: Path) -> Saved | None:
@@ -105,18 +93,10 @@ def stream_video(
     """Write the video to a stream once it is known to be whole; no file is kept."""
     assert record.id is not None
     assert record.video_url is not None
-    video = stream_verified(
-        record.video_url,
-        destination.folder,
-        out,
-        identity=record.id,
-        renew=lambda: _renewed(ctx, record),
-        deadline=patience.deadline,
-        network=ctx.network,
-        pace=Pace(clock=ctx.clock.monotonic, sleep=ctx.clock.sleep),
-    )
     try:
-        yield from _shown(record.id, video)
+        with private_target(destination.folder, record.id) as target:
+            saved = yield from downloaded(ctx, record, target, patience, lambda: None)
+            copy_to(out, saved, record.id)
     except LocalFileError as trouble:
         # Standard output, when it is full, knows nothing of generations.
         raise LocalFileError(trouble.message, hint=f"wan fetch {record.id}") from None
@@ -152,21 +132,3 @@ def write_sidecar(record: Record, video: Path) -> None:
             hint=f"wan status {record.id} --json",
             stdout=str(video),
         ) from None
-
-
-def _shown(generation_id: str, progress: Generator[Progress, None, T]) -> Story[T]:
-    while True:
-        try:
-            at = next(progress)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        yield Downloading(generation_id, at.received, at.total)
-
-
-def _renewed(ctx: Context, record: Record) -> str | None:
-    """Return a fresh URL, or None where the API gives none now."""
-    try:
-        return look(ctx, ctx.history.reread(record)).video_url
-    except WanError:
-        return None

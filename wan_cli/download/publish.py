@@ -1,0 +1,120 @@
+"""A finished file gets its final name: in one step, and never in place of another file."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME_MAX_BYTES = 255
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+# What a drive, a kernel or a container answers that does not know the call. What else may be meant
+# (no permission, say), the next way of publishing hears again.
+_NO_SUCH_CALL = frozenset(
+    {
+        errno.EINVAL,
+        errno.ENOSYS,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.EPERM,
+        errno.EACCES,
+        errno.EXDEV,
+        errno.EMLINK,
+    }
+)
+_FOLDER_LOCK_SECONDS = 5.0
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file to a name in the same folder that nothing has yet.
+
+    Drives differ in what they can do without replacing a file: most rename so (Linux), the others
+    give a second name, and exFAT, FAT and SMB may do neither. There, a lock on the folder keeps
+    other processes of ours away between the look at the name and the rename. No way leaves an empty
+    file behind, whenever the process is killed.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: the drive or the folder.
+    """
+    if _rename(source, target) or _link(source, target):
+        return
+    with _locked(target.parent):
+        with contextlib.suppress(FileNotFoundError):
+            target.lstat()
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        source.rename(target)
+
+
+def _rename(source: Path, target: Path) -> bool:
+    """Rename without replacing, in one system call; return whether there is such a call."""
+    # 1.5 ms, which a command pays only after its download.
+    try:
+        import ctypes
+
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, OSError, AttributeError):
+        return False  # No Linux, or a C library without it.
+    names = os.fsencode(source), os.fsencode(target)
+    if not renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
+        return True
+    code = ctypes.get_errno()
+    if code in _NO_SUCH_CALL:
+        return False
+    raise OSError(code, os.strerror(code), str(target))
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Give a second name and take the first; return whether the drive has hard links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as cause:
+        if cause.errno in _NO_SUCH_CALL:
+            return False
+        raise
+    source.unlink()
+    return True
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from publishing in a folder, if the drive has locks.
+
+    A process that was stopped in the middle keeps nobody for long.
+    """
+    with contextlib.ExitStack() as closing:
+        with contextlib.suppress(PermissionError):  # A folder that may be written, but not read.
+            handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            closing.callback(os.close, handle)
+            end = time.monotonic() + _FOLDER_LOCK_SECONDS
+            while not _lock(handle) and time.monotonic() < end:
+                time.sleep(0.01)
+        yield
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def free_names(target: Path) -> Iterator[Path]:
+    """Yield a name, and those to try where it is taken: `fox.mp4`, `fox-1.mp4`, …."""
+    yield target
+    for number in range(1, 10_000):
+        end = f"-{number}{target.suffix}"
+        stem = cut_bytes(target.stem, _NAME_MAX_BYTES - len(os.fsencode(end)))
+        yield target.with_name(stem + end)
+
+
+def cut_bytes(name: str, limit: int) -> str:
+    """Return a file name of so many bytes at most; no character is cut in two."""
+    raw = os.fsencode(name)
+    return name if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")
