@@ -162,7 +162,7 @@ def _hold(target: Target, limits: Limits, meter: Meter) -> tuple[Part, Saved | N
                     raise Broken("it was stopped", Reason.STOPPED)
                 if limits.pace.clock() >= limits.deadline:
                     raise Broken("another process is still downloading it", Reason.BUSY)
-                meter.received, meter.total = part.size, part.meta.total
+                meter.put(part.size, part.meta.total)
                 limits.pace.sleep(LOCK_INTERVAL)
             with local_trouble(target.path, target.identity):
                 path = part.published()

@@ -1,5 +1,7 @@
 """What a download reports: how far it is, and how it ended. Values; nothing here decides."""
 
+import time
+from collections.abc import Callable
 from enum import Enum, auto
 from math import inf
 from pathlib import Path
@@ -34,6 +36,7 @@ class Reason(Enum):
     LOCAL = auto()
 
 
+TELL_EVERY_S = 0.1
 # How many calls in a row may end so, without getting any further, before it is hopeless.
 TRIES = {Reason.MAY_PASS: inf, Reason.EXPIRED: 5, Reason.GARBAGE: 3}
 
@@ -84,10 +87,24 @@ class NotSaved(NamedTuple):
 
 
 class Meter:
-    """How far a download is, in bytes. The download writes, any thread may read."""
+    """How far a download is, in bytes. The download writes, any thread may read.
 
-    __slots__ = ("received", "total")
+    Args:
+        tell: called in the download's thread with `received` and `total`, ten times a second at
+            most, for callers that wait for news instead of looking.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_tell", "_told_at", "received", "total")
+
+    def __init__(self, tell: Callable[[int, int | None], None] | None = None) -> None:
         self.received = 0
         self.total: int | None = None
+        self._tell = tell
+        self._told_at = -inf
+
+    def put(self, received: int, total: int | None) -> None:
+        """Take in how far the download is."""
+        self.received, self.total = received, total
+        if self._tell is not None and time.monotonic() - self._told_at >= TELL_EVERY_S:
+            self._told_at = time.monotonic()
+            self._tell(received, total)

@@ -191,9 +191,8 @@ class Transfer:
         )
 
     def _receive(self, body: Body, answer: Answer, first: bytes) -> None:
-        clock, window, meter = self._limits.pace.clock, self._limits.pace.window, self._meter
+        clock, window, put = self._limits.pace.clock, self._limits.pace.window, self._meter.put
         received, limit = answer.start, self._limit(answer)
-        meter.total = answer.total
         since, mark = clock(), received
         for piece in self._pieces(body, first):
             received += len(piece)
@@ -201,7 +200,7 @@ class Transfer:
                 raise self._too_much(answer, limit)
             with self._local():
                 self._part.write(piece)
-            meter.received = received
+            put(received, answer.total)
             now = clock()
             if now - since >= window:
                 if received - mark < MIN_BYTES_PER_SECOND * window:
