@@ -18,6 +18,7 @@ import requests
 
 from tests.fake.cdn import CdnReply, FakeCdn
 from tests.fake.mp4 import make_mp4
+from tests.fake.waiting import wait_until
 from wan_cli.download.address import Network
 from wan_cli.download.body import HttpBody
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
@@ -496,8 +497,7 @@ def test_a_second_process_waits_and_returns_what_the_first_one_saved(cdn, target
         return thread
 
     first = start(meter=meter)
-    while not meter.received:
-        time.sleep(0.01)
+    wait_until(lambda: meter.received)
     second = start(pace=Pace(sleep=nap))
     assert waits.wait(60)
     cdn.release()

@@ -2,7 +2,6 @@
 
 import json
 import resource
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.fake.cdn import CdnReply
 from tests.fake.mp4 import make_mp4
 from tests.fake.process import Running, Wan
 from tests.fake.script import Reply, forever
+from tests.fake.waiting import wait_until
 
 ID = "-G3b3vVKdoC42fMNeK1T5"
 SLOW = CdnReply(drip=0.02, drip_size=8_000)
@@ -29,11 +29,11 @@ def names(work: Path) -> list[str]:
 
 
 def wait_for_size(path: Path, size: int, running: Running) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists() or path.stat().st_size < size:
+    def is_there() -> bool:
         assert running.process.poll() is None, running.err
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        return path.exists() and path.stat().st_size >= size
+
+    wait_until(is_there)
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,7 @@ def test_what_another_process_saved_while_this_one_asked_is_not_downloaded_again
     api.generations[generation_id].looks = 0
     api.on_get(Reply(fault="hang"))
     late = wan.start("fetch", generation_id)
-    while not api.gets:
-        assert late.process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: api.gets)
     first = wan("fetch", generation_id)
     api.release()
     assert (late.wait().code, late.out) == (0, first.out)

@@ -13,6 +13,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
+from tests.fake.waiting import wait_until
 
 # Runs `wan` with a limit on the size of each file that it writes: a full disk for one process.
 LIMITED = (
@@ -62,8 +63,7 @@ def test_own_files_are_private_and_videos_follow_the_umask(
         running = wan.start("generate", "a fox")
     finally:
         os.umask(old)
-    while not api.gets:
-        time.sleep(0.01)
+    wait_until(lambda: api.gets)
     private = {"config.toml", "history.db", "history.db-wal", "history.db-shm"}
     assert {name: modes(home)[name] for name in private} == dict.fromkeys(private, 0o600)
     assert home.stat().st_mode & 0o777 == 0o700
@@ -90,8 +90,7 @@ def test_where_the_history_fails_after_the_submission_the_id_is_on_both_streams(
     api.check_history = False  # That is the point.
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", *(["--json"] if as_json else []))
-    while not api.posts:
-        time.sleep(0.01)
+    wait_until(lambda: api.posts)
     with closing(sqlite3.connect(home / "history.db", isolation_level=None)) as database:
         database.execute(
             "CREATE TRIGGER full BEFORE UPDATE ON generations"
@@ -117,8 +116,7 @@ def test_where_the_history_fails_after_the_submission_the_id_is_on_both_streams(
 def test_no_lock_is_held_while_waiting(api: FakeApi, wan: Wan, home: Path) -> None:
     api.on_get(forever(Reply(fault="hang")))
     running = wan.start("generate", "a fox")
-    while not api.gets:
-        time.sleep(0.01)
+    wait_until(lambda: api.gets)
     with closing(sqlite3.connect(home / "history.db", timeout=0, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
     running.kill()

@@ -14,6 +14,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply
+from tests.fake.waiting import wait_until
 from wan_cli.history.file import MIGRATIONS, VERSION
 
 
@@ -170,8 +171,7 @@ def test_a_history_that_is_locked_for_a_moment_is_no_trouble(wan: Wan, history: 
 def test_what_a_killed_process_wrote_is_read(api: FakeApi, wan: Wan, history: Path) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox")
-    while not api.posts:
-        time.sleep(0.01)
+    wait_until(lambda: api.posts)
     running.kill(signal.SIGKILL)
     running.wait()
     assert history.with_name("history.db-wal").stat().st_size > 0

@@ -3,7 +3,6 @@
 import re
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.fake.cdn import CdnReply
 from tests.fake.invariants import KEY
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
+from tests.fake.waiting import wait_until
 from wan_cli.api.client import Client
 from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
@@ -26,13 +26,6 @@ from wan_cli.runner.workers import MOST, SLOW_S, Answer, Question, Workers
 SLACK_S = 12.0
 # The threads that ask, the main one, and one of the machinery that runs the tests.
 THREADS = MOST + 2
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def submitted(

@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from itertools import islice
@@ -14,6 +13,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, repeat
+from tests.fake.waiting import wait_until
 from wan_cli.generation import CREDITS_PER_USD, Status
 from wan_cli.history import History
 
@@ -334,10 +334,10 @@ def test_a_log_that_lags_a_little_is_waited_for_in_the_command_itself(
 def test_two_commands_at_once_get_a_generation_each(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="hang"))
     first = wan.start("generate", "a fox", "--no-wait", "--timeout", "60")
-    until(lambda: len(api.posts) == 1)
+    wait_until(lambda: len(api.posts) == 1)
     second = wan.start("generate", "a fox", "--no-wait", "--timeout", "60")
-    with pytest.raises(AssertionError):
-        until(lambda: len(api.posts) == 2, seconds=1.0)
+    with pytest.raises(pytest.fail.Exception):
+        wait_until(lambda: len(api.posts) == 2, seconds=1.0)
     api.release()
     results = [first.wait(), second.wait()]
     assert [result.code for result in results] == [0, 0]
@@ -353,7 +353,7 @@ def test_a_look_that_found_nothing_does_not_undo_what_another_process_learnt(
     api.on_logs(Reply(fault="hang", body=empty))
     before = len(api.gets)
     slow = wan.start("recover")
-    until(lambda: len(api.gets) > before)
+    wait_until(lambda: len(api.gets) > before)
     assert wan("recover").code == 0
     api.release()
     assert slow.wait().code == 0
@@ -371,10 +371,3 @@ def test_one_who_has_not_heard_of_an_id_cannot_write_it_away(wan: Wan, api: Fake
         kept = history.reread(stale)
     assert (kept.id, kept.status, kept.file) == ("g1", "queued", "/x.mp4")
     api.check_history = False  # the id is made up
-
-
-def until(happens: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -13,6 +13,7 @@ from tests.fake.invariants import KEY
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.server import Connection, Request, Server
+from tests.fake.waiting import wait_until
 
 SIGNED = re.compile(r"Signature|OSSAccessKeyId|Expires=")
 
@@ -151,6 +152,7 @@ def test_the_list_of_processes_holds_no_key(api: FakeApi, wan: Wan, tmp_path: Pa
     )
     seen = set()
     while not api.posts:
+        assert running.process.poll() is None, running.err
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 seen.add((process / "cmdline").read_bytes())
@@ -179,8 +181,7 @@ def test_an_interrupted_download_keeps_no_signed_url(api: FakeApi, wan: Wan, wor
     api.looks = 0
     api.cdn.on_get(CdnReply(drip=0.05, drip_size=4096))
     running = wan.start("generate", "a fox", "--sidecar")
-    while not any(part.stat().st_size > 20_000 for part in work.glob("*.part")):
-        time.sleep(0.01)
+    wait_until(lambda: any(part.stat().st_size > 20_000 for part in work.glob("*.part")))
     running.kill()
     running.wait()
     assert list(work.glob("*.part.json"))

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -16,16 +15,10 @@ from tests.fake.api import FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.process import Result, Running, Wan
 from tests.fake.script import Reply
+from tests.fake.waiting import wait_until
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SLOW_VIDEO = CdnReply(drip=0.05, drip_size=4096)
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def ended_by(running: Running, number: int) -> Result:

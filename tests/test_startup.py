@@ -10,7 +10,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
-from tests.test_many import wait_until
+from tests.fake.waiting import wait_until
 
 HEAVY = (
     "charset_normalizer.api",

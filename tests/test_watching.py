@@ -9,6 +9,7 @@ import pytest
 from tests.fake.api import GENERATIONS, FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal, repeat
+from tests.fake.waiting import wait_until
 
 # Around a deadline: process start and stop on a slow machine, and the second of a last look.
 SLACK_S = 20.0
@@ -233,7 +234,6 @@ def test_the_status_of_a_hanging_server_does_not_wait_for_ever(wan: Wan, api: Fa
     generation_id = submitted(wan, api)
     api.on_get(Reply(fault="hang"))
     running = wan.start("status", generation_id)
-    while not looks(api):
-        time.sleep(0.01)
+    wait_until(lambda: looks(api))
     threading.Timer(0.2, api.release).start()
     assert running.wait().code == 8

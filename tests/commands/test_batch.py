@@ -14,7 +14,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal
-from tests.test_many import wait_until
+from tests.fake.waiting import wait_until
 
 PROMPTS = ("a fox", "a hen", "an owl")
 

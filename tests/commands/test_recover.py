@@ -9,16 +9,14 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Running, Wan
 from tests.fake.script import Reply
+from tests.fake.waiting import wait_until
 
 
 def hanging(wan: Wan, api: FakeApi, *options: str) -> Running:
     """Start a submission whose POST was received and is not answered."""
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", *options)
-    deadline = time.monotonic() + 30
-    while not api.posts:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: api.posts)
     return running
 
 

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.fake.invariants import check
 from tests.fake.mp4 import is_whole, make_mp4
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal, repeat
+from tests.fake.waiting import wait_until
 
 LABEL = "wan-0123456789abcdef0123456789abcdef.1"
 HEADERS = {"Authorization": "Bearer key", "X-Client-Request-Id": LABEL}
@@ -132,8 +132,7 @@ def test_a_reply_hangs_until_it_is_released_and_a_server_that_hangs_still_stops(
         replies: list[int] = []
         client = threading.Thread(target=lambda: replies.append(post(api).status_code))
         client.start()
-        while not api.posts:
-            time.sleep(0.001)
+        wait_until(lambda: api.posts)
         assert replies == []
         api.release()
         client.join()
