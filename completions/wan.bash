@@ -69,7 +69,8 @@ _wan() {
     'fetch --timeout') : ;;
     'fetch --poll-interval') : ;;
     'fetch -o'|'fetch --output') _wan_files ;;
-    'list --status') _wan_words 'unsent sending unknown rejected queued generating completed error' ;;
+    'fetch --downloads') : ;;
+    'list --status') _wan_words 'claimed unsent sending unknown rejected queued generating completed error' ;;
     'list --limit') : ;;
     'list --since') : ;;
     'list --search') : ;;
@@ -85,6 +86,7 @@ _wan() {
     'batch --shot-type') _wan_words 'single multi' ;;
     'batch --seed') : ;;
     'batch --concurrency') : ;;
+    'batch --downloads') : ;;
     'batch --shard') _wan_words 'auto' ;;
     'batch --timeout') : ;;
     'batch --poll-interval') : ;;
@@ -106,10 +108,10 @@ _wan_rest() {
   case $command in
     'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --open --sidecar --no-sidecar --sandbox --json -q --quiet -h --help' ;;
     'status') flags='--watch --timeout --poll-interval --sandbox --json -q --quiet -h --help' ;;
-    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --force --sandbox --json -q --quiet -h --help' ;;
+    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --json -q --quiet -h --help' ;;
     'list') flags='--status --limit --since --search --stats --sandbox --json -q --quiet -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --json -q --quiet -h --help' ;;
-    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --json -q --quiet -h --help' ;;
+    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --json -q --quiet -h --help' ;;
     'models') flags='--sandbox --json -q --quiet -h --help' ;;
     'balance') flags='--sandbox --json -q --quiet -h --help' ;;
     'config') flags='-h --help' ;;

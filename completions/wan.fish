@@ -77,13 +77,14 @@ complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video an
 complete -c wan -n '__wan_in fetch' -l timeout -d 'Wait at most so long in all' -x
 complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Look so often' -x
 complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
+complete -c wan -n '__wan_in fetch' -l downloads -d 'Download this many videos at once' -x
 complete -c wan -n '__wan_in fetch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in fetch' -l sandbox -d 'Use the API on this machine: free, no key needed'
 complete -c wan -n '__wan_in fetch' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in fetch' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in fetch' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
-complete -c wan -n '__wan_in list' -l status -d 'Only those of this status' -x -a 'unsent sending unknown rejected queued generating completed error'
+complete -c wan -n '__wan_in list' -l status -d 'Only those of this status' -x -a 'claimed unsent sending unknown rejected queued generating completed error'
 complete -c wan -n '__wan_in list' -l limit -d 'At most so many' -x
 complete -c wan -n '__wan_in list' -l since -d '30m, 12h, 7d, 2w, or a date: 2026-08-21' -x
 complete -c wan -n '__wan_in list' -l search -d 'Only prompts with TEXT' -x
@@ -113,6 +114,7 @@ complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'M
 complete -c wan -n '__wan_in batch' -l seed -d 'The same seed gives the same video' -x
 complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt'
 complete -c wan -n '__wan_in batch' -l concurrency -d 'So many in flight' -x
+complete -c wan -n '__wan_in batch' -l downloads -d 'Download this many videos at once' -x
 complete -c wan -n '__wan_in batch' -l shard -d 'Only every N-th row, from row K on (0 to N-1)' -x -a 'auto'
 complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it'
 complete -c wan -n '__wan_in batch' -l timeout -d 'Wait at most so long for each generation' -x

@@ -21,7 +21,7 @@ LAYERS = (
     ("catalogue", "destination"),
     ("http",),
     ("config", "api", "download", "history", "batchfile", "sandbox"),
-    ("runner",),
+    ("core",),
     ("output",),
     ("commands",),
     ("help", "completion"),

@@ -175,6 +175,18 @@ def test_the_layout_in_contributing_is_the_package() -> None:
     assert {name for name in parts if not name.startswith("_")} <= drawn_words
 
 
+def test_the_way_of_an_item_in_contributing_leads_through_modules_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    way = text.partition("## One item's way\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. .*", way, re.MULTILINE)
+    assert len(steps) == 10
+    for step in steps:
+        named = re.findall(r"`([a-z_/]+\.py)`", step)
+        assert named, step
+        for path in named:
+            assert (ROOT / "wan_cli" / path).is_file(), path
+
+
 def test_the_changelog_has_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert "\n## [Unreleased]\n" in changelog

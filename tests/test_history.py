@@ -106,7 +106,7 @@ def test_where_the_history_fails_after_the_submission_the_id_is_on_both_streams(
     assert generation_id
     assert result.code == 13
     assert generation_id in result.out
-    assert f"hint: keep the id, then: wan fetch {generation_id}" in result.err
+    assert f"hint: keep the id, then run: wan fetch {generation_id}" in result.err
     if as_json:
         (line,) = result.json_lines
         assert (line["exit_code"], line["error"]["code"]) == (13, "local_file")

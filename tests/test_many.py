@@ -11,21 +11,17 @@ import pytest
 from tests.commands.test_terminal import ESCAPE, on_terminal, screen
 from tests.fake.api import GENERATIONS, FakeApi
 from tests.fake.cdn import CdnReply
-from tests.fake.invariants import KEY
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
-from wan_cli.api.client import Client
-from wan_cli.errors import Unreachable
-from wan_cli.generation import Generation
+from wan_cli.core.watch import AT_ONCE
 from wan_cli.output.live import tally_line
 from wan_cli.progress import Tally
-from wan_cli.runner.workers import MOST, SLOW_S, Answer, Question, Workers
 
 # Around a deadline: process start and stop on a slow machine.
 SLACK_S = 12.0
 # The threads that ask, the main one, and one of the machinery that runs the tests.
-THREADS = MOST + 2
+THREADS = AT_ONCE + 2
 
 
 def submitted(
@@ -92,7 +88,7 @@ def test_fifty_share_a_few_threads_and_connections(wan: Wan, api: FakeApi) -> No
         api.generations[each].status = "completed"
     result = running.wait()
     assert (result.code, {line["id"] for line in result.json_lines}) == (0, {*ids})
-    assert api.connections <= MOST
+    assert api.connections <= AT_ONCE
 
 
 def test_a_refused_key_ends_all_of_them_and_names_each(wan: Wan, api: FakeApi) -> None:
@@ -136,56 +132,6 @@ def test_a_look_that_does_not_end_holds_nobody_else(wan: Wan, api: FakeApi, faul
     assert looks_at(api, held) == 1
 
 
-def test_a_worker_whose_look_takes_too_long_is_replaced(api: FakeApi) -> None:
-    made = api.add_generation(looks=1_000_000)
-    api.on_get(Reply(fault="drip", delay=0.2))
-    workers = Workers(Client(api.base_url, KEY))
-    workers.ask(Question("wan-1", made.id, 0.3))
-    first = answer(workers)
-    assert isinstance(first.value, Unreachable)
-    assert "no answer within 0.3 s" in first.value.message
-    # The late answer of the first is dropped.
-    for _ in range(3):
-        workers.ask(Question("wan-2", made.id, 20.0))
-        second = answer(workers)
-        assert (second.ref, type(second.value)) == ("wan-2", Generation)
-    assert not workers.is_busy
-
-
-def test_where_the_network_is_slow_more_are_asked_for_up_to_a_limit(api: FakeApi) -> None:
-    made = api.add_generation(looks=1_000_000)
-    api.on_get(forever(Reply(fault="hang")))
-    workers = Workers(Client(api.base_url, KEY))
-    for number in range(MOST):
-        wait_until(lambda: workers.has_room)
-        workers.ask(Question(f"wan-{number}", made.id, 20.0))
-    wait_until(lambda: len(api.gets) == MOST)
-    time.sleep(2 * SLOW_S)
-    assert not workers.has_room
-    api.release()
-    refs = [answer.ref for answer in all_answers(workers)]
-    assert sorted(refs) == sorted(f"wan-{number}" for number in range(MOST))
-    assert api.connections == MOST
-
-
-def all_answers(workers: Workers) -> list[Answer]:
-    """Wait until nothing is being asked any more."""
-    answers = []
-    end = time.monotonic() + 20
-    while workers.is_busy:
-        answers += workers.answers(1.0)
-        assert time.monotonic() < end
-    return answers
-
-
-def answer(workers: Workers) -> Answer:
-    """Wait for the next answer."""
-    end = time.monotonic() + 20
-    while not (answers := workers.answers(1.0)):
-        assert time.monotonic() < end
-    return answers[0]
-
-
 def test_what_passes_is_asked_through_and_told_once(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen", "an owl", "an elk", status=None)
     api.on_get(
@@ -193,7 +139,7 @@ def test_what_passes_is_asked_through_and_told_once(wan: Wan, api: FakeApi) -> N
     )
     result = wan("fetch", *ids, "--timeout", "60")
     assert (result.code, len(result.out.splitlines())) == (0, 4)
-    assert result.err.count("(503); asking again") == 1
+    assert result.err.count("(503); polling again") == 1
 
 
 def test_one_that_nobody_knows_ends_alone(wan: Wan, api: FakeApi) -> None:
@@ -220,7 +166,7 @@ def test_of_two_ids_the_one_that_the_api_knows_is_found(wan: Wan, api: FakeApi) 
 def test_completed_without_a_url_ends_alone(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
     api.on_get(forever(Reply(body={"id": "{id}", "status": "completed", "video": None})))
-    result = wan("fetch", *ids, "--json")
+    result = wan("fetch", *ids, "--json", "--timeout", "2")
     assert [line["exit_code"] for line in result.json_lines] == [12, 12]
 
 
@@ -256,7 +202,7 @@ def test_the_others_are_asked_for_while_a_video_is_saved(
     running.kill(signal.SIGINT)
     result = running.wait()
     assert result.code == -signal.SIGINT
-    assert f"{other}, {ready} go on and are safe" in result.err
+    assert f"{ready}, {other} go on and are safe" in result.err
     assert wan("fetch", ready).code == 0
     assert api.cdn.requests[-1].headers["Range"]
 
@@ -331,12 +277,12 @@ def test_over_tls_the_threads_verify_the_server_and_go_through_the_proxy(
             env["HTTPS_PROXY"] = f"http://127.0.0.1:{closed_port}"
         result = wan("status", "--watch", *ids, "--timeout", "3" if proxy else "30", env=env)
         assert (result.code, len(api.gets)) == ((8, 0) if proxy else (0, 9))
-        assert ("the proxy does not connect; asking again" in result.err) == proxy
+        assert ("the proxy does not connect; polling again" in result.err) == proxy
         # Not the same: the history knows their URLs by now.
         others = [api.add_generation(id=f"another-{n:02}", looks=2).id for n in range(3)]
         distrusted = wan("fetch", *others, "--timeout", "1", env={"WAN_BASE_URL": api.base_url})
     assert distrusted.code == 8
-    assert distrusted.err.count("its TLS certificate is not trusted; asking again") == 1
+    assert distrusted.err.count("its TLS certificate is not trusted; polling again") == 1
 
 
 def test_what_another_process_has_saved_meanwhile_is_not_saved_again(

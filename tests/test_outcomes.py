@@ -258,7 +258,9 @@ def test_an_unknown_outcome_is_said_and_never_sent_again(
 def test_every_status_has_one_meaning() -> None:
     refused = {400, 401, 402, 403, 404, 405, 413, 414, 415, 422}
     for status in range(200, 600):
-        heard = [judge(http_reply(status, each)) for each in ({}, {"x-inference-id": "g1"})]
+        heard = [
+            judge(http_reply(status, each), "wan-1.1") for each in ({}, {"x-inference-id": "g1"})
+        ]
         names = tuple(type(outcome).__name__ for outcome in heard)
         rejected = ("Refused",) * 2 if status in refused else ("Limited",) * 2
         is_rejected = status in refused or status == 429

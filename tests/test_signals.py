@@ -79,7 +79,7 @@ def test_before_the_submission_nothing_was_submitted(api: FakeApi, wan: Wan) -> 
     reader.send_signal(signal.SIGINT)
     _, err = reader.communicate(timeout=20)
     assert reader.returncode == -signal.SIGINT
-    assert err == b"error: interrupted; nothing was submitted\nhint: the same command again\n"
+    assert err == b"error: interrupted; nothing was submitted\nhint: run the same command again\n"
     assert api.connections == 0
 
 

@@ -82,13 +82,13 @@ def test_a_quick_answer_needs_next_to_nothing(argv: list[str], tmp_path: Path) -
 
 @pytest.mark.parametrize("argv", [["list"], ["status", "no-such-generation"]])
 def test_what_only_few_need_is_not_imported_for_all(argv: list[str], tmp_path: Path) -> None:
-    unused = {"dataclasses", "inspect", "subprocess", "wan_cli.runner.many"}
+    unused = {"dataclasses", "inspect", "subprocess", "wan_cli.core.batch"}
     assert imported(argv, tmp_path).isdisjoint(unused)
 
 
 def test_asking_needs_nothing_of_downloading_submitting_and_settling(tmp_path: Path) -> None:
-    unused = {f"wan_cli.runner.{name}" for name in ("save", "submit", "recover", "stories")}
-    unused |= {"wan_cli.download.fetch", "wan_cli.download.connection"}
+    unused = {f"wan_cli.core.{name}" for name in ("recover", "batch", "generate", "prices")}
+    unused |= {"wan_cli.download.connection", "wan_cli.sandbox"}
     assert imported(["status", "no-such-generation", "--timeout", "0.2"], tmp_path).isdisjoint(
         unused
     )

@@ -6,9 +6,11 @@ Whatever happens in whatever order, the invariants of the promise hold, and in t
 
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -21,6 +23,13 @@ from tests.fake.invariants import KEY
 from tests.fake.script import Reply, repeat
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.api.submission import Submission
+from wan_cli.core.engine import Outcomes
+from wan_cli.core.fetch import fetch_all
+from wan_cli.core.generate import generate
+from wan_cli.core.items import Goal, Order
+from wan_cli.core.recover import Events, recover
+from wan_cli.core.status import status
+from wan_cli.core.tools import Clock, Tools
 from wan_cli.destination import Destination
 from wan_cli.errors import WanError
 from wan_cli.generation import Status
@@ -28,13 +37,6 @@ from wan_cli.history import History
 from wan_cli.listing import Listing
 from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
-from wan_cli.runner.asking import status
-from wan_cli.runner.context import Clock, Context, Story
-from wan_cli.runner.deliver import Delivery
-from wan_cli.runner.many import Outcomes
-from wan_cli.runner.recover import recover
-from wan_cli.runner.stories import fetch_all, generate
-from wan_cli.runner.twin import Wish
 
 TIMEOUT_S = 120.0
 # More than a look and a settling may last beyond the deadline.
@@ -75,51 +77,71 @@ VIDEOS: dict[str, list[CdnReply]] = {
 }
 
 
+# How long real I/O is waited for, and how far the clock goes on where none comes.
+REAL_S = 0.03
+STEP_S = 5.0
+
+
 class Killed(BaseException):
     """The process was killed here."""
 
 
-class FakeTime:
-    """A clock of which sleeping costs nothing; it may jump, and the process may die asleep."""
+class FakeTime(Clock):
+    """A clock of which waiting costs next to nothing; it may jump, and the process may die."""
 
     def __init__(self) -> None:
-        self.slept_s = 0.0
+        super().__init__()
+        self.waited_s = 0.0
         self.jumped_s = 0.0
-        self.sleeps_left: int | None = None
-        self.clock = Clock(self._now, self._monotonic, self._sleep)
+        self.waits_left: int | None = None
+        self.is_dead = False
 
-    def _now(self) -> float:
+    def now(self) -> float:
         return time.time() + self.jumped_s
 
-    def _monotonic(self) -> float:
-        return time.monotonic() + self.slept_s
+    def monotonic(self) -> float:
+        return time.monotonic() + self.waited_s
 
-    def _sleep(self, seconds: float) -> None:
-        if self.sleeps_left is not None:
-            self.sleeps_left -= 1
-            if self.sleeps_left < 0:
-                raise Killed
-        self.slept_s += seconds
+    def sleep(self, seconds: float) -> None:
+        self.waited_s += seconds
+
+    def receive(self, answers: SimpleQueue[Any], seconds: float) -> Any:
+        if self.waits_left is not None and seconds > 0:
+            self.waits_left -= 1
+            self.is_dead = self.is_dead or self.waits_left < 0
+        if self.is_dead and seconds > 0:
+            raise Killed
+        try:
+            # Real I/O on loopback takes less than that; then time goes by at once.
+            return answers.get(seconds > 0, min(max(seconds, 0.0), REAL_S))
+        except Empty:
+            self.waited_s += min(max(seconds, 0.0), STEP_S)
+            return None
 
 
 class MortalClient(Client):
     """A client that shows each submission to a witness, and may be killed before or after it."""
 
-    def __init__(self, base_url: str, witness: Callable[[str], None]) -> None:
+    def __init__(self, base_url: str, witness: Callable[[str], None], time: FakeTime) -> None:
         super().__init__(base_url, KEY)
-        self.dies = ""
+        self.fate = {"dies": ""}
         self._witness = witness
+        self._time = time
 
     def submit(
         self, request: GenerationRequest, client_request_id: str, **values: Any
     ) -> Submission:
         self._witness(client_request_id)
-        if self.dies == "before the POST":
-            raise Killed
+        if self.fate["dies"] == "before the POST":
+            self._die()
         submission = super().submit(request, client_request_id, **values)
-        if self.dies == "after the POST":
-            raise Killed
+        if self.fate["dies"] == "after the POST":
+            self._die()
         return submission
+
+    def _die(self) -> None:
+        self._time.is_dead = True
+        threading.Event().wait()
 
 
 class Lives(RuleBasedStateMachine):
@@ -140,27 +162,29 @@ class Lives(RuleBasedStateMachine):
         path = self.folder / "history.db"
         self.witness = History.open(path)
         self.histories = [History.open(path) for _ in range(2)]
-        self.clients = [MortalClient(self.api.base_url, self.is_journalled) for _ in range(2)]
+        self.clients = [
+            MortalClient(self.api.base_url, self.is_journalled, self.time) for _ in range(2)
+        ]
 
     def is_journalled(self, label: str) -> None:
         """I1: the row is on disk, for everybody to see, before the submission begins."""
-        record = self.witness.find(label)
+        # A connection of its own: this is asked in a worker.
+        with History.open(self.folder / "history.db") as witness:
+            record = witness.find(label)
         assert record is not None
-        assert record.status is Status.SENDING
+        assert record.status is Status.CLAIMED
         assert record.client_request_id == label
 
     def rows(self) -> list[Record]:
         everything = Listing(status=None, since=0.0, search=None, limit=-1)
         return self.witness.newest(everything)
 
-    def context(self, process: int) -> Context:
-        return Context(
-            self.clients[process], self.histories[process], "fingerprint", clock=self.time.clock
-        )
+    def tools(self, process: int) -> Tools:
+        return Tools(self.clients[process], self.histories[process], "fingerprint", clock=self.time)
 
-    def run(self, story: Story[Any] | Outcomes, *, events: int | None = None) -> Any:
+    def run(self, story: Events[Any] | Outcomes, *, events: int | None = None) -> Any:
         """Drive a story to its end, or to its death; return its result, or None."""
-        began = self.time.clock.monotonic()
+        began = self.time.monotonic()
         outcomes = []
         try:
             while events is None or events > 0:
@@ -176,11 +200,11 @@ class Lives(RuleBasedStateMachine):
             return None
         finally:
             story.close()
-            self.time.sleeps_left = None
+            self.time.waits_left, self.time.is_dead = None, False
             for client in self.clients:
-                client.dies = ""
+                client.fate["dies"] = ""
             # I8.
-            assert self.time.clock.monotonic() - began < TIMEOUT_S + LATE_S
+            assert self.time.monotonic() - began < TIMEOUT_S + LATE_S
         return None
 
     def check(self, outcomes: Any, *, saves: bool) -> None:
@@ -221,20 +245,19 @@ class Lives(RuleBasedStateMachine):
         self.api.on_post(*POSTS[reply])
         fails = reply == "accepted, failed later"
         self.api.error = {"name": "ModerationError", "message": "refused"} if fails else None
-        self.clients[process].dies = death
-        self.time.sleeps_left = moment if death == "asleep" else None
+        self.clients[process].fate["dies"] = death
+        self.time.waits_left = moment if death == "asleep" else None
         request = GenerationRequest.parse({"prompt": prompt})
         before = {
             row.ref for row in self.rows() if row.status.is_unresolved and row.prompt == prompt
         }
         posts, accepted = len(self.api.posts), len(self.api.accepted)
-        ctx = self.context(process)
+        tools = self.tools(process)
         story = generate(
-            ctx,
-            request,
-            Wish(self.destination, again=again),
-            Delivery(wait, self.destination),
-            ctx.patience(TIMEOUT_S, 5.0),
+            tools,
+            Order(request, self.destination, again=again),
+            Goal(wait, wait, self.destination),
+            tools.timing(TIMEOUT_S, 5.0),
         )
         outcome = self.run(story, events=moment if death == "talking" else None)
         self.check(outcome, saves=wait)
@@ -266,9 +289,9 @@ class Lives(RuleBasedStateMachine):
     ) -> None:
         self.api.on_get(*GETS[looks])
         self.api.cdn.on_get(*VIDEOS[video])
-        self.time.sleeps_left = sleeps
-        ctx = self.context(process)
-        story = fetch_all(ctx, Delivery(wait), ctx.patience(TIMEOUT_S, 5.0))
+        self.time.waits_left = sleeps
+        tools = self.tools(process)
+        story = fetch_all(tools, Goal(wait), tools.timing(TIMEOUT_S, 5.0))
         self.check(self.run(story, events=events), saves=True)
         self.api.on_get.clear()
         self.api.cdn.on_get.clear()
@@ -277,14 +300,14 @@ class Lives(RuleBasedStateMachine):
     @rule(process=PROCESSES, events=st.none() | st.integers(1, 3))
     def recover(self, process: int, events: int | None) -> None:
         posts = len(self.api.posts)
-        self.check(self.run(recover(self.context(process)), events=events), saves=False)
+        self.check(self.run(recover(self.tools(process)), events=events), saves=False)
         assert len(self.api.posts) == posts
 
     @precondition(lambda self: self.api.posts)
     @rule(process=PROCESSES)
     def status(self, process: int) -> None:
-        ctx = self.context(process)
-        story = status(ctx, self.rows(), ctx.patience(TIMEOUT_S, 5.0))
+        tools = self.tools(process)
+        story = status(tools, self.rows(), tools.timing(TIMEOUT_S, 5.0), watch=False)
         self.check(self.run(story), saves=False)
 
     @rule(lag=st.booleans(), labels=st.booleans())
@@ -322,9 +345,9 @@ class Lives(RuleBasedStateMachine):
         """When the log shows everything, everything that was paid for is on disk."""
         self.api.log_lag, self.api.log_labels = False, True
         self.time.jumped_s = 0.0
-        ctx = self.context(0)
-        self.run(recover(ctx))
-        outcomes = self.run(fetch_all(ctx, Delivery(), ctx.patience(TIMEOUT_S, 5.0)))
+        tools = self.tools(0)
+        self.run(recover(tools))
+        outcomes = self.run(fetch_all(tools, Goal(), tools.timing(TIMEOUT_S, 5.0)))
         self.check(outcomes, saves=True)
         rows = {row.ref: row for row in self.rows()}
         for post in self.api.accepted:

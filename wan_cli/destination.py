@@ -75,6 +75,19 @@ class Destination(NamedTuple):
                     hint="add --force, or choose another -o",
                 )
 
+    def check_folder(self) -> None:
+        """Make sure that the folder is still one, or can be made: a look, no trial.
+
+        Raises:
+            LocalFileError: a file has its place.
+        """
+        folder = self.known_folder
+        for place in (folder, *folder.parents):
+            if os.path.lexists(place):
+                if not place.is_dir():
+                    raise _refused(folder, NotADirectoryError(errno.ENOTDIR, "not a folder"))
+                return
+
     @property
     def known_folder(self) -> Path:
         """The folder as far as it is known before there is a record."""
@@ -136,6 +149,16 @@ def working_folder() -> Path:
 def destination_of(record: Record) -> Destination:
     """Return where a record says that its video is to be saved."""
     return Destination(Path(record.folder), record.name, record.name_template or "{slug}-{id8}")
+
+
+def is_on_disk(record: Record) -> bool:
+    """Whether the video is where the history says, with the size it had."""
+    if record.file is None:
+        return False
+    try:
+        return Path(record.file).stat().st_size == record.bytes
+    except OSError:
+        return False
 
 
 def _values(record: Record) -> dict[str, str]:

@@ -3,8 +3,10 @@
     WanError (1)
     ├── UsageError (2)          wrong usage or value
     ├── SetupError (3)          no key, broken configuration or history
-    │   └── HistoryReadOnly     it may still be read
-    ├── KeyRefused (4)          the API refused the key
+    │   ├── HistoryReadOnly     it may still be read
+    │   └── HistoryLocked       another process is writing it; that passes
+    ├── KeyRefused (4)          the API refused the key (401)
+    │   └── KeyNotAllowed       the key may not see or do this one thing (403)
     ├── NoCredits (5)           no credits
     ├── OverBudget (5)          over --max-cost, or the price cannot be known
     ├── Rejected (6)            the API refused the request
@@ -15,6 +17,8 @@
     ├── OutcomeUnknown (10)     it is unknown whether the submission was accepted
     ├── Unreachable (11)        the API is out of reach; certainly nothing was submitted
     ├── DownloadFailed (12)     the video could not be downloaded
+    │   └── LinkExpired         its link has expired; the API may give a fresh one
+    ├── NotAboutIt              a reply is about another generation than the one asked for
     └── LocalFileError (13)     disk full, permission
         ├── DriveTrouble        the drive takes nothing at all: it is full, read-only or broken
         └── NotRecorded         the history could not be written after a submission
@@ -23,6 +27,7 @@
 """
 
 import errno
+from typing import Self
 
 # The drive is full or over its quota, read-only, broken, or no longer connected.
 _DRIVE_ERRNOS = frozenset(
@@ -40,7 +45,8 @@ _DRIVE_ERRNOS = frozenset(
 )
 
 # In a batch, or with several ids, the first of these that occurred is the exit code of the whole.
-EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 0)
+EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 2, 0)
+RUN_AGAIN = "run the same command again"
 
 
 class WanError(Exception):
@@ -57,6 +63,20 @@ class WanError(Exception):
         self.message = message
         self.hint = hint
         self.stdout = stdout
+
+    def with_hint(self, hint: str) -> Self:
+        """Return the same failure with another next command."""
+        return self._changed(hint=hint)
+
+    def with_message(self, message: str) -> Self:
+        """Return the same failure in other words."""
+        return self._changed(message=message)
+
+    def _changed(self, **changes: object) -> Self:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, **changes)
+        other.args = (other.message,)
+        return other
 
 
 class UsageError(WanError):
@@ -77,11 +97,19 @@ class HistoryReadOnly(SetupError):
     """The history cannot be written; it may still be read."""
 
 
+class HistoryLocked(SetupError):
+    """Another process is writing the history; that passes."""
+
+
 class KeyRefused(WanError):
-    """The API refused the key (401, 403)."""
+    """The API refused the key (401)."""
 
     exit_code = 4
     code = "key_refused"
+
+
+class KeyNotAllowed(KeyRefused):
+    """The key may not see or do this one thing (403); it may do others."""
 
 
 class NoCredits(WanError):
@@ -138,17 +166,37 @@ class OutcomeUnknown(WanError):
 
 
 class Unreachable(WanError):
-    """The API could not be reached; certainly nothing was submitted."""
+    """The API could not be reached; certainly nothing was submitted.
+
+    `retry_after_s` is how long the API asks to wait, None where it does not say.
+    """
 
     exit_code = 11
     code = "unreachable"
+    retry_after_s: float | None = None
 
 
 class DownloadFailed(WanError):
-    """The video could not be downloaded; it can be fetched later."""
+    """The video could not be downloaded; it can be fetched later.
+
+    `is_final`: another try of this command would fail alike.
+    """
 
     exit_code = 12
     code = "download_failed"
+    is_final = False
+
+
+class LinkExpired(DownloadFailed):
+    """The link to the video has expired; the API may give a fresh one."""
+
+
+class NotAboutIt(WanError):
+    """A reply is about another generation than the one asked for: nothing of it is believed."""
+
+    def __init__(self, other_id: str) -> None:
+        super().__init__(f"the reply is about {other_id}", hint="wan status " + other_id)
+        self.other_id = other_id
 
 
 class LocalFileError(WanError):
@@ -183,7 +231,7 @@ class Interrupted(BaseException):
         super().__init__(signal_number)
         self.signal_number = signal_number
         self.message = "interrupted; nothing was submitted"
-        self.hint = "the same command again"
+        self.hint = RUN_AGAIN
         self.record: object = None
 
     def explain(self, message: str, *, hint: str, record: object) -> None:

@@ -12,8 +12,12 @@ CREDITS_PER_USD = 2_000_000
 
 
 class Status(StrEnum):
-    """The states of a generation: four before the server knows it, four of the server."""
+    """The states of a generation: five before the server knows it, four of the server.
 
+    CLAIMED: journaled, and not a byte of its body is sent. UNSENT: the final word that nothing was.
+    """
+
+    CLAIMED = "claimed"
     UNSENT = "unsent"
     SENDING = "sending"
     UNKNOWN = "unknown"
@@ -26,7 +30,7 @@ class Status(StrEnum):
     @property
     def is_unresolved(self) -> bool:
         """Whether it is not known if the server took the submission."""
-        return self in (Status.SENDING, Status.UNKNOWN)
+        return self in (Status.CLAIMED, Status.SENDING, Status.UNKNOWN)
 
     @property
     def is_running(self) -> bool:
@@ -47,14 +51,18 @@ class Generation(NamedTuple):
     def parse(cls, reply: Mapping[str, object]) -> Self:
         """Return a reply as a value, leniently: what is missing or of a wrong type is None.
 
-        A status nobody has heard of means still running, or completed where there is a URL: a new
-        word of the server must not lose a paid generation.
+        A status nobody has heard of means completed where there is a URL, failed where there is an
+        error object, and still running otherwise: a new word must not lose a paid generation.
         """
         url = _member(reply, "video", "url")
         error = reply.get("error")
         return cls(
             id=parse_id(reply.get("id")),
-            status=_parse_status(reply.get("status"), has_url=isinstance(url, str) and bool(url)),
+            status=_parse_status(
+                reply.get("status"),
+                has_url=isinstance(url, str) and bool(url),
+                has_error=isinstance(error, Mapping) and bool(error),
+            ),
             url=url if isinstance(url, str) and url else None,
             error=error_words(error) if error else None,
             credits_used=_parse_credits(_member(reply, "meta", "usage", "credits_used")),
@@ -78,7 +86,7 @@ def parse_id(value: object) -> str | None:
     return None
 
 
-def _parse_status(word: object, *, has_url: bool) -> Status:
+def _parse_status(word: object, *, has_url: bool, has_error: bool) -> Status:
     known = {
         "queued": Status.QUEUED,
         "generating": Status.GENERATING,
@@ -88,7 +96,9 @@ def _parse_status(word: object, *, has_url: bool) -> Status:
     status = known.get(word.lower()) if isinstance(word, str) else None
     if status is not None:
         return status
-    return Status.COMPLETED if has_url else Status.GENERATING
+    if has_url:
+        return Status.COMPLETED
+    return Status.ERROR if has_error else Status.GENERATING
 
 
 def _member(value: object, *names: str) -> object:

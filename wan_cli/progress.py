@@ -18,6 +18,13 @@ class Warned(NamedTuple):
     text: str
 
 
+class Submitted(NamedTuple):
+    """A generation was accepted under an id; `row` is its number in a batch."""
+
+    id: str
+    row: int | None = None
+
+
 class Watching(NamedTuple):
     """A look at a generation: its status, the seconds since its submission, those expected left."""
 
@@ -54,4 +61,4 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Event = Note | Warned | Watching | Downloading | Tally | Pause
+Event = Note | Warned | Submitted | Watching | Downloading | Tally | Pause

@@ -85,10 +85,14 @@ def error_fields(error: WanError | None) -> dict[str, object]:
 
 
 class Outcome(NamedTuple):
-    """What became of one generation in one command: its record, and a failure if any."""
+    """What became of one generation in one command: its record, and a failure if any.
+
+    `row` is the number of its row in a batch.
+    """
 
     record: Record | None
     error: WanError | None = None
+    row: int | None = None
 
     @property
     def exit_code(self) -> int:

@@ -43,6 +43,47 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+class Deferral:
+    """What a signal does while it is deferred: it raises at once only where `raises` says so."""
+
+    def __init__(self) -> None:
+        self.raises = False
+
+
+@contextmanager
+def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
+    """Have signals told in place of raised until the block is left, except while `raises` is set.
+
+    `tell` is called in the signal handler. The same wish is told once.
+    """
+    deferral = Deferral()
+    if threading.current_thread() is not threading.main_thread():
+        yield deferral
+        return
+    kept = {
+        number: handler
+        for number in SIGNALS
+        if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
+    }
+    told: list[int] = []
+
+    def arrived(number: int, _frame: FrameType | None) -> None:
+        if told:
+            return
+        told.append(number)
+        if deferral.raises:
+            raise Interrupted(number)
+        tell(number)
+
+    for number in kept:
+        signal.signal(number, arrived)
+    try:
+        yield deferral
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def held() -> Iterator[Callable[[], bool]]:
     """Put signals off until the block is left; yield a question: has one arrived?

@@ -8,14 +8,17 @@ from typing import Self
 from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
 from wan_cli.api.reading import json_object, refusal, server_words
+from wan_cli.api.replies import about_it
 from wan_cli.api.submission import Ambiguous, NotSent, Submission, judge
 from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
 from wan_cli.models import GenerationRequest
+from wan_cli.schedule import retry_after
 
 GENERATIONS = "/v2/video/generations"
-SUBMIT_SECONDS = 60.0
+# The longest that wan waits for the answer to a submission.
+SUBMIT_SECONDS = 300.0
 GET_SECONDS = 30.0
 PAGE_ROWS = 100
 PAGES_MAX = 200
@@ -61,13 +64,13 @@ class Client:
         client_request_id: str,
         *,
         seconds: float = SUBMIT_SECONDS,
-        give_up: Callable[[], bool] | None = None,
+        may_begin: Callable[[], bool] = lambda: True,
     ) -> Submission:
         """Submit once: POST /v2/video/generations. Each call may be a charge; nothing is repeated.
 
-        `give_up` is asked while waiting; where it says so, what is known by then is returned.
+        Before the first byte of the body `may_begin` is asked; where it says no, nothing is sent.
         """
-        body = Body(request.to_json().encode())
+        body = Body(request.to_json().encode(), may_begin)
         try:
             reply = self._exchange(
                 "POST",
@@ -75,16 +78,22 @@ class Client:
                 seconds=seconds,
                 headers={"X-Client-Request-Id": client_request_id},
                 body=body,
-                give_up=give_up,
             )
         except ExchangeFailed as failure:
-            return Ambiguous(str(failure)) if body.abandon() else NotSent(str(failure))
-        return judge(reply)
+            if body.abandon():
+                return Ambiguous(str(failure))
+            return NotSent(str(failure), failure.is_final)
+        return judge(reply, client_request_id)
 
-    def generation(self, generation_id: str, *, seconds: float = GET_SECONDS) -> Generation:
+    def generation(
+        self, generation_id: str, *, alias: str | None = None, seconds: float = GET_SECONDS
+    ) -> Generation:
         """Return the state of a generation: GET /v2/video/generations?generation_id=ID.
 
+        `alias` is a second id of the same generation, which a reply may name too.
+
         Raises:
+            NotAboutIt: the reply is about another generation.
             Unreachable: no answer of use came; asking again may help.
             KeyRefused: 401 or 403.
             NotFound: 404, also in the moment after a submission.
@@ -93,7 +102,7 @@ class Client:
         reply = self.get(
             GENERATIONS, {"generation_id": generation_id}, seconds=seconds, waiting=True
         )
-        return Generation.parse(reply)
+        return about_it(Generation.parse(reply), generation_id, alias)
 
     def log(
         self, start: float, end: float, *, seconds: float = ACCOUNT_SECONDS
@@ -223,7 +232,10 @@ class Client:
             raise refusal(reply, waiting=waiting)
         if not 200 <= reply.status < 300:
             words = server_words(reply)
-            raise self._unreachable(f"it answered {words} ({reply.status})")
+            failure = self._unreachable(f"it answered {words} ({reply.status})")
+            values = [reply.headers[name] for name in ("Retry-After",) if name in reply.headers]
+            failure.retry_after_s = retry_after(values, date=reply.headers.get("Date"))
+            raise failure
         data = json_object(reply)
         if data is None:
             raise self._unreachable("its answer is not JSON")
@@ -241,17 +253,8 @@ class Client:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
-        give_up: Callable[[], bool] | None = None,
     ) -> Reply:
-        reply = self._send(
-            method,
-            path,
-            seconds=seconds,
-            params=params,
-            headers=headers,
-            body=body,
-            give_up=give_up,
-        )
+        reply = self._send(method, path, seconds=seconds, params=params, headers=headers, body=body)
         date = reply.headers.get("Date")
         # Within its second, the first reply tells the server's clock best.
         if date != self._date and (server_time := reply.server_time) is not None:

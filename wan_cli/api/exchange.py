@@ -1,6 +1,6 @@
 """What goes to the API and what comes back, as values: no HTTP library is needed for them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -11,7 +11,14 @@ _CALENDAR_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 class ExchangeFailed(Exception):
-    """There is no reply: the libraries' reason, in words without URL and key."""
+    """There is no reply: the libraries' reason, in words without URL and key.
+
+    `is_final`: another try would fail alike, as with a certificate that is not trusted.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
 
 
 class Reply(NamedTuple):
@@ -35,8 +42,9 @@ class Reply(NamedTuple):
 class Body:
     """A request body that knows whether it was begun: unread means certainly not sent."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, may_begin: Callable[[], bool] = lambda: True) -> None:
         self._data = data
+        self._may_begin = may_begin
         self._at = 0
         self._begun = False
         self._abandoned = False
@@ -52,9 +60,13 @@ class Body:
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes.
 
+        Before the first of them, `may_begin` is asked for permission.
+
         Raises:
-            OSError: nobody waits for this exchange any more, so it must not begin.
+            OSError: it may not begin, or nobody waits for this exchange any more.
         """
+        if not self._begun and not self._may_begin():
+            self.abandon()
         with self._lock:
             if self._abandoned:
                 raise OSError("abandoned before the body was sent")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from wan_cli.api.exchange import Reply
-from wan_cli.errors import KeyRefused, NoCredits, NotFound, Rejected, WanError
+from wan_cli.errors import KeyNotAllowed, KeyRefused, NoCredits, NotFound, Rejected, WanError
 from wan_cli.generation import error_words
 from wan_cli.text import hide_queries, one_line
 
@@ -60,7 +60,9 @@ def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
     no_credits = reply.status == 402 or (reply.status == 403 and _CREDITS.search(words))
     if no_credits and not waiting:
         return NoCredits(f"no credits: {words}", hint="wan balance")
-    if reply.status in (401, 402, 403):
+    if reply.status == 403:
+        return KeyNotAllowed(f"the API does not allow it: {words}", hint="wan doctor")
+    if reply.status in (401, 402):
         return KeyRefused(f"the API refused the key: {words}", hint="wan config set api_key")
     if reply.status == 404:
         return NotFound(f"not found: {words}", hint="wan list")

@@ -4,6 +4,7 @@ body never begun                                   NotSent: safe to try again
 2xx with an id in the body or in x-inference-id    Submitted
 400 401 402 403 404 405 413 414 415 422            Refused: nothing was spent
 429                                                Limited: nothing was spent, try later
+2xx that echoes another label than ours            Ambiguous: it is about something else
 408 409 425 5xx, 3xx, anything else                with x-inference-id Submitted, else Ambiguous
 a reset, a close, a timeout once the body began    Ambiguous: never sent again by itself
 """
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from wan_cli.api.exchange import Reply
 from wan_cli.api.reading import json_object, refusal
+from wan_cli.api.replies import is_about_another
 from wan_cli.errors import WanError
 from wan_cli.generation import CREDITS_PER_USD, Generation, Status, parse_id
 from wan_cli.schedule import retry_after
@@ -29,9 +31,10 @@ class Submitted(NamedTuple):
 
 
 class NotSent(NamedTuple):
-    """Certainly nothing was submitted."""
+    """Certainly nothing was submitted. `is_final`: another try would fail alike."""
 
     reason: str
+    is_final: bool = False
 
 
 class Refused(NamedTuple):
@@ -55,9 +58,11 @@ class Ambiguous(NamedTuple):
 Submission = Submitted | NotSent | Refused | Limited | Ambiguous
 
 
-def judge(reply: Reply) -> Submission:
-    """Return what a reply to the POST means."""
+def judge(reply: Reply, label: str) -> Submission:
+    """Return what a reply to the POST with a label means."""
     status = reply.status
+    if is_about_another(reply, label):
+        return Ambiguous("the reply was about another submission")
     if status in _REFUSED:
         return Refused(refusal(reply))
     if status == 429:

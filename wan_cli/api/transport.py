@@ -80,7 +80,6 @@ class Transport:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
-        give_up: Callable[[], bool] | None = None,
     ) -> Reply:
         """Send one request and return its reply, within `seconds` in all.
 
@@ -104,7 +103,7 @@ class Transport:
             return self._call(adapter, request, seconds)
 
         try:
-            return within(seconds, call, name=f"{method} {path}", give_up=give_up)
+            return within(seconds, call, name=f"{method} {path}")
         except TimeoutError:
             raise ExchangeFailed(f"no answer within {seconds:.3g} s") from None
         except _LIBRARY_ERRORS as cause:
@@ -119,7 +118,22 @@ class Transport:
     def line(self) -> "Line":
         """Return a way to ask from another thread, over a connection of its own."""
         adapter = Adapter(self._authorities)
-        return Line(lambda path: self._beginning(adapter, path), self._received)
+        return Line(lambda path: self._beginning(adapter, path), self._received, self._post)
+
+    def _post(
+        self, method: str, path: str, seconds: float, headers: Mapping[str, str], body: Body
+    ) -> Reply:
+        """Send a body that costs money, over a connection of its own: a kept one may be half dead.
+
+        Raises:
+            ExchangeFailed: there is no reply.
+        """
+        url, whole = self._base_url + path, {**_HEADERS, **headers}
+        request = Request(method, url, headers=whole, data=body, auth=self._auth)
+        try:
+            return self._call(Adapter(self._authorities), request, seconds)
+        except _LIBRARY_ERRORS as cause:
+            raise ExchangeFailed(_reason(cause)) from None
 
     def _beginning(self, adapter: Adapter, path: str) -> "_Beginning":
         request = Request("GET", self._base_url + path, headers=_HEADERS, auth=self._auth).prepare()
@@ -159,8 +173,10 @@ class Line:
         self,
         begin: Callable[[str], _Beginning],
         receive: Callable[[int, Mapping[str, str], Any], Reply],
+        post: Callable[[str, str, float, Mapping[str, str], Body], Reply],
     ) -> None:
         self._begin = begin
+        self._post = post
         self._receive = receive
         self._begun: dict[str, _Beginning] = {}
 
@@ -173,16 +189,16 @@ class Line:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
-        give_up: Callable[[], bool] | None = None,
     ) -> Reply:
-        """Send one GET and return its reply, as `Transport.exchange` does.
+        """Send one request and return its reply, as `Transport.exchange` does.
 
         `seconds` bounds each wait within it. Whoever started the thread bounds it as a whole.
 
         Raises:
             ExchangeFailed: there is no reply.
         """
-        assert (method, body, give_up) == ("GET", None, None)
+        if body is not None:
+            return self._post(method, path, seconds, headers or {}, body)
         try:
             if path not in self._begun:
                 self._begun[path] = self._begin(path)

@@ -35,7 +35,7 @@ def list_(
         )
 
 
-def status(
+def status_(
     ids: list[str] | None,
     *,
     watch: bool = False,
@@ -46,18 +46,18 @@ def status(
     quiet: bool = False,
 ) -> int:
     """Print the state of generations; return the exit code."""
+    from wan_cli.core.status import named, status
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import state_line
-    from wan_cli.runner import asking
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     words = need_ids(ids)
     space = workspace(out, sandbox=sandbox)
     folder = parse_destination(None, space.output_dir, space.settings.name_template)
-    with space.context(out, keeps=False) as ctx:
-        records = asking.named(ctx, words, folder)
-        patience = space.patience(ctx, timeout, poll_interval)
-        story = (asking.follow if watch else asking.status)(ctx, records, patience)
+    with space.tools(out, keeps=False) as tools:
+        records = named(tools, words, folder)
+        timing = space.timing(tools, timeout, poll_interval)
+        story = status(tools, records, timing, watch=watch)
         # Of a look, the line says it all; who has waited in vain is told so.
         silent = set() if watch else {8}
         return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent=silent)
@@ -71,17 +71,18 @@ def fetch(
     timeout: float | None = None,
     poll_interval: float | None = None,
     output: str | None = None,
+    downloads: int = 4,
     force: bool = False,
     sandbox: bool = False,
     json: bool = False,
     quiet: bool = False,
 ) -> int:
     """Wait for generations and download their videos; print their paths; return the exit code."""
+    from wan_cli.core import fetch as core
+    from wan_cli.core.items import Goal
+    from wan_cli.core.status import named
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import nothing, path_or_id
-    from wan_cli.runner import stories
-    from wan_cli.runner.asking import named
-    from wan_cli.runner.deliver import Delivery
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     words = need_ids_or_all(ids, everything=everything)
@@ -92,21 +93,27 @@ def fetch(
     stdout = out.video_stream(force=force) if chosen.to_stdout else None
     if output is not None:
         chosen.prepare(overwrite=force)
-    delivery = Delivery(
+    goal = Goal(
         wait=space.chosen("wait", wait),
         destination=None if output is None else chosen,
         overwrite=force,
         stdout=stdout,
     )
-    with space.context(out, keeps=False) as ctx:
-        patience = space.patience(ctx, timeout, poll_interval)
+    with space.tools(out, keeps=False) as tools:
+        timing = space.timing(tools, timeout, poll_interval)
         story = (
-            stories.fetch_all(ctx, delivery, patience)
+            core.fetch_all(tools, goal, timing, downloads=downloads)
             if everything
-            else stories.fetch(ctx, named(ctx, words, chosen, to_save=True), delivery, patience)
+            else core.fetch(
+                tools,
+                named(tools, words, chosen, to_save=True),
+                goal,
+                timing,
+                downloads=downloads,
+            )
         )
         return out.outcomes(out.each(story), nothing if stdout else path_or_id)
 
 
 # Those that `plain` calls, by the command's name.
-ACTIONS: Mapping[str, Callable[..., int]] = {"fetch": fetch, "list": list_, "status": status}
+ACTIONS: Mapping[str, Callable[..., int]] = {"fetch": fetch, "list": list_, "status": status_}

@@ -51,6 +51,7 @@ def command(
             help="So many in flight.  [default: 4]",
         ),
     ] = 4,
+    downloads: options.Downloads = 4,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -97,11 +98,11 @@ def command(
     from wan_cli.batchfile.shard import parse_shard
     from wan_cli.commands.arguments import not_negative, request_fields
     from wan_cli.commands.workspace import workspace
+    from wan_cli.core import plan
+    from wan_cli.core.batch import Batch, Terms
+    from wan_cli.core.budget import Budget
     from wan_cli.output import Output
     from wan_cli.output.faces import path_or_id
-    from wan_cli.runner import plan
-    from wan_cli.runner.batch import Batch, Terms
-    from wan_cli.runner.pricing import Budget
 
     arguments = locals()
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
@@ -122,12 +123,13 @@ def command(
             found = plan.survey(history, entries, retry_failed=retry_failed)
         budget.add(found.paid_usd)
         return space.dry_run(out, budget, timeout, found.requests, found.at_unknown_cost)
-    with space.context(out) as ctx:
-        patience = partial(space.patience, ctx, timeout, poll_interval)
+    with space.tools(out) as tools:
+        timing = space.timing(tools, timeout, poll_interval, each=True)
         terms = Terms(
-            patience,
+            timing,
             budget,
             concurrency,
+            downloads,
             wait=space.chosen("wait", wait),
             overwrite=force,
             sidecar=space.chosen("sidecar", sidecar),
@@ -135,7 +137,7 @@ def command(
             retry_failed=retry_failed,
             fail_fast=fail_fast,
         )
-        left_s = patience().left(ctx.clock)
-        price = partial(space.check_prices, out, ctx.client, budget, left_s, asks=not yes)
-        batch = Batch(ctx, terms, plan.source_of(file))
+        left_s = timing.left(tools.clock)
+        price = partial(space.check_prices, out, tools.client, budget, left_s, asks=not yes)
+        batch = Batch(tools, terms, plan.source_of(file))
         return out.outcomes(out.each(batch.run(batch.agree(entries, price))), path_or_id)

@@ -58,15 +58,14 @@ def command(
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.commands.arguments import not_negative, request_fields
     from wan_cli.commands.workspace import workspace
+    from wan_cli.core.budget import Budget
+    from wan_cli.core.generate import generate
+    from wan_cli.core.items import Goal, Order
     from wan_cli.destination import parse_destination
     from wan_cli.models import GenerationRequest
     from wan_cli.output import Output
     from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.prompt import read_prompt
-    from wan_cli.runner.deliver import Delivery
-    from wan_cli.runner.pricing import Budget
-    from wan_cli.runner.stories import generate
-    from wan_cli.runner.twin import Wish
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
@@ -83,19 +82,15 @@ def command(
     stdout = out.video_stream(force=force) if destination.to_stdout and waits else None
     has_sidecar = space.chosen("sidecar", sidecar)
     destination.prepare(overwrite=force, sidecar=has_sidecar)
-    with space.context(out) as ctx:
-        patience = space.patience(ctx, timeout, poll_interval)
-        space.check_prices(out, ctx.client, budget, patience.left(ctx.clock), [request])
-        outcome = out.follow(
-            generate(
-                ctx,
-                request,
-                Wish(destination, sidecar=has_sidecar, again=again),
-                Delivery(waits, destination, overwrite=force, stdout=stdout),
-                patience,
-            )
-        )
-    code = out.outcomes([outcome], nothing if stdout else path_or_id)
+    with space.tools(out) as tools:
+        timing = space.timing(tools, timeout, poll_interval)
+        left_s = timing.left(tools.clock)
+        space.check_prices(out, tools.client, budget, left_s, [request])
+        order = Order(request, destination, sidecar=has_sidecar, again=again)
+        goal = Goal(waits, waits, destination, overwrite=force, stdout=stdout)
+        outcomes = list(out.each(generate(tools, order, goal, timing)))
+    code = out.outcomes(outcomes, nothing if stdout else path_or_id)
+    outcome = outcomes[0]
     if open_ and outcome.record and outcome.record.file:
         typer.launch(outcome.record.file)
     return code

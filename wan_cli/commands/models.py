@@ -2,8 +2,8 @@
 
 from wan_cli.commands import options
 from wan_cli.commands.workspace import workspace
+from wan_cli.core.prices import offers
 from wan_cli.output import Output
-from wan_cli.runner.pricing import offers
 
 app = options.command_app()
 

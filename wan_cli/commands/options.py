@@ -88,6 +88,16 @@ PollInterval = Annotated[
         help="Look so often.  [default: learned from the history]",
     ),
 ]
+Downloads = Annotated[
+    int,
+    typer.Option(
+        "--downloads",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="Download this many videos at once.  [default: 4]",
+    ),
+]
 Destination = Annotated[
     str | None,
     typer.Option(

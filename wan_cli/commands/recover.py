@@ -30,18 +30,18 @@ def command(
     # Help and wrong usage do without what talks to the API: it would double their time.
     from wan_cli.commands.arguments import one_of
     from wan_cli.commands.workspace import workspace
+    from wan_cli.core.recover import adopt_id, forget, recover
     from wan_cli.output import Output
     from wan_cli.output.faces import state_line
-    from wan_cli.runner.recover import adopt_id, forget, recover
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     one_of({"--adopt": adopt, "--forget": forget_})
     space = workspace(out, sandbox=sandbox)
-    with space.context(out) as ctx:
+    with space.tools(out) as tools:
         if adopt is not None:
-            story = adopt_id(ctx, adopt, ref)
+            story = adopt_id(tools, adopt, ref)
         elif forget_ is not None:
-            story = forget(ctx, forget_)
+            story = forget(tools, forget_)
         else:
-            story = recover(ctx, ref)
+            story = recover(tools, ref)
         return out.outcomes(out.follow(story), state_line, shown={0, 9})

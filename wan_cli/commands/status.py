@@ -23,9 +23,9 @@ def command(
 ) -> int:
     """Print the state of generations; exit 0 when completed, 8 while it is made, 9 if it failed."""
     # Help and wrong usage do without what talks to the API: it would double their time.
-    from wan_cli.commands.actions import status
+    from wan_cli.commands.actions import status_
 
-    return status(
+    return status_(
         ids,
         watch=watch,
         timeout=timeout,

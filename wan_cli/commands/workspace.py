@@ -19,10 +19,10 @@ from wan_cli.output.faces import price_words
 if TYPE_CHECKING:
     from wan_cli.api.client import Client
     from wan_cli.checkup import Check
+    from wan_cli.core.budget import Budget
+    from wan_cli.core.tools import Timing, Tools
     from wan_cli.models import GenerationRequest
     from wan_cli.prices import Price
-    from wan_cli.runner.context import Context, Patience
-    from wan_cli.runner.pricing import Budget
     from wan_cli.sandbox.server import Sandbox as Server
 
 SANDBOX_KEY = "the-sandbox-needs-no-key"
@@ -73,7 +73,7 @@ class Workspace(NamedTuple):
             OverBudget: the command would cost too much.
         """
         from wan_cli.api.client import GET_SECONDS
-        from wan_cli.runner.pricing import ask_prices
+        from wan_cli.core.prices import ask_prices
 
         seconds = min(GET_SECONDS, positive("--timeout", timeout) or self.settings.timeout)
         with self.client(with_key=False) as client:
@@ -121,9 +121,9 @@ class Workspace(NamedTuple):
             UsageError: they are not confirmed.
         """
         from wan_cli.api.client import GET_SECONDS
+        from wan_cli.core.prices import ask_prices
         from wan_cli.output.question import confirm, is_asked
         from wan_cli.prices import NOT_ASKED
-        from wan_cli.runner.pricing import ask_prices
 
         asks = asks and is_asked()
         if not requests or not (asks or budget.is_limited or out.is_on_terminal):
@@ -141,7 +141,7 @@ class Workspace(NamedTuple):
         return prices
 
     @contextmanager
-    def context(self, out: Output, *, keeps: bool = True) -> Iterator["Context"]:
+    def tools(self, out: Output, *, keeps: bool = True) -> Iterator["Tools"]:
         """Open the client and the history.
 
         Args:
@@ -152,19 +152,19 @@ class Workspace(NamedTuple):
             SetupError: no key, no history, or the sandbox's extra is not installed.
         """
         from wan_cli.api.client import Client
-        from wan_cli.runner.context import Context
+        from wan_cli.core.tools import Tools
 
         if self.sandbox:
             with (
                 sandbox_server(self.paths.sandbox_dir) as server,
                 self._history(out, keeps) as (history, written),
             ):
-                yield Context(Client(server.base_url, SANDBOX_KEY), history, "sandbox", written)
+                yield Tools(Client(server.base_url, SANDBOX_KEY), history, "sandbox", written)
             return
         key = find_key(self.settings.keys)
         with self._history(out, keeps) as (history, written):
             client = Client(self.settings.base_url, key.value)
-            yield Context(client, history, key.fingerprint, written)
+            yield Tools(client, history, key.fingerprint, written)
 
     @contextmanager
     def history(self, out: Output) -> Iterator[History]:
@@ -186,16 +186,26 @@ class Workspace(NamedTuple):
         with history:
             yield history, keeps
 
-    def patience(
-        self, ctx: "Context", timeout: float | None = None, poll_interval: float | None = None
-    ) -> "Patience":
-        """Return the deadline of this command, by its flags and the settings."""
+    def timing(
+        self,
+        tools: "Tools",
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        *,
+        each: bool = False,
+    ) -> "Timing":
+        """Return the deadline of this command, by its flags and the settings.
+
+        With `each`, every generation has that long from its submission on.
+        """
         interval = positive("--poll-interval", poll_interval) or self.settings.poll_interval
         seconds = positive("--timeout", timeout) or self.settings.timeout
+        median_s = None
         if self.sandbox:
             # What is known of the service says nothing of the sandbox, which is much faster.
-            return ctx.patience(seconds, interval or SANDBOX_INTERVAL_S, SANDBOX_MEDIAN_S)
-        return ctx.patience(seconds, interval)
+            interval, median_s = interval or SANDBOX_INTERVAL_S, SANDBOX_MEDIAN_S
+        timing = tools.timing(seconds, interval, median_s)
+        return timing._replace(each_s=seconds) if each else timing
 
 
 def workspace(out: Output, *, sandbox: bool = False) -> Workspace:
@@ -236,7 +246,7 @@ def examine(*, sandbox: bool) -> Iterator["Check"]:
         SetupError: there is no place for configuration and history.
     """
     from wan_cli.checkup import Level
-    from wan_cli.runner.doctor import examine_api, examine_config, examine_history
+    from wan_cli.core.doctor import examine_api, examine_config, examine_history
 
     places = paths(os.environ)
     checks, settings = examine_config(places, os.environ, sandbox=sandbox)

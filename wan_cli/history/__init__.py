@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from wan_cli.errors import SetupError, UsageError
+from wan_cli.generation import Status
 from wan_cli.history.columns import COLUMNS, request_json, to_column, to_record
 from wan_cli.history.file import (
     UNRESOLVED,
@@ -19,6 +20,7 @@ from wan_cli.history.file import (
     transaction,
     trouble,
 )
+from wan_cli.history.totals import newest, spent
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 from wan_cli.text import one_line
@@ -29,11 +31,6 @@ MIN_PREFIX = 6
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
 # Paid for or being made, and not on disk.
 _TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
-_FILTERS = {
-    "status": "status = :status",
-    "since": "created_at >= :since",
-    "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
-}
 
 
 class History:
@@ -119,6 +116,36 @@ class History:
                 return False
             self._put(record, changed)
         return True
+
+    def begin_sending(self, record: Record, now: float) -> Record | None:
+        """Put on disk that the body is about to be sent; None where the claim is lost.
+
+        Another process gives up a claim whose process seems dead, such as one that was stopped.
+        """
+        with self._transaction():
+            current = self._one("ref = ?", (record.ref,))
+            if current is None or current.status is not Status.CLAIMED:
+                return None
+            if current.client_request_id != record.client_request_id:
+                return None
+            sending = record._replace(status=Status.SENDING, updated_at=now)
+            self._put(sending, ("status", "updated_at"))
+        return sending
+
+    def give_up_claim(self, record: Record, now: float) -> bool:
+        """Put on disk that a claimed submission was never sent; False where it was meanwhile."""
+        with self._transaction():
+            current = self._one("ref = ?", (record.ref,))
+            if current is None or current.status is not Status.CLAIMED:
+                return False
+            given_up = current._replace(status=Status.UNSENT, updated_at=now)
+            self._put(given_up, ("status", "updated_at"))
+        return True
+
+    def owner(self, generation_id: str, base_url: str) -> Record | None:
+        """Return the record of a service that has an id, as its own or as its second one."""
+        where = "? IN (id, other_id) AND base_url = ? LIMIT 1"
+        return self._one(where, (generation_id, base_url))
 
     def of_row(self, row_key: str) -> list[Record]:
         """Return what was submitted for a row of a batch and not refused, newest first."""
@@ -216,31 +243,15 @@ class History:
 
     def newest(self, listing: Listing) -> list[Record]:
         """Return the newest records that fit, newest first."""
-        return self._all(f"{_filtered(listing)} ORDER BY seq DESC LIMIT :limit", _filter(listing))
+        return self._all(*newest(listing))
 
     def total(self, listing: Listing) -> Spent:
         """Return how many records fit, whatever the limit, and what they cost."""
-        return self._spent("'', ''", "", listing)[0]
+        return spent(self.path, self._connection, listing)[0]
 
     def spending(self, listing: Listing) -> list[Spent]:
         """Return what the records that fit cost by day (UTC) and model, newest day first."""
-        day, model = "date(created_at, 'unixepoch')", "json_extract(request, '$.model')"
-        return self._spent(f"{day}, {model}", "GROUP BY 1, 2 ORDER BY 1 DESC, 2", listing)
-
-    def _spent(self, columns: str, groups: str, listing: Listing) -> list[Spent]:
-        # What failed on the server or was refused is not charged and does not count.
-        paid = "FILTER (WHERE status IN ('queued', 'generating', 'completed'))"
-        with trouble(self.path):
-            rows = self._connection.execute(
-                f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
-                f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
-                f" WHERE {_filtered(listing)} {groups}",
-                _filter(listing),
-            ).fetchall()
-        return [
-            Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
-            for day, model, count, used, usd in rows
-        ]
+        return spent(self.path, self._connection, listing, by_day=True)
 
     def explained_ids(self, ids: Iterable[str]) -> set[str]:
         """Return those of the ids that a record of the history explains."""
@@ -277,18 +288,3 @@ class History:
                 values,
             ).fetchall()
             return [to_record(row) for row in rows]
-
-
-def _filtered(listing: Listing) -> str:
-    """Return the conditions that are wanted, and no others: the index of what is summed may do."""
-    wanted = [condition for name, condition in _FILTERS.items() if getattr(listing, name)]
-    return " AND ".join(wanted) or "1"
-
-
-def _filter(listing: Listing) -> dict[str, str | float | None]:
-    return {
-        "status": listing.status,
-        "since": listing.since,
-        "search": listing.search,
-        "limit": listing.limit,
-    }

@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from shlex import quote
 
-from wan_cli.errors import HistoryReadOnly, SetupError
+from wan_cli.errors import HistoryLocked, HistoryReadOnly, SetupError
 from wan_cli.storage import make_private
 from wan_cli.text import one_line
 
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
-UNRESOLVED = "status IN ('sending', 'unknown')"
+UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
 
 # Each step takes the file from the version of its place to the next (PRAGMA user_version).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -54,7 +54,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What reconciling needs: the other id of a reply that had two, and the server's clock.
         "ALTER TABLE generations ADD COLUMN other_id TEXT",
         "ALTER TABLE generations ADD COLUMN server_offset_s REAL",
-        f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
+        "CREATE INDEX generations_open ON generations (status)"
+        " WHERE status IN ('sending', 'unknown')",
     ),
     (
         # It holds all that is summed: a total need not read the rows.
@@ -67,6 +68,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE generations ADD COLUMN row_key TEXT",
         "ALTER TABLE generations ADD COLUMN row INTEGER",
         "CREATE INDEX generations_row ON generations (row_key) WHERE row_key IS NOT NULL",
+    ),
+    (
+        # A submission is claimed before its connection is opened, and sending from its body on.
+        "DROP INDEX IF EXISTS generations_open",
+        f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
     ),
 )
 VERSION = len(MIGRATIONS)
@@ -168,7 +174,7 @@ def trouble(path: Path) -> Iterator[None]:
 
 def _explained(path: Path, words: str) -> SetupError:
     if "locked" in words or "busy" in words:
-        return SetupError(
+        return HistoryLocked(
             f"the history {path} is locked by another process", hint="try again in a moment"
         )
     if "full" in words or "I/O" in words or "readonly" in words or "unable to open" in words:

@@ -11,7 +11,8 @@ from rich.progress import ProgressColumn as Column
 from rich.text import Text
 
 from wan_cli.output.faces import seconds
-from wan_cli.progress import Downloading, Event, Note, Tally, Warned, Watching
+from wan_cli.output.plain import submitted_line
+from wan_cli.progress import Downloading, Event, Note, Submitted, Tally, Warned, Watching
 from wan_cli.text import clean, one_line
 
 _ALL = "all of many"
@@ -57,6 +58,8 @@ class _Screen:
                 self._say(text)
             case Warned(text):
                 self._say(f"warning: {text}")
+            case Submitted(id=generation_id, row=row):
+                self._say(submitted_line(generation_id, row))
             case Tally():
                 self._move(_ALL, event, total=None, completed=0)
             case Watching(id=generation_id) if _ALL not in self._tasks:

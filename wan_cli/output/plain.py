@@ -4,7 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from wan_cli.progress import Downloading, Event, Note, Warned, Watching
+from wan_cli.progress import Downloading, Event, Note, Submitted, Warned, Watching
+
+
+def submitted_line(generation_id: str, row: int | None) -> str:
+    """Return what is said of a submission that was accepted."""
+    return f"submitted {generation_id}" + (f" (row {row})" if row is not None else "")
 
 
 class Stage(Protocol):
@@ -43,6 +48,8 @@ class Plain:
                 self._note(text)
             case Warned(text):
                 self._warn(text)
+            case Submitted(generation_id, row):
+                self._note(submitted_line(generation_id, row))
             case Watching(generation_id, status):
                 self._say_change(generation_id, str(status))
             case Downloading(generation_id):

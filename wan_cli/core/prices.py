@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from wan_cli.account import rows_of
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.catalogue import Offer, offer
-from wan_cli.errors import OverBudget, WanError
+from wan_cli.errors import WanError
 from wan_cli.models import MODELS, GenerationRequest
 from wan_cli.prices import Price, price_of
-from wan_cli.progress import Warned
-from wan_cli.runner.context import Story
+from wan_cli.progress import Event, Warned
 from wan_cli.storage import replace_whole
 
 
@@ -43,59 +42,7 @@ def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> 
     return price_of(row.get("pricing"), request)
 
 
-class Budget:
-    """What may be paid in all, in USD, and what of it is taken; None: there is no limit."""
-
-    def __init__(self, max_cost_usd: float | None) -> None:
-        self._max_usd = max_cost_usd
-        self._taken_usd = 0.0
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether prices matter."""
-        return self._max_usd is not None
-
-    def add(self, paid_usd: float) -> None:
-        """Count what was paid before."""
-        self._taken_usd += paid_usd
-
-    def take(self, price: Price) -> None:
-        """Take the price of one generation, before it is submitted. Raises as `check`."""
-        self.check([price])
-        self._taken_usd += price.usd or 0.0
-
-    def correct(self, price: Price, cost_usd: float | None) -> None:
-        """Put what a generation really costs in the place of its price, where that is known."""
-        if cost_usd is not None and price.usd is not None:
-            self._taken_usd += cost_usd - price.usd
-
-    def check(self, prices: Sequence[Price]) -> None:
-        """Let prices pass that are known and all together within the budget.
-
-        Raises:
-            OverBudget: nothing was sent.
-        """
-        if self._max_usd is None:
-            return
-        unknown = next((price.why for price in prices if price.usd is None), None)
-        if unknown is not None:
-            raise OverBudget(
-                f"the price is not known ({unknown}), so --max-cost {self._max_usd:g} cannot be"
-                " kept; nothing was sent",
-                hint="wan models",
-            )
-        usd = sum(price.usd or 0.0 for price in prices)
-        if self._taken_usd + usd > self._max_usd + 1e-9:
-            what = "one generation costs" if len(prices) == 1 else f"{len(prices)} generations cost"
-            before = f" ({self._taken_usd:.4g} USD before it)" if self._taken_usd else ""
-            raise OverBudget(
-                f"{what} {usd:.4g} USD{before}, more than --max-cost {self._max_usd:g};"
-                " nothing was sent",
-                hint="wan models" if len(prices) == 1 else "a higher --max-cost, or fewer rows",
-            )
-
-
-def offers(client: Client, cache_dir: Path) -> Story[list[Offer]]:
+def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer]]:
     """Return the models of the schema table with their live prices, as far as they are known."""
     found, said = [], set()
     for schema in MODELS.values():

@@ -246,17 +246,16 @@ def prepare(source: str, entries: Sequence[Entry], *, overwrite: bool, sidecar: 
 def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) -> Survey:
     """Tell the rows that have a generation from those that are to be submitted.
 
-    A row whose submission has an unknown outcome is among the latter: it is settled there.
+    A row whose submission has an unknown outcome is among the latter: it is settled there, after
+    the rows that were never sent.
     """
-    known, coming = [], []
+    known, new, unknown = [], [], []
     for entry in entries:
         records = history.of_row(entry.row.key)
-        if not records or _is_due(records[0], retry_failed=retry_failed):
-            coming.append(entry)
+        if records and records[0].status.is_unresolved:
+            unknown.append(entry)
+        elif not records or (retry_failed and records[0].status is Status.ERROR):
+            new.append(entry)
         else:
             known.append((entry, records[0]))
-    return Survey(known, coming)
-
-
-def _is_due(record: Record, *, retry_failed: bool) -> bool:
-    return record.status.is_unresolved or (retry_failed and record.status is Status.ERROR)
+    return Survey(known, [*new, *unknown])

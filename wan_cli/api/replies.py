@@ -1,0 +1,25 @@
+"""What a reply is about: it is believed only where it is about what was asked."""
+
+from wan_cli.api.exchange import Reply
+from wan_cli.errors import NotAboutIt
+from wan_cli.generation import Generation
+
+
+def about_it(generation: Generation, asked_id: str, second_id: str | None) -> Generation:
+    """Return a generation's state if it is about the id that was asked for, or its second id.
+
+    Raises:
+        NotAboutIt: it names another one.
+    """
+    if generation.id is not None and generation.id not in (asked_id, second_id):
+        raise NotAboutIt(generation.id)
+    return generation
+
+
+def is_about_another(reply: Reply, label: str) -> bool:
+    """Whether a success answers another submission, by the label that it echoes.
+
+    The echo is missing where the API did not take the label (public reference, "Tracing").
+    """
+    echoed = reply.headers.get("x-client-request-id")
+    return 200 <= reply.status < 300 and bool(echoed) and echoed != label

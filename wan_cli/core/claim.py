@@ -1,0 +1,124 @@
+"""Claiming: a submission is journaled before its connection is opened, once for each row."""
+
+import os
+
+from wan_cli.core.items import Item, Order, Step, pause_s
+from wan_cli.core.processes import is_being_sent
+from wan_cli.core.run import Run
+from wan_cli.core.settle import settle_until
+from wan_cli.core.tools import Tools
+from wan_cli.core.verdicts import ended, not_sent_again
+from wan_cli.core.watch import starts_watching
+from wan_cli.generation import Status
+from wan_cli.progress import Note
+from wan_cli.record import Record
+
+# How often to see whether another process is through with the same submission.
+OTHER_PROCESS_S = 0.2
+
+
+def new_ref() -> str:
+    """Return a name for a submission, by which its record can be found whatever becomes of it."""
+    import uuid  # 2 ms, for submissions alone.
+
+    return f"wan-{uuid.uuid4().hex}"
+
+
+def claim(run: Run, item: Item, order: Order) -> bool:
+    """Journal the next attempt as `claimed`; False where something stands in its way.
+
+    Raises:
+        WanError: the history cannot be written, or the budget does not allow it.
+    """
+    history = run.tools.history
+    if item.tries:
+        label, now = f"{item.ref}.{item.tries + 1}", run.tools.clock.now()
+        record = run.record_of(item)._replace(
+            status=Status.CLAIMED, client_request_id=label, updated_at=now
+        )
+        changed = ("status", "client_request_id", "updated_at")
+        if not history.journal_attempt(record, changed, over=item.over):
+            # Another process has taken the row meanwhile: continue with what it made.
+            item.tries = 0
+            item.go(Step.SUBMIT, run.now)
+            return False
+        item.record = record
+        return True
+    run.budget.check([order.price])
+    item.ref = item.ref or new_ref()
+    if order.row_key and order.retry_failed:
+        item.over |= _failed_before(run, order.row_key)
+    record = _new_record(run.tools, item, order)
+    standing = history.journal(record, again=order.again, over=item.over)
+    if standing is None:
+        run.budget.take(order.price)
+        item.record = record
+        return True
+    _consider(run, item, order, standing)
+    return False
+
+
+def _new_record(tools: Tools, item: Item, order: Order) -> Record:
+    now = tools.clock.now()
+    return Record(
+        ref=item.ref,
+        client_request_id=f"{item.ref}.1",
+        status=Status.CLAIMED,
+        request=order.request.body(),
+        created_at=now,
+        updated_at=now,
+        base_url=tools.client.base_url,
+        key_fingerprint=tools.key_fingerprint,
+        folder=str(order.destination.folder),
+        name=order.destination.name,
+        name_template=order.destination.name_template,
+        sidecar=order.sidecar,
+        row_key=order.row_key,
+        row=order.row,
+        pid=os.getpid(),
+        server_offset_s=tools.client.server_offset_s,
+    )
+
+
+def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
+    """Decide what to do about an earlier submission that stands in the way."""
+    is_own = standing.row_key == order.row_key
+    if not standing.status.is_unresolved:
+        _continue_with(run, item, standing)
+    elif is_being_sent(standing, run.tools.clock.now()):
+        if run.now >= item.deadline:
+            raise not_sent_again(standing)
+        words = f"waiting for process {standing.pid}, which is submitting the same request"
+        run.tell_once(Note(words))
+        item.misses += 1
+        item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
+    elif standing.status is Status.CLAIMED:
+        run.tell(Note(f"{standing.ref} was never sent: its process ended before that"))
+        run.tools.history.give_up_claim(standing, run.tools.clock.now())
+        item.go(Step.SUBMIT, run.now)
+    else:
+        item.stands_for, item.record = True, None
+        item.settle_until = settle_until(
+            run, item, standing, once=order.again or not is_own or order.row_key is None
+        )
+        item.ref = standing.ref
+        words = f"looking for the earlier submission {standing.ref} in the account's log"
+        run.tell(Note(words))
+        item.go(Step.SETTLE, run.now)
+
+
+def _continue_with(run: Run, item: Item, record: Record) -> None:
+    """Continue with a generation that the history has for the same row."""
+    item.ref, item.record = record.ref, None
+    run.submitted()
+    error = ended(record)
+    if error or not run.goal.wait:
+        run.end(item, error, record)
+    else:
+        starts_watching(run, item, record)
+
+
+def _failed_before(run: Run, row_key: str) -> set[str]:
+    """Return the refs of a row's generations that have failed."""
+    found = run.tools.history.of_row(row_key)
+    return {record.ref for record in found if record.status is Status.ERROR}

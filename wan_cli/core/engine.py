@@ -1,0 +1,298 @@
+"""The engine: takes items from a request, or an id, to a video.
+
+This thread decides and writes the history; the workers of `lanes` do the I/O and hand back values.
+A heap holds when each item is due, one queue brings the answers. Waiting costs nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+
+from wan_cli.core.budget import Budget
+from wan_cli.core.expectations import Expectations
+from wan_cli.core.interruption import explain
+from wan_cli.core.items import Goal, Item, Order, Step
+from wan_cli.core.lanes import Answer, Lane, Question, Ticket, Work, Workers
+from wan_cli.core.polls import has_video
+from wan_cli.core.run import Run
+from wan_cli.core.save import DOWNLOADS, Saving
+from wan_cli.core.settle import Settling, starts_settling
+from wan_cli.core.submit import Submitting
+from wan_cli.core.tally import Tallying
+from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.verdicts import about, no_thread, without_id
+from wan_cli.core.watch import Watching, starts_watching
+from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
+from wan_cli.progress import Event
+from wan_cli.record import Outcome, Record
+from wan_cli.signals import Deferral, deferred
+
+Outcomes = Generator[Event | Outcome, None, None]
+# Answers that are taken in before the next jobs start.
+AT_ONCE = 64
+
+
+class Engine:
+    """One command's run over any number of items.
+
+    Args:
+        tools: the client, the journal and the clock.
+        timing: the polling interval, and the deadline where items have none of their own.
+        goal: how far items are taken.
+        budget: what may be paid.
+        concurrency: how many submitted generations may be in flight; None: any number.
+        downloads: how many videos are downloaded at once.
+        fail_fast: submit nothing more after the first failure.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        timing: Timing,
+        goal: Goal,
+        *,
+        budget: Budget | None = None,
+        concurrency: int | None = None,
+        downloads: int = DOWNLOADS,
+        fail_fast: bool = False,
+    ) -> None:
+        self._tools = tools
+        self._workers = Workers(tools.client, tools.clock)
+        expectations = Expectations(tools, timing, self._workers)
+        self.run = Run(tools, timing, goal, expectations, budget=budget, fail_fast=fail_fast)
+        self._concurrency = inf if concurrency is None else concurrency
+        self._submitting = Submitting(self.run)
+        self._saving = Saving(self.run, downloads)
+        self._works: dict[Step, Work] = {
+            Step.SUBMIT: self._submitting,
+            Step.SETTLE: Settling(self.run),
+            Step.WATCH: Watching(self.run),
+            Step.SAVE: self._saving,
+            Step.DONE: expectations,
+        }
+        self._lanes = {work.lane: work for work in self._works.values()}
+        self._open: set[Item] = set()
+        self._occupying: set[Item] = set()
+        self._due: list[tuple[float, int, Item]] = []
+        self._numbers = count()
+        self._coming: deque[Order] = deque()
+        self._tally = Tallying(self.run)
+        self._deferral: Deferral | None = None
+
+    def add(self, record: Record, *, deadline: float | None = None, row: int | None = None) -> None:
+        """Take a generation of an earlier command: poll it, or settle its submission."""
+        run = self.run
+        item = run.new_item(Step.WATCH, deadline)
+        item.row = row
+        self._open.add(item)
+        if record.id is not None:
+            starts_watching(run, item, record)
+            if has_video(record) and not run.goal.save and run.goal.wait:
+                run.end(item, None, record)
+        elif record.status.is_unresolved and run.goal.save:
+            starts_settling(run, item, record)
+        else:
+            item.ref = record.ref
+            run.end(item, without_id(record), record)
+        self._put(item)
+
+    def submit(self, order: Order) -> None:
+        """Take a request, which is submitted when there is room for it, after those before it."""
+        self._coming.append(order)
+
+    @property
+    def not_submitted(self) -> int:
+        """How many requests were left when submitting stopped."""
+        return len(self._coming)
+
+    def outcomes(self) -> Outcomes:
+        """Yield what happens, and the outcome of each item as it is known.
+
+        Raises:
+            Interrupted: a signal; everything known is on disk.
+        """
+        with deferred(self._signalled) as self._deferral:
+            try:
+                while True:
+                    yield from self._told()
+                    if not self._go_on():
+                        return
+            except Interrupted as interrupted:
+                self._deferral.raises = False
+                self._interrupted(interrupted)
+                raise
+            finally:
+                self._saving.close()
+                self._workers.close()
+
+    def _told(self) -> Outcomes:
+        """Yield what is to be shown. Only meanwhile a signal may raise at once."""
+        assert self._deferral is not None
+        while self.run.events:
+            event = self.run.events.popleft()
+            self._deferral.raises = True
+            yield event
+            self._deferral.raises = False
+
+    def _go_on(self) -> bool:
+        """Start what is due and take in what comes next; False when everything has ended."""
+        now = self.run.now
+        for lane, work in self._lanes.items():
+            lane.give_places(now)
+            for ticket in lane.overdue(now):
+                self._guarded(work.late, ticket)
+        if self.run.refusal:
+            self._refuse_all(self.run.refusal)
+        self._start(now)
+        if not self.run.events:
+            ends = not self._coming or self.run.stop or self.run.refusal
+            if not self._open and ends:
+                return False
+            self._receive()
+        self._tally.tell(len(self._open), len(self._coming))
+        return True
+
+    def _start(self, now: float) -> None:
+        """Hand out the jobs of what is due, as far as the lanes have room."""
+        while self._due and self._due[0][0] <= now:
+            item = heappop(self._due)[2]
+            if item.is_open:
+                self._works[item.step].lane.waiting.append(item)
+        for lane, work in self._lanes.items():
+            while lane.waiting and lane.has_room(now):
+                self._begin(work, lane.waiting.popleft())
+        lane = self._submitting.lane
+        while self._has_room(lane, now):
+            item = self.run.new_item(Step.SUBMIT, self.run.deadline_of_new())
+            item.order = self._coming.popleft()
+            item.row = item.order.row
+            self._open.add(item)
+            self._begin(self._submitting, item)
+
+    def _has_room(self, lane: Lane, now: float) -> bool:
+        """Whether one more request may be submitted."""
+        if not self._coming or self.run.stop or self.run.refusal:
+            return False
+        has_place = len(self._occupying) < self._concurrency
+        return has_place and not lane.waiting and lane.has_room(now)
+
+    def _begin(self, work: Work, item: Item) -> None:
+        if not item.is_open:
+            return
+        try:
+            job = work.begin(item)
+            if job is not None:
+                self._workers.start(item, job, work)
+                self._place(item)
+                return
+        except WanError as error:
+            self.run.end(item, error)
+        except OSError as cause:
+            self._has_no_thread(item, cause)
+        if item.is_withdrawn:
+            self._coming.appendleft(self.run.order_of(item))
+        self._put(item)
+
+    def _put(self, item: Item) -> None:
+        """Put an item where its next step will find it."""
+        self._place(item)
+        if item.is_open:
+            heappush(self._due, (item.due, next(self._numbers), item))
+
+    def _place(self, item: Item) -> None:
+        """Count an item as in flight, or not any longer."""
+        if not item.is_open:
+            self._open.discard(item)
+        (self._occupying.add if item.is_in_flight else self._occupying.discard)(item)
+
+    def _receive(self) -> None:
+        """Wait for the next answer, or for what is due next, and take in what has come."""
+        now = self.run.now
+        due = self._due[0][0] if self._due else inf
+        wakes = min((lane.wakes_at(now) for lane in self._lanes), default=inf)
+        answers, clock = self._workers.answers, self.run.tools.clock
+        answer = clock.receive(answers, min(due, wakes, self._tally.due) - now)
+        for _ in range(AT_ONCE):
+            if answer is not None:
+                self._take(answer)
+                answer = clock.receive(answers, 0.0)
+        if answer is not None:
+            self._take(answer)
+
+    def _take(self, answer: Answer) -> None:
+        """Take in one answer of a worker."""
+        if answer.ticket is None:
+            assert isinstance(answer.value, Interrupted)
+            raise answer.value
+        ticket, work = answer.ticket, answer.ticket.work
+        if not answer.is_last:
+            self._heard(ticket, answer.value)
+            return
+        was_open = work.lane.closed(ticket)
+        if was_open or work is self._submitting:
+            # An id that comes too late is an id all the same.
+            self._guarded(work.take, ticket, answer.value)
+
+    def _heard(self, ticket: Ticket, message: object) -> None:
+        """Pass on what a job reports or asks on its way; refuse where nobody waits for it."""
+        if ticket.job.hear is not None and ticket.work.lane.is_open(ticket):
+            ticket.job.hear(ticket, message)
+        elif isinstance(message, Question):
+            message.answer(None)
+
+    def _guarded(self, call: Callable[..., None], ticket: Ticket, *value: object) -> None:
+        """Let a work take in something; a failure is the outcome of that item alone."""
+        item = ticket.item
+        try:
+            call(item, *value)
+        except WanError as error:
+            self.run.end(item, error)
+        if item.step is not Step.DONE or item in self._open:
+            self._put(item)
+
+    def _refuse_all(self, refusal: WanError) -> None:
+        """End what asks the API: the key is refused. Downloads need no key."""
+        for item in sorted(self._open, key=lambda item: item.number):
+            if item.step is Step.SAVE:
+                continue
+            if item.is_open and not item.is_posting:
+                self.run.end(item, about(refusal, item.asked_id) if item.asked_id else refusal)
+                self._place(item)
+
+    def _has_no_thread(self, item: Item, cause: OSError) -> None:
+        """Wait for a worker where there is one; end everything where no thread can be had."""
+        if any(map(len, self._lanes)):
+            item.due = self.run.now + 0.5
+            return
+        run = self.run
+        run.stop = run.stop or SetupError(str(cause), hint=RUN_AGAIN)
+        for each in [item, *self._open]:
+            if each.is_open:
+                run.end(each, no_thread(each, cause))
+                self._place(each)
+
+    def _signalled(self, number: int) -> None:
+        self._workers.answers.put(Answer(None, Interrupted(number)))
+
+    def _interrupted(self, interrupted: Interrupted) -> None:
+        """Write down what is known, let nothing more be sent, and say what goes on."""
+        for lane in self._lanes:
+            lane.waiting.clear()
+        while (answer := self.run.tools.clock.receive(self._workers.answers, 0.0)) is not None:
+            if isinstance(answer.value, Question):
+                answer.value.answer(None)
+            elif answer.ticket and answer.ticket.work is self._submitting and answer.is_last:
+                with suppress(WanError):
+                    self._submitting.take(answer.ticket.item, answer.value)
+                self._submitting.lane.closed(answer.ticket)
+        unknown = [self._submitting.interrupted(item) for item in self._submitting.lane.items()]
+        with suppress(WanError):
+            for item in self._open:
+                if item.unsaved and item.record:
+                    self.run.save(item, item.record)
+        known = [record for record in unknown if record]
+        items = sorted({*self._open, *self.run.left_running}, key=lambda item: item.number)
+        explain(interrupted, items, known, self.run.record_if_known)

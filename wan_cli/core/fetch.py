@@ -1,0 +1,58 @@
+"""wan fetch: wait for generations of earlier commands and save their videos."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from wan_cli.core.engine import Engine, Outcomes
+from wan_cli.core.items import Goal
+from wan_cli.core.processes import is_being_sent
+from wan_cli.core.save import DOWNLOADS, is_there
+from wan_cli.core.tools import Timing, Tools
+from wan_cli.download.part import tidy
+from wan_cli.generation import Status
+from wan_cli.listing import Listing
+from wan_cli.progress import Note
+from wan_cli.record import Outcome, Record
+
+
+def fetch(
+    tools: Tools,
+    records: Iterable[Record],
+    goal: Goal,
+    timing: Timing,
+    *,
+    downloads: int = DOWNLOADS,
+) -> Outcomes:
+    """Save the videos of generations, each as soon as it is ready; yield their outcomes."""
+    engine = Engine(tools, timing, goal, downloads=downloads)
+    for record in records:
+        if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
+            yield Note(f"{record.id} is on disk already")
+            yield Outcome(record)
+        else:
+            engine.add(record)
+    yield from engine.outcomes()
+
+
+def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWNLOADS) -> Outcomes:
+    """Fetch everything of the history that is not on disk, and settle what is unknown."""
+    _tidy_up(tools)
+    history, refs = tools.history, []
+    for record in history.unresolved():
+        if is_being_sent(record, tools.clock.now()):
+            yield Note(f"{record.ref} is being submitted right now by process {record.pid}")
+        elif record.status is Status.CLAIMED:
+            history.give_up_claim(record, tools.clock.now())
+            yield Note(f"{record.ref} was never sent: its process ended before that")
+        else:
+            refs.append(record.ref)
+    # One record at a time: all of them together would not fit into little memory.
+    refs += history.to_fetch()
+    yield from fetch(tools, map(history.at, refs), goal, timing, downloads=downloads)
+
+
+def _tidy_up(tools: Tools) -> None:
+    """Remove what kills have left beside the newest videos."""
+    for record in tools.history.newest(Listing(status=Status.COMPLETED)):
+        if record.file and record.id:
+            tidy(Path(record.file), record.id)

@@ -1,0 +1,260 @@
+"""What the items of one command have in common: tools, goal, events, and why submitting stops."""
+
+from collections import Counter, deque
+
+from wan_cli.core.budget import Budget
+from wan_cli.core.expectations import Expectations
+from wan_cli.core.items import Goal, Item, Order, Step
+from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.verdicts import not_recorded, unreadable
+from wan_cli.destination import is_on_disk
+from wan_cli.errors import (
+    DriveTrouble,
+    GenerationFailed,
+    KeyNotAllowed,
+    KeyRefused,
+    LocalFileError,
+    NoCredits,
+    NotRecorded,
+    OutcomeUnknown,
+    OverBudget,
+    RateLimited,
+    SetupError,
+    Unfinished,
+    Unreachable,
+    WanError,
+)
+from wan_cli.generation import Status
+from wan_cli.progress import Event, Warned
+from wan_cli.record import Outcome, Record
+from wan_cli.schedule import time_left
+
+# Failures that would hit every later submission as well: stop submitting.
+_STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
+# Failures that are likely to hit the next ones too; stop after that many in a row.
+_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed)
+IN_VAIN_MAX = 3
+
+
+class Run:
+    """The state of one command's run. Only the main thread touches it.
+
+    `stop` is why nothing more is submitted; `refusal` is why nothing more is asked at all.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        timing: Timing,
+        goal: Goal,
+        expectations: Expectations,
+        *,
+        budget: Budget | None = None,
+        fail_fast: bool = False,
+    ) -> None:
+        self.tools = tools
+        self.timing = timing
+        self.goal = goal
+        self.expectations = expectations
+        self.began = tools.clock.monotonic()
+        self.budget = budget or Budget(None)
+        self.events: deque[Event | Outcome] = deque()
+        self.counts: Counter[Status] = Counter()
+        # The item whose generation was submitted last.
+        self.newest: Item | None = None
+        self.stop: WanError | None = None
+        self.refusal: KeyRefused | None = None
+        self.done = 0
+        self._held: dict[int, Outcome] = {}
+        self._numbers = self._next_number = 0
+        # Items that ended while their generation goes on.
+        self.left_running: list[Item] = []
+        self._fail_fast = fail_fast
+        self._in_vain = 0
+        self._troubles: set[str] = set()
+
+    @property
+    def now(self) -> float:
+        """The monotonic time."""
+        return self.tools.clock.monotonic()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether generations are waited for."""
+        return sum(self.counts.values()) > 0
+
+    def deadline_of_new(self) -> float:
+        """Return the deadline of a generation that is submitted now."""
+        each_s = self.timing.each_s
+        return self.timing.deadline if each_s is None else self.now + each_s
+
+    def time_left(self) -> float | None:
+        """Return how long the newest generation may still take, None where nobody knows."""
+        newest = self.newest
+        if newest is None or not newest.is_open:
+            return None
+        return time_left(self.now - newest.start, newest.law.value)
+
+    def tell(self, event: Event) -> None:
+        """Let the command show an event."""
+        self.events.append(event)
+
+    def tell_once(self, event: Event, *, about: str | None = None) -> None:
+        """Show a trouble once, however many items have it, until all is well again."""
+        words = about or str(event)
+        if words not in self._troubles:
+            self._troubles.add(words)
+            self.events.append(event)
+
+    def is_well(self) -> None:
+        """Take in that the API answers: the next trouble is a new one."""
+        self._troubles.clear()
+
+    def order_of(self, item: Item) -> Order:
+        """Return what an item submits."""
+        assert item.order is not None
+        return item.order
+
+    def record_of(self, item: Item) -> Record:
+        """Return the record of an item.
+
+        Raises:
+            SetupError: the history cannot be read, or has lost it.
+        """
+        return item.record or self.tools.history.at(item.ref)
+
+    def record_if_known(self, item: Item) -> Record | None:
+        """Return the record of an item, None where the history does not give it."""
+        try:
+            return self.record_of(item)
+        except SetupError:
+            return None
+
+    def current(self, item: Item) -> Record:
+        """Return the record as the history holds it now: another process may have changed it.
+
+        Raises:
+            SetupError: the history cannot be read, or has lost it.
+        """
+        if item.record is not None and (item.unsaved or not self.tools.keeps):
+            return item.record
+        return self.tools.history.reread(self.record_of(item))
+
+    def save(self, item: Item, record: Record, **changes: object) -> Record:
+        """Return the record with its changes, after they are on disk.
+
+        Where the history cannot be written, a record that has an id stays in memory and is written
+        again later: an id that was ever seen is never lost.
+
+        Raises:
+            SetupError: the history cannot be written, and there is no id to keep.
+        """
+        changed = record._replace(updated_at=self.tools.clock.now(), **changes)  # type: ignore[arg-type]
+        if not self.tools.keeps:
+            item.record = changed
+            return changed
+        names = item.unsaved | changes.keys()
+        try:
+            self.tools.history.save(changed, ("updated_at", *names))
+        except SetupError as trouble:
+            if changed.id is None:
+                raise
+            item.record, item.unsaved = changed, names
+            self.tell_once(Warned(f"{trouble.message}; keeping {changed.id} in memory"))
+            return changed
+        if item.unsaved or (item.record is not None and record.request):
+            item.record = None
+        item.unsaved = frozenset()
+        return changed
+
+    def save_new(self, item: Item, record: Record, **changes: object) -> Record:
+        """Do what `save` does, but write nothing when every value is already on disk."""
+        is_new = any(getattr(record, name) != value for name, value in changes.items())
+        return self.save(item, record, **changes) if is_new or item.unsaved else record
+
+    def new_item(self, step: Step, deadline: float | None = None) -> Item:
+        """Return a new item, whose deadline is the command's unless it has one of its own."""
+        item = Item(step, self.timing.deadline if deadline is None else deadline, self.now)
+        item.number = self._numbers
+        self._numbers += 1
+        return item
+
+    def count(self, item: Item, status: Status | None) -> None:
+        """Count an item as being in a state, None: as in none."""
+        if item.counted_as is not None:
+            self.counts[item.counted_as] -= 1
+        if status is not None:
+            self.counts[status] += 1
+        item.counted_as = status
+
+    def end(self, item: Item, error: WanError | None, record: Record | None = None) -> None:
+        """End an item with its outcome, after the history was read once more."""
+        self.count(item, None)
+        item.step = Step.DONE
+        outcome = self._outcome(item, error, record)
+        if outcome.record and outcome.record.id:
+            item.asked_id = outcome.record.id
+        item.record = None
+        if outcome.error:
+            self._consider(outcome.error, item)
+        self.done += 1
+        if outcome.record and outcome.record.status.is_running:
+            self.left_running.append(item)
+        self._tell_outcome(item, outcome._replace(row=item.row))
+
+    def _tell_outcome(self, item: Item, outcome: Outcome) -> None:
+        """Tell an outcome when it is known; of a command that does not wait, in their order."""
+        if self.goal.wait:
+            self.events.append(outcome)
+            return
+        self._held[item.number] = outcome
+        while (first := self._held.pop(self._next_number, None)) is not None:
+            self._next_number += 1
+            self.events.append(first)
+
+    def _outcome(self, item: Item, error: WanError | None, record: Record | None) -> Outcome:
+        try:
+            record = record or (self.record_of(item) if item.ref else None)
+            if record and item.unsaved:
+                record = self.save(item, record)
+        except SetupError as trouble:
+            return Outcome(None, error or unreadable(item.asked_id or item.ref, trouble))
+        if record is None:
+            return Outcome(None, error)
+        if item.unsaved and record.id:
+            return Outcome(record, not_recorded(record.id))
+        return self._verdict(record, error)
+
+    def _verdict(self, record: Record, error: WanError | None) -> Outcome:
+        """Return the outcome by what the history says now: another process may have saved it."""
+        if error is None or not self.tools.keeps:
+            return Outcome(record, error)
+        if isinstance(error, SetupError) and record.id:
+            error = unreadable(record.id, error)
+        try:
+            current = self.tools.history.reread(record)
+        except SetupError:
+            return Outcome(record, error)
+        passing = isinstance(error, Unfinished | Unreachable | LocalFileError | KeyRefused)
+        if passing and self.goal.save and not is_on_disk(record) and is_on_disk(current):
+            return Outcome(current)
+        return Outcome(current, error)
+
+    def submitted(self) -> None:
+        """Take in that a submission was accepted."""
+        self._in_vain = 0
+
+    def was_in_vain(self, error: WanError) -> None:
+        """Take in a submission that failed for a reason that may not be its own."""
+        self._in_vain += 1
+        if self._in_vain >= IN_VAIN_MAX:
+            self.stop = self.stop or error
+
+    def _consider(self, error: WanError, item: Item) -> None:
+        """Decide whether a failure stops the submitting of others."""
+        if isinstance(error, _STOPS) or self._fail_fast:
+            self.stop = self.stop or error
+        if isinstance(error, GenerationFailed) or item.order is None:
+            return
+        if isinstance(error, _NOT_OF_THE_ITEM) and not isinstance(error, OutcomeUnknown):
+            self.was_in_vain(error)

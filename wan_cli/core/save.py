@@ -1,0 +1,261 @@
+"""Saving: the video of a generation becomes a verified file, and the history knows it."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from wan_cli.api.client import Client
+from wan_cli.core.items import Item, Step, pause_s
+from wan_cli.core.lanes import Desk, Job, Lane, Question, Ticket
+from wan_cli.core.run import Run
+from wan_cli.core.sidecar import write_sidecar
+from wan_cli.destination import Destination, destination_of, is_on_disk
+from wan_cli.download.address import Network
+from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
+from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
+from wan_cli.download.part import tidy
+from wan_cli.download.transfer import Limits, Pace
+from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
+from wan_cli.progress import Downloading, Note
+from wan_cli.record import Record
+
+# Downloads at once, and after how long without progress one gives its place to the next.
+DOWNLOADS = 4
+STALLS_S = 10.0
+# A download that makes this much progress keeps its place.
+PROGRESS_BYTES = 256 * 1024
+# How long a command that does not wait tries a download that gets no further.
+ONE_SHOT_S = 10.0
+
+
+class Video(NamedTuple):
+    """What a download needs to know."""
+
+    record: Record
+    destination: Destination
+    network: Network
+    limits: Limits
+    overwrite: bool
+    kept: Kept
+
+
+class WasSaved(NamedTuple):
+    """A worker asks what another process has saved as the target meanwhile."""
+
+    target: Path
+
+
+class Whole(NamedTuple):
+    """A whole video for stdout, in a private folder that is removed by closing it."""
+
+    saved: Saved
+    folder: ExitStack
+
+
+class Saving:
+    """The work of items whose video can be downloaded."""
+
+    step = Step.SAVE
+
+    def __init__(self, run: Run, downloads: int = DOWNLOADS) -> None:
+        self.lane = Lane(downloads, STALLS_S)
+        self._run = run
+        # Set when the command ends: downloads end at the next byte, and keep what has come.
+        self._stop = threading.Event()
+        # The private folders of videos for stdout.
+        self._folders: list[ExitStack] = []
+
+    def close(self) -> None:
+        """End the downloads that are under way, and keep no private folder."""
+        self._stop.set()
+        for folder in self._folders:
+            folder.close()
+
+    def begin(self, item: Item) -> Job | None:
+        """Return the download of an item's video; None where it is on disk already."""
+        run, goal = self._run, self._run.goal
+        record = run.current(item)
+        if item.record is not None:
+            item.record = record
+        if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
+            run.tell(Note(f"{record.id} is on disk already"))
+            run.end(item, None, record)
+            return None
+        if not item.is_saving:
+            item.is_saving, item.tries_from = True, run.now
+        clock = run.tools.clock
+        pace = Pace(clock=clock.monotonic, sleep=clock.sleep)
+        video = Video(
+            record,
+            goal.destination or destination_of(record),
+            run.tools.network,
+            Limits(item.deadline, self._stop, pace),
+            goal.overwrite,
+            item.kept,
+        )
+        if goal.stdout is None:
+            return Job(partial(_to_file, video=video), hear=self._hears)
+        return Job(partial(_to_stdout, video=video, folders=self._folders), hear=self._hears)
+
+    def take(self, item: Item, value: object) -> None:
+        """Take in how a download ended."""
+        run = self._run
+        match value:
+            case Saved():
+                self._saved(item, value)
+            case Whole(saved, folder):
+                with folder:
+                    self._stream(item, saved)
+                run.end(item, None, run.current(item))
+            case NotSaved():
+                self._not_saved(item, value)
+            case WanError():
+                run.end(item, value)
+            case OSError():
+                hint = f"wan fetch {item.asked_id}"
+                run.end(item, LocalFileError(f"the video cannot be saved: {value}", hint=hint))
+            case Exception():
+                raise value
+
+    def late(self, item: Item) -> None:
+        """Do nothing: a download ends by itself at the deadline."""
+
+    def _hears(self, ticket: Ticket, message: object) -> None:
+        """Show how far a download is, or answer what it asks."""
+        item = ticket.item
+        if isinstance(message, Question):
+            self._answer(item, message)
+        elif isinstance(message, Downloading):
+            if message.received - item.received >= PROGRESS_BYTES:
+                item.received = message.received
+                self.lane.moved(ticket, self._run.now)
+            self._run.tell(message)
+
+    def _answer(self, item: Item, question: Question) -> None:
+        assert isinstance(question.about, WasSaved)
+        question.answer(self._saved_meanwhile(item, question.about.target))
+
+    def _saved(self, item: Item, saved: Saved) -> None:
+        """Write down what is saved, then let go of what tells a later run that it is there."""
+        run = self._run
+        record = run.current(item)
+        error: WanError | None = None
+        record = run.save(item, record, file=str(saved.path), bytes=saved.bytes)
+        if item.unsaved:
+            error = NotRecorded(
+                f"the video is saved as {saved.path}, but the history cannot be written",
+                hint="wan doctor",
+                stdout=str(saved.path),
+            )
+        else:
+            tidy(saved.path, item.asked_id)
+        if record.sidecar and error is None:
+            error = write_sidecar(record, saved.path)
+        run.end(item, error, record)
+
+    def _stream(self, item: Item, saved: Saved) -> None:
+        """Write a whole video to stdout.
+
+        Raises:
+            LocalFileError: stdout is full, or closed.
+        """
+        assert self._run.goal.stdout is not None
+        try:
+            copy_to(self._run.goal.stdout, saved, item.asked_id)
+        except LocalFileError as trouble:
+            # Standard output, when it is full, knows nothing of generations.
+            hint = f"wan fetch {item.asked_id}"
+            raise LocalFileError(trouble.message, hint=hint) from None
+
+    def _not_saved(self, item: Item, failure: NotSaved) -> None:
+        """Try again after a pause, with a fresh URL where that may help; or give up."""
+        run = self._run
+        item.kept = failure.kept
+        if failure.has_progressed:
+            item.misses, item.tries_from = 0, run.now
+        item.misses += 1
+        pause = pause_s(item.misses, run.timing.poll_interval_s)
+        last = item.deadline if run.goal.wait else min(item.deadline, item.tries_from + ONE_SHOT_S)
+        if item.misses >= failure.tries_max or run.now + pause >= last:
+            self._gives_up(item, failure.error)
+            return
+        run.tell_once(Note(f"{failure.error.message}; trying again"), about=str(failure.reason))
+        item.due = run.now + pause
+        if failure.wants_url:
+            item.renews, item.step = True, Step.WATCH
+            if failure.reason is Reason.EXPIRED and item.misses == 1:
+                item.due = run.now
+
+    def _gives_up(self, item: Item, error: WanError) -> None:
+        run = self._run
+        record = run.record_if_known(item)
+        if record and record.id and run.goal.stdout is None:
+            place = run.goal.destination or destination_of(record)
+            give_up(Target(place.path_of(record), record.id))
+        run.end(item, error)
+
+    def _saved_meanwhile(self, item: Item, target: Path) -> Saved | None:
+        """Return what another process has saved as the target since the record was read."""
+        try:
+            current = self._run.current(item)
+        except SetupError:
+            return None
+        if current.file != str(target) or not is_on_disk(current):
+            return None
+        return Saved(target, current.bytes or 0)
+
+
+def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
+    """Download a video to its file."""
+    record, place = video.record, video.destination
+    assert record.id is not None
+    place.make_folder(record)
+    target = Target(place.path_of(record), record.id, video.overwrite)
+    had_file = is_on_disk(record)
+    return _downloaded(
+        desk,
+        video,
+        target,
+        lambda: None if had_file else _as_saved(desk.ask(WasSaved(target.path))),
+    )
+
+
+def _to_stdout(
+    _client: Client, desk: Desk, *, video: Video, folders: list[ExitStack]
+) -> Whole | NotSaved:
+    """Download a video to a private folder, from where the main thread writes it to stdout."""
+    assert video.record.id is not None
+    with ExitStack() as folder:
+        folders.append(folder)
+        target = folder.enter_context(private_target(video.destination.folder, video.record.id))
+        got = _downloaded(desk, video, target, lambda: None)
+        return Whole(got, folder.pop_all()) if isinstance(got, Saved) else got
+
+
+def _downloaded(
+    desk: Desk, video: Video, target: Target, saved_meanwhile: Callable[[], Saved | None]
+) -> Saved | NotSaved:
+    """Download a video, and tell how far it is."""
+    generation_id, url = video.record.id or "", video.record.video_url
+    assert url is not None
+    return download(
+        url,
+        target,
+        network=video.network,
+        limits=video.limits,
+        meter=Meter(lambda received, total: desk.tell(Downloading(generation_id, received, total))),
+        kept=video.kept,
+        saved_meanwhile=saved_meanwhile,
+    )
+
+
+def _as_saved(word: object) -> Saved | None:
+    return word if isinstance(word, Saved) else None
+
+
+def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
+    """Whether its video is on disk, and nobody wants it elsewhere."""
+    return is_on_disk(record) and destination is None and not to_stdout

@@ -1,0 +1,71 @@
+"""wan status: the state of generations, asked once or followed to the end."""
+
+from collections.abc import Iterable, Sequence
+
+from wan_cli.core.engine import Engine, Outcomes
+from wan_cli.core.items import Goal
+from wan_cli.core.tools import Timing, Tools
+from wan_cli.destination import Destination
+from wan_cli.errors import UsageError
+from wan_cli.generation import Status, parse_id
+from wan_cli.record import Record
+from wan_cli.text import one_line
+
+
+def status(tools: Tools, records: Sequence[Record], timing: Timing, *, watch: bool) -> Outcomes:
+    """Ask for the state of generations, or follow them to their end; yield their outcomes."""
+    engine = Engine(tools, timing, Goal(wait=watch, save=False))
+    for record in records:
+        engine.add(record)
+    yield from engine.outcomes()
+
+
+def named(
+    tools: Tools, words: Iterable[str], folder: Destination, *, to_save: bool = False
+) -> list[Record]:
+    """Return the records that ids, prefixes and `@last` mean, once each.
+
+    An id that the history does not know is taken as one of another machine. With `to_save`, the
+    video of such a generation goes to `folder`, wherever it was asked for before.
+
+    Raises:
+        UsageError: an ambiguous prefix, `@last` of an empty history, or what cannot be an id.
+    """
+    records: dict[str, Record] = {}
+    for word in words:
+        if parse_id(word) is None:
+            raise UsageError(f"{one_line(word, 60)!r} cannot be an id", hint="wan list")
+        record = tools.history.find(word)
+        if record is None and word.startswith("@"):
+            raise UsageError(
+                f"{one_line(word)}: the history is empty", hint='wan generate "a fox in the snow"'
+            )
+        record = record or _foreign(tools, word, folder)
+        if to_save and is_foreign(record) and record.file is None:
+            record = tools.save_new(
+                record, folder=str(folder.folder), name_template=folder.name_template
+            )
+        records.setdefault(record.ref, record)
+    return list(records.values())
+
+
+def _foreign(tools: Tools, word: str, folder: Destination) -> Record:
+    now = tools.clock.now()
+    return Record(
+        ref=f"id-{word}",
+        client_request_id="",
+        status=Status.UNKNOWN,
+        request={},
+        created_at=now,
+        updated_at=now,
+        base_url=tools.client.base_url,
+        key_fingerprint=tools.key_fingerprint,
+        folder=str(folder.folder),
+        name_template=folder.name_template,
+        id=word,
+    )
+
+
+def is_foreign(record: Record) -> bool:
+    """Whether it was submitted elsewhere, and is known by its id alone."""
+    return not record.client_request_id

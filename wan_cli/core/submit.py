@@ -1,0 +1,290 @@
+"""Submitting: the journal first, then one POST, never repeated while its outcome is unknown."""
+
+from functools import partial
+
+from wan_cli.api.client import SUBMIT_SECONDS
+from wan_cli.api.submission import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
+from wan_cli.core.claim import claim
+from wan_cli.core.items import Item, Step, pause_s
+from wan_cli.core.lanes import Job, Lane, Question, Ticket
+from wan_cli.core.post import Posted, post
+from wan_cli.core.run import Run
+from wan_cli.core.settle import settle_until
+from wan_cli.core.verdicts import (
+    ended,
+    generation_failed,
+    given_up,
+    interrupted_before,
+    unknown,
+    why_not_accepted,
+)
+from wan_cli.core.watch import starts_watching
+from wan_cli.errors import (
+    HistoryLocked,
+    KeyNotAllowed,
+    KeyRefused,
+    OutcomeUnknown,
+    RateLimited,
+    SetupError,
+    WanError,
+)
+from wan_cli.generation import Status
+from wan_cli.progress import Note, Warned
+from wan_cli.progress import Submitted as SubmittedEvent
+from wan_cli.record import Record, error_fields
+from wan_cli.schedule import backoff
+
+# A POST that hangs gives its place to the next one after this.
+HANGS_S = 0.8
+# How long a rate limit may make one submission wait in all.
+LIMITED_BUDGET_S = 60.0
+# How long a command that has nothing in flight waits for a locked history.
+LOCKED_S = 15.0
+# How long it may take until the body's first byte: names, proxy, TLS.
+CONNECT_SECONDS = 30.0
+# How long after its deadline a worker's call may still be waited for.
+GRACE_S = 0.25
+
+
+class Submitting:
+    """The work of items that are to be submitted."""
+
+    step = Step.SUBMIT
+
+    def __init__(self, run: Run) -> None:
+        # One at a time, since a rate limit slows them all.
+        self.lane = Lane(1, HANGS_S)
+        self._run = run
+
+    def begin(self, item: Item) -> Job | None:
+        """Journal a submission and return its POST; None where the item has moved on."""
+        run, order = self._run, self._run.order_of(item)
+        left_s = item.deadline - run.now
+        if left_s <= 0 and item.tries:
+            self._ends(item, self._too_late(item))
+            return None
+        try:
+            order.destination.check_folder()
+            if not claim(run, item, order):
+                return None
+        except HistoryLocked as trouble:
+            self._waits_for_history(item, trouble)
+            return None
+        except SetupError as failure:
+            self._has_no_history(item, failure)
+            return None
+        except WanError as failure:
+            self._ends(item, failure)
+            return None
+        item.tries += 1
+        record = run.record_of(item)
+        seconds = self._seconds(item)
+        call = partial(post, order=order, label=record.client_request_id, seconds=seconds)
+        return Job(call, min(seconds, CONNECT_SECONDS) + GRACE_S, self._begins)
+
+    def _begins(self, ticket: Ticket, question: object) -> None:
+        """Put `sending` on disk before the body's first byte; refuse where that is not possible."""
+        run, item = self._run, ticket.item
+        assert isinstance(question, Question)
+        if run.refusal or not item.is_posting:
+            question.answer(None)
+            return
+        try:
+            record = run.record_of(item)
+            sending = run.tools.history.begin_sending(record, run.tools.clock.now())
+        except SetupError:
+            sending = None
+        if sending is not None:
+            item.record = sending
+            # From here on the server may take its time.
+            ticket.until = run.now + self._seconds(item) + GRACE_S
+        question.answer(sending)
+
+    def take(self, item: Item, value: object) -> None:
+        """Take in what a POST brought."""
+        match value:
+            case Posted(submission, offset_s):
+                self._take(item, submission, offset_s)
+            case OSError():
+                self._take(item, NotSent(str(value)), None)
+            case Exception():
+                # A bug, or something nobody foresaw, after the body may have begun.
+                self._take(item, Ambiguous(type(value).__name__), None)
+
+    def late(self, item: Item) -> None:
+        """Take in that no answer came in time; before the body's first byte, nothing was sent."""
+        if self._run.record_of(item).status is Status.CLAIMED:
+            self._take(item, NotSent("no connection in time"), None)
+        else:
+            self._take(item, Ambiguous("no answer in time"), None)
+
+    def interrupted(self, item: Item) -> Record | None:
+        """Write down a submission that a signal cut off; return its record if it is unknown."""
+        run = self._run
+        record = item.record
+        if record is None or record.id is not None:
+            return None
+        if record.status is Status.CLAIMED:
+            self._noted(item, record, Status.UNSENT, interrupted_before(), None)
+            return None
+        error = unknown(record, "interrupted before the answer came")
+        self._noted(item, record, Status.UNKNOWN, error, None)
+        return run.record_of(item)
+
+    def _seconds(self, item: Item) -> float:
+        """Return how long the answer to a submission is waited for."""
+        return min(SUBMIT_SECONDS, max(item.deadline - self._run.now, 1.0))
+
+    def _waits_for_history(self, item: Item, trouble: HistoryLocked) -> None:
+        run = self._run
+        # With nothing in flight there is nothing to lose: say so soon.
+        waits_until = item.deadline if run.is_busy else min(item.deadline, item.start + LOCKED_S)
+        if run.now >= waits_until:
+            self._ends(item, trouble)
+            return
+        run.tell_once(Warned(f"{trouble.message}; trying again"))
+        item.misses += 1
+        item.due = run.now + pause_s(item.misses, run.timing.poll_interval_s)
+
+    def _has_no_history(self, item: Item, trouble: SetupError) -> None:
+        """Stop submitting. What is in flight goes on, and its outcomes say what matters."""
+        run = self._run
+        if item.tries or not run.is_busy:
+            self._ends(item, trouble)
+            return
+        run.stop = trouble
+        run.tell_once(Warned(trouble.message))
+        item.step, item.is_withdrawn = Step.DONE, True
+
+    def _take(self, item: Item, submission: Submission, offset_s: float | None) -> None:
+        match submission:
+            case Submitted():
+                self._accepted(item, submission, offset_s)
+            case Ambiguous(reason):
+                self._ambiguous(item, reason, offset_s)
+            case Refused(error):
+                self._refused(item, error, offset_s)
+            case NotSent() | Limited():
+                self._tries_again(item, submission, offset_s)
+
+    def _accepted(self, item: Item, submitted: Submitted, offset_s: float | None) -> None:
+        run, order = self._run, self._run.order_of(item)
+        record = run.record_of(item)
+        owner = _owner_of(run, submitted.id)
+        if owner and owner.ref != record.ref:
+            run.tell(Warned(f"the reply names {submitted.id}, which is another generation's"))
+            self._ambiguous(item, "the reply was about another generation", offset_s)
+            return
+        generation = submitted.generation
+        status = Status.QUEUED if generation.status is Status.COMPLETED else generation.status
+        changes: dict[str, object] = {
+            "id": submitted.id,
+            "other_id": submitted.other_id,
+            "status": status,
+            "credits_used": generation.credits_used,
+            "cost_usd": submitted.cost_usd,
+            "server_offset_s": offset_s,
+            **error_fields(None),
+        }
+        if status is Status.ERROR:
+            failure = generation_failed(record._replace(id=submitted.id), generation.error)
+            # By the reference, a failed generation is not charged.
+            changes |= {"cost_usd": 0.0, **error_fields(failure)}
+        item.reason = ""
+        record = run.save(item, record, **changes)
+        run.budget.correct(order.price, record.cost_usd)
+        run.submitted()
+        run.tell(SubmittedEvent(submitted.id, order.row))
+        if submitted.other_id:
+            run.tell(
+                Warned(f"the reply names two ids, {record.id} and {record.other_id}: kept both")
+            )
+        if run.goal.wait and status is not Status.ERROR:
+            starts_watching(run, item, record, just_submitted=True)
+        else:
+            run.end(item, ended(record), record)
+
+    def _ambiguous(self, item: Item, reason: str, offset_s: float | None) -> None:
+        run = self._run
+        record = run.record_of(item)
+        item.reason = reason
+        error = unknown(record, reason)
+        self._noted(item, record, Status.UNKNOWN, error, offset_s)
+        run.was_in_vain(error)
+        run.tell(Note(f"it is unknown whether the submission was accepted: {reason}"))
+        item.settle_until = settle_until(run, item, record)
+        run.tell(Note("looking for it in the account's log"))
+        item.go(Step.SETTLE, run.now)
+
+    def _refused(self, item: Item, error: WanError, offset_s: float | None) -> None:
+        run = self._run
+        record = run.record_of(item)
+        self._noted(item, record, Status.REJECTED, error, offset_s)
+        if isinstance(error, KeyRefused) and not isinstance(error, KeyNotAllowed):
+            run.refusal = error
+        self._ends(item, error)
+
+    def _tries_again(
+        self, item: Item, submission: NotSent | Limited, offset_s: float | None
+    ) -> None:
+        """Pause all submissions, then try this one again; give up where that is not worth it."""
+        run = self._run
+        record = run.record_of(item)
+        error = given_up(run.tools.client.base_url, submission)
+        status = Status.UNSENT if isinstance(submission, NotSent) else Status.REJECTED
+        self._noted(item, record, status, error, offset_s)
+        pause = self._pause(item, submission)
+        final = isinstance(submission, NotSent) and submission.is_final
+        if final or pause is None or run.now + pause >= item.deadline:
+            self._ends(item, error)
+            return
+        why = why_not_accepted(submission)
+        run.tell_once(Note(f"{why}; trying again in {pause:.3g} s"), about=why)
+        item.waited_s += pause
+        item.due = self.lane.paused_until = run.now + pause
+
+    def _pause(self, item: Item, submission: NotSent | Limited) -> float | None:
+        """Return the seconds until the next try, None where it is not worth it."""
+        if isinstance(submission, NotSent):
+            return pause_s(item.tries, self._run.timing.poll_interval_s)
+        asked_s = submission.retry_after_s
+        # A server that says "at once" each time must not be asked without a pause.
+        pause = max(asked_s or 0.0, backoff(item.tries, first_s=1.0 if asked_s is None else 0.1))
+        return pause if item.waited_s + pause <= LIMITED_BUDGET_S else None
+
+    def _noted(
+        self, item: Item, record: Record, status: Status, error: WanError, offset_s: float | None
+    ) -> None:
+        """Write down how an attempt ended. Without this note, the row says `sending`."""
+        run = self._run
+        if record.id is None:
+            changes = {"status": status, "server_offset_s": offset_s, **error_fields(error)}
+            item.record = record._replace(**changes)  # type: ignore[arg-type]
+            try:
+                item.record = run.save(item, record, **changes)
+            except SetupError as trouble:
+                run.tell_once(Warned(f"{trouble.message}"))
+
+    def _too_late(self, item: Item) -> WanError:
+        record = self._run.record_of(item)
+        if record.error_message and record.exit_code == RateLimited.exit_code:
+            return RateLimited(record.error_message, hint=record.error_hint or "")
+        return given_up(self._run.tools.client.base_url, NotSent("no connection by the deadline"))
+
+    def _ends(self, item: Item, error: WanError) -> None:
+        run, order = self._run, self._run.order_of(item)
+        if item.tries and not isinstance(error, OutcomeUnknown):
+            run.budget.correct(order.price, 0.0)
+        record = item.record
+        if record is None:
+            # Nothing of its own was journaled: the error alone tells.
+            item.ref = ""
+        run.end(item, error, record)
+
+
+def _owner_of(run: Run, generation_id: str) -> Record | None:
+    """Return the record of the history that has an id, as far as the history tells."""
+    try:
+        return run.tools.history.owner(generation_id, run.tools.client.base_url)
+    except SetupError:
+        return None

@@ -1,0 +1,176 @@
+"""What went wrong with a generation, as an error for the user. Pure: records in, errors out."""
+
+from wan_cli.api.submission import Limited, NotSent
+from wan_cli.core.items import Item
+from wan_cli.errors import (
+    RUN_AGAIN,
+    DownloadFailed,
+    GenerationFailed,
+    KeyRefused,
+    LocalFileError,
+    NotFound,
+    NotRecorded,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    SetupError,
+    Unfinished,
+    Unreachable,
+    WanError,
+)
+from wan_cli.generation import Status
+from wan_cli.record import Record
+from wan_cli.text import hide_queries, one_line
+
+PAST_DEADLINE = " after the time that --timeout gives"
+
+
+def unknown(record: Record, reason: str) -> OutcomeUnknown:
+    """Return the error of a submission whose outcome is not known."""
+    return OutcomeUnknown(
+        f"it is unknown whether {record.ref} was accepted ({reason}); it was not sent again",
+        hint="wan recover",
+    )
+
+
+def not_sent_again(standing: Record) -> OutcomeUnknown:
+    """Return the error of a request that an unresolved identical one stands in the way of."""
+    return OutcomeUnknown(
+        f"an identical request ({standing.ref}) may have been accepted; it was not sent again"
+        " (--again would pay for another one)",
+        hint="wan recover",
+    )
+
+
+def failed_unpaid(record: Record) -> GenerationFailed:
+    """Return the error of a submission that the log shows as failed."""
+    return GenerationFailed(
+        f"the submission {record.ref} failed on the server and was not charged",
+        hint="run the same command again",
+    )
+
+
+def without_id(record: Record) -> WanError:
+    """Return why a record has no id: it was never accepted, or that is unknown."""
+    if record.status.is_unresolved:
+        return unknown(record, "no answer was kept")
+    error = SetupError(
+        record.error_message or f"{record.ref} was never submitted",
+        hint=record.error_hint or "wan list",
+    )
+    error.exit_code = record.exit_code or error.exit_code
+    error.code = record.error_code or error.code
+    return error
+
+
+def generation_failed(record: Record, words: str | None) -> GenerationFailed:
+    """Return the error of a generation that failed on the server."""
+    why = one_line(hide_queries(words), 300) if words else "the server gives no reason"
+    return GenerationFailed(
+        f"generation {record.id} failed: {why}",
+        hint="change the prompt and submit again; a failed generation is not charged",
+    )
+
+
+def ended(record: Record) -> WanError | None:
+    """Return the error of a record that is final without a video, None for any other."""
+    if record.status is not Status.ERROR:
+        return None
+    return GenerationFailed(
+        record.error_message or f"generation {record.id} failed",
+        hint=record.error_hint or f"wan status {record.id}",
+    )
+
+
+def unfinished(record: Record, why: str = "") -> Unfinished:
+    """Return the error of a generation that is still being made."""
+    return Unfinished(
+        f"generation {record.handle} is still {record.status}{why}; it is safe",
+        hint=f"wan fetch {record.handle}",
+    )
+
+
+def too_late(item: Item) -> WanError:
+    """Return the error of a generation that had no video by the deadline."""
+    if item.status is Status.COMPLETED:
+        return DownloadFailed(
+            f"generation {item.asked_id} is completed, but its video has no usable URL",
+            hint=f"wan fetch {item.asked_id}",
+        )
+    return Unfinished(
+        f"generation {item.asked_id} is still {item.status}{PAST_DEADLINE}; it is safe",
+        hint=f"wan fetch {item.asked_id}",
+    )
+
+
+def about(failure: WanError, generation_id: str) -> WanError:
+    """Return the failure of a poll; a refusal names the id, which is safe."""
+    match failure:
+        case NotFound():
+            words = f"the API does not know generation {generation_id} ({failure.message})"
+            return NotFound(words, hint="wan list")
+        case KeyRefused():
+            words = f"{failure.message}; generation {generation_id} is safe"
+            return type(failure)(words, hint=failure.hint)
+        case Rejected():
+            # What is refused is the question, not the generation.
+            words = f"{failure.message}; generation {generation_id} is safe"
+            return Rejected(words, hint=f"wan status {generation_id}")
+    return failure
+
+
+def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
+    """Return trouble with the history as that of a generation.
+
+    Its own exit code would say that nothing is spent.
+    """
+    return LocalFileError(
+        f"generation {generation_id} is safe, but {trouble.message}",
+        hint=f"wan doctor, then: wan fetch {generation_id}",
+        stdout=generation_id,
+    )
+
+
+def not_recorded(generation_id: str) -> NotRecorded:
+    """Return the error of an id that the history does not take: it must reach the user."""
+    return NotRecorded(
+        f"generation {generation_id} was accepted, but it could not be written to the history",
+        hint=f"keep the id, then run: wan fetch {generation_id}",
+        stdout=generation_id,
+    )
+
+
+def no_thread(item: Item, cause: OSError) -> WanError:
+    """Return the error of an item for which the system has no thread."""
+    if not item.asked_id:
+        return SetupError(f"{cause}; nothing was sent", hint=RUN_AGAIN)
+    return LocalFileError(
+        f"{cause}; generation {item.asked_id} is safe", hint=f"wan fetch {item.asked_id}"
+    )
+
+
+def interrupted_before() -> WanError:
+    """Return what is written down of a submission that a signal kept from being sent."""
+    return WanError("interrupted before anything was sent", hint=RUN_AGAIN)
+
+
+def why_not_accepted(submission: NotSent | Limited) -> str:
+    """Return why an attempt was not accepted."""
+    if isinstance(submission, NotSent):
+        return f"nothing was sent: {submission.reason}"
+    return "the API is rate limited"
+
+
+def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
+    """Return the error of a submission that is not tried any longer; nothing was submitted."""
+    if isinstance(submission, NotSent):
+        return Unreachable(
+            f"cannot reach the API at {base_url}: {submission.reason}; nothing was submitted",
+            hint="wan doctor",
+        )
+    asked = submission.retry_after_s
+    after = f"; it asks to wait {asked:.0f} s" if asked else ""
+    return RateLimited(
+        f"the API is rate limited{after}; nothing was submitted",
+        hint="run the same command again later",
+    )

@@ -1,0 +1,277 @@
+"""Watching: poll a generation until it has ended, through everything that passes."""
+
+from functools import partial
+
+from wan_cli.api.client import GET_SECONDS, Client
+from wan_cli.core.items import Item, Step
+from wan_cli.core.lanes import Desk, Job, Lane
+from wan_cli.core.polls import changes, has_video, may_pass
+from wan_cli.core.run import Run
+from wan_cli.core.verdicts import about, ended, too_late, unfinished
+from wan_cli.errors import (
+    KeyNotAllowed,
+    KeyRefused,
+    NotAboutIt,
+    NotFound,
+    Unreachable,
+    WanError,
+)
+from wan_cli.generation import Generation, Status
+from wan_cli.progress import Note, Warned
+from wan_cli.record import Record
+from wan_cli.schedule import backoff
+
+# Polls that run at once, and after how long a poll that hangs gives its place to the next.
+AT_ONCE = 16
+HANGS_S = 5.0
+# A command that does not wait polls through trouble for this long.
+AGAIN_SECONDS = 2.0
+# A poll at the deadline may take this long.
+LAST_POLL_S = 1.0
+# A socket's timeout should have ended a poll by then.
+GRACE_S = 0.25
+# `completed` without a URL is believed to stay so for a command that does not wait.
+ALIAS_SEEN = 3
+
+
+class Watching:
+    """The work of items whose generation the server has."""
+
+    step = Step.WATCH
+
+    def __init__(self, run: Run) -> None:
+        self.lane = Lane(AT_ONCE, HANGS_S)
+        self._run = run
+
+    def begin(self, item: Item) -> Job | None:
+        """Return the next poll; None where the item has moved on."""
+        run = self._run
+        seconds = min(GET_SECONDS, item.deadline + LAST_POLL_S - run.now)
+        if seconds <= 0:
+            run.end(item, too_late(item))
+            return None
+        item.polled_at = run.now
+        call = partial(_poll, asked_id=item.asked_id, alias=item.alias, seconds=seconds)
+        return Job(call, seconds + GRACE_S)
+
+    def take(self, item: Item, value: object) -> None:
+        """Take in what a poll brought."""
+        run = self._run
+        if run.now > item.deadline + LAST_POLL_S:
+            # What comes too late is not worth a wait for the disk.
+            run.end(item, too_late(item))
+            return
+        try:
+            match value:
+                case Generation():
+                    self._answered(item, value)
+                case NotAboutIt():
+                    self._crossed(item, value)
+                case WanError():
+                    self._unanswered(item, value)
+                case Exception():
+                    raise value
+        except WanError as error:
+            run.end(item, error)
+
+    def late(self, item: Item) -> None:
+        """Take in that no answer came in time."""
+        words = f"cannot reach the API at {self._run.tools.client.base_url}: no answer in time"
+        self.take(item, Unreachable(words, hint="wan doctor"))
+
+    def _answered(self, item: Item, generation: Generation) -> None:
+        run = self._run
+        if item.failures:
+            run.is_well()
+        item.alias_seen = 0
+        told = generation.status, generation.credits_used
+        is_known = told == item.known and generation.status.is_running and not generation.url
+        if is_known and run.goal.wait and not item.unsaved:
+            item.saw(generation.status, has_url=False)
+            self._next(item)
+            return
+        record = self._written(item, generation)
+        self._tell(item)
+        if has_video(record):
+            self._completed(item, record)
+        elif not run.goal.wait:
+            run.end(item, unfinished(record) if record.status.is_running else None, record)
+        else:
+            self._next(item)
+
+    def _completed(self, item: Item, record: Record) -> None:
+        run = self._run
+        if not run.goal.save:
+            run.end(item, None, record)
+            return
+        item.renews = False
+        item.step = Step.SAVE
+        item.due = run.now
+
+    def _written(self, item: Item, generation: Generation) -> Record:
+        """Return the record with what is new, after that is on disk.
+
+        Raises:
+            GenerationFailed: it failed on the server.
+            SetupError: the history has lost the record.
+        """
+        run = self._run
+        record = run.record_of(item)
+        ids: dict[str, object] = {}
+        if item.asked_id != record.id:
+            ids = {"id": item.asked_id, "other_id": record.id}
+        named = record._replace(id=item.asked_id)
+        record = run.save_new(item, record, **ids, **changes(run.tools, named, generation))
+        run.count(item, record.status)
+        error = ended(record)
+        ended_now = item.saw(record.status, has_url=record.video_url is not None)
+        if error:
+            raise error
+        if ended_now and record.finished_at is None:
+            record = run.save(item, record, finished_at=run.tools.clock.now())
+        item.known = generation.status, generation.credits_used
+        return record
+
+    def _crossed(self, item: Item, crossed: NotAboutIt) -> None:
+        """Take in a reply about another generation: nothing of it is believed, ask again.
+
+        Three in a row that name one id which nobody has: the server knows it by another name.
+        """
+        run = self._run
+        item.alias_seen = item.alias_seen + 1 if crossed.other_id == item.alias_id else 1
+        item.alias_id = crossed.other_id
+        run.tell_once(Note(f"a reply about another generation than {item.asked_id}; polling again"))
+        if (
+            item.alias_seen >= ALIAS_SEEN
+            and run.tools.history.owner(crossed.other_id, run.tools.client.base_url) is None
+        ):
+            record = run.record_of(item)
+            run.tell(Warned(f"the API calls {item.asked_id} {crossed.other_id}: kept both ids"))
+            run.save_new(item, record, other_id=crossed.other_id)
+            item.alias = crossed.other_id
+        item.failures += 1
+        self._next(item)
+
+    def _unanswered(self, item: Item, failure: WanError) -> None:
+        """Take in a poll that failed; end the item where polling again is of no use.
+
+        Raises:
+            WanError: the item's failure.
+        """
+        run = self._run
+        if isinstance(failure, KeyRefused):
+            self._refused(item, failure)
+            return
+        is_down = isinstance(failure, Unreachable)
+        is_simple = is_down and item.status.is_running and run.goal.wait
+        record = None if is_simple else run.record_of(item)
+        if (
+            record
+            and isinstance(failure, Unreachable)
+            and self._does_without(item, record, failure)
+        ):
+            return
+        if isinstance(failure, NotFound) and record:
+            self._refuse_other_key(record, failure)
+            if record.other_id and item.asked_id == record.id:
+                item.asked_id = record.other_id
+                item.due = run.now
+                return
+        if record and not may_pass(run.tools, record, failure):
+            raise about(failure, item.asked_id)
+        item.failures += 1
+        if not run.goal.wait:
+            self._asks_again_for_a_moment(item, failure)
+            return
+        run.tell_once(Note(f"{failure.message}; polling again"))
+        if record and record.id and not isinstance(failure, NotFound):
+            item.asked_id = record.id
+        self._next(item, getattr(failure, "retry_after_s", None))
+
+    def _refused(self, item: Item, failure: KeyRefused) -> None:
+        """End one item (403), or all of them (401)."""
+        self._refuse_other_key(self._run.record_of(item), failure)
+        if isinstance(failure, KeyNotAllowed):
+            raise about(failure, item.asked_id)
+        # Every item that asks the API ends, this one too.
+        self._run.refusal = failure
+
+    def _refuse_other_key(self, record: Record, failure: WanError) -> None:
+        """Raise the failure as that of another key than the one that submitted."""
+        mine = self._run.tools.key_fingerprint
+        if record.client_request_id and record.key_fingerprint != mine:
+            raise KeyNotAllowed(
+                f"generation {record.id} was submitted with another key"
+                f" (fingerprint {record.key_fingerprint}; the key in use has {mine}), and the API"
+                f" does not show it to this one ({failure.message})",
+                hint="wan doctor, which says where the key in use comes from",
+            )
+
+    def _does_without(self, item: Item, record: Record, failure: Unreachable) -> bool:
+        """End or save what an earlier command has seen complete: that needs no API."""
+        run = self._run
+        if has_video(record) and run.goal.save and not item.renews:
+            self._completed(item, record)
+            return True
+        is_final = record.status in (Status.COMPLETED, Status.ERROR)
+        if run.goal.wait or run.goal.save or not is_final or item.failures < 2:
+            return False
+        run.tell(Warned(f"{failure.message}; this is what the history holds"))
+        run.end(item, ended(record), record)
+        return True
+
+    def _asks_again_for_a_moment(self, item: Item, failure: WanError) -> None:
+        run = self._run
+        pause = backoff(item.failures)
+        if run.now + pause > min(run.began + AGAIN_SECONDS, item.deadline):
+            raise about(failure, item.asked_id)
+        item.due = run.now + pause
+
+    def _next(self, item: Item, at_least_s: float | None = None) -> None:
+        run = self._run
+        if run.now >= item.deadline:
+            run.end(item, too_late(item))
+            return
+        due = item.next_poll(run.now, run.timing.poll_interval_s)
+        if at_least_s and run.now + at_least_s < item.deadline:
+            # What the API asks for beyond the deadline is no use to anybody.
+            due = max(due, run.now + at_least_s)
+        item.due = due
+
+    def _tell(self, item: Item) -> None:
+        if item.said is not item.status:
+            item.said = item.status
+            self._run.tell(self._run.expectations.event(item))
+
+
+def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: bool = False) -> None:
+    """Let an item wait for the generation of its record, from a poll now or the first one due."""
+    now = run.now
+    item.ref, item.asked_id, item.status = record.ref, record.handle, record.status
+    item.alias = record.other_id
+    # The wall clock may jump, so only the age comes from it.
+    item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
+    item.polled_at = now
+    item.said = None
+    if record.error_code is None and record.video_url is None and record.cost_usd is not None:
+        item.known = record.status, record.credits_used
+    if not record.request or not run.tools.keeps or item.unsaved:
+        item.record = record
+    else:
+        item.record = None
+    run.count(item, item.status)
+    if run.newest is None or item.start >= run.newest.start:
+        run.newest = item
+    item.law = run.expectations.of(record)
+    item.go(Step.WATCH, now)
+    if run.goal.wait:
+        item.said = item.status
+        run.tell(run.expectations.event(item))
+    if just_submitted:
+        item.due = item.next_poll(now, run.timing.poll_interval_s)
+
+
+def _poll(
+    client: Client, _desk: Desk, *, asked_id: str, alias: str | None, seconds: float
+) -> Generation:
+    return client.generation(asked_id, alias=alias, seconds=seconds)

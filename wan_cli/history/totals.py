@@ -1,0 +1,56 @@
+"""What a listing asks of the history: which rows fit it, and what they cost in all."""
+
+import sqlite3
+from pathlib import Path
+
+from wan_cli.history.file import trouble
+from wan_cli.listing import Listing, Spent
+
+_FILTERS = {
+    "status": "status = :status",
+    "since": "created_at >= :since",
+    "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
+}
+
+
+def newest(listing: Listing) -> tuple[str, dict[str, str | float | None]]:
+    """Return the condition and the values of the newest rows that fit, newest first."""
+    return f"{_filtered(listing)} ORDER BY seq DESC LIMIT :limit", _filter(listing)
+
+
+def spent(
+    path: Path, connection: sqlite3.Connection, listing: Listing, *, by_day: bool = False
+) -> list[Spent]:
+    """Return what the rows that fit cost: in all, or by day (UTC) and model, newest day first."""
+    columns, groups = "'', ''", ""
+    if by_day:
+        columns = "date(created_at, 'unixepoch'), json_extract(request, '$.model')"
+        groups = "GROUP BY 1, 2 ORDER BY 1 DESC, 2"
+    # What failed on the server or was refused is not charged and does not count.
+    paid = "FILTER (WHERE status IN ('queued', 'generating', 'completed'))"
+    with trouble(path):
+        rows = connection.execute(
+            f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
+            f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
+            f" WHERE {_filtered(listing)} {groups}",
+            _filter(listing),
+        ).fetchall()
+    return [
+        Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
+        for day, model, count, used, usd in rows
+    ]
+
+
+def _filtered(listing: Listing) -> str:
+    """Return the conditions that are wanted, and no others: the index of what is summed may do."""
+    wanted = [condition for name, condition in _FILTERS.items() if getattr(listing, name)]
+    return " AND ".join(wanted) or "1"
+
+
+def _filter(listing: Listing) -> dict[str, str | float | None]:
+    return {
+        "status": listing.status,
+        "since": listing.since,
+        "search": listing.search,
+        "limit": listing.limit,
+    }

@@ -1,1 +1,0 @@
-"""The story of a generation: record, submit, record, watch, download, record; reconcile."""
