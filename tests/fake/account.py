@@ -38,11 +38,13 @@ class Account:
     `error` is what the generations to come end in (None: a video); `clock_offset` (seconds) is how
     far the server's clock is ahead. A log or ledger that lags shows no row; without
     `logs_immediately` it shows finished generations only. Without `log_labels` the log does not
-    hold the client's labels.
+    hold the client's labels. `on_accept` is called with each generation that a POST makes, before
+    the POST is answered.
     """
 
     def __init__(self) -> None:
         self.generations: dict[str, GenerationState] = {}
+        self.on_accept: Callable[[GenerationState], None] = lambda _state: None
         self.ids: list[str] = []  # handed out before the invented ones
         self.looks = 2
         self.credits_used = 3_150_000

@@ -1,9 +1,10 @@
 """FakeApi: the API over a real socket, with a ledger of what it received and scripted faults."""
 
 import json
-import re
 import ssl
 import tempfile
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from email.message import Message
@@ -11,43 +12,40 @@ from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
+from urllib.parse import parse_qsl
 
 from tests.fake.account import Account, key_of
 from tests.fake.catalogue import MODEL, PRICING, wan_metrics, wan_model
 from tests.fake.cdn import FakeCdn
+from tests.fake.crossing import Crossing, neighbour
 from tests.fake.records import CREDITS_PER_USD, GenerationState, Post, Row, stamp
-from tests.fake.script import Reply, Script, deliver, merge, refusal
+from tests.fake.rules import GENERATIONS as GENERATIONS
+from tests.fake.rules import is_allowed, judge, label_of, parse, tells_id
+from tests.fake.script import Reply, Script, deliver, refusal
 from tests.fake.server import Connection, HeaderList, Request, Server
-
-GENERATIONS = "/v2/video/generations"
-_LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FIELDS = frozenset(
-    (
-        "model",
-        "prompt",
-        "audio_url",
-        "aspect_ratio",
-        "resolution",
-        "duration",
-        "negative_prompt",
-        "shot_type",
-        "generate_audio",
-        "seed",
-        "enhance_prompt",
-    )
-)
 
 
 class Get(NamedTuple):
-    """A GET that the API saw."""
+    """A GET that the API saw; `at` is monotonic seconds."""
 
     path: str
     query: str
     headers: Message
+    at: float
+
+    @property
+    def generation_id(self) -> str | None:
+        """The generation that a poll asks for, None for any other GET."""
+        ids = dict(parse_qsl(self.query)).get("generation_id")
+        return ids if self.path == GENERATIONS else None
 
 
 class FakeApi(Account, Server):
-    """Serves the API on loopback; `cdn` serves the videos. All attributes may be set by a test."""
+    """Serves the API on loopback; `cdn` serves the videos. All attributes may be set by a test.
+
+    `on_get_of[id]` is what is answered to polls of one generation; it is looked at before `on_get`.
+    With `hides_others` a key sees its own generations only.
+    """
 
     def __init__(self, *, tls: bool = False, video: bytes | None = None) -> None:
         self.ca_pem: Path | None = None
@@ -69,6 +67,9 @@ class FakeApi(Account, Server):
         self.check_secrets = True
         self.on_post: Script[Reply] = Script()
         self.on_get: Script[Reply] = Script()
+        self.on_get_of: defaultdict[str, Script[Reply]] = defaultdict(Script)
+        self.crossing = Crossing()
+        self.hides_others = False
         self.on_logs: Script[Reply] = Script()
         self.on_transactions: Script[Reply] = Script()
         self.on_billing: Script[Reply] = Script()
@@ -126,15 +127,19 @@ class FakeApi(Account, Server):
         if request.method == "POST":
             self._post(request, connection)
             return
-        self.gets.append(Get(request.path, request.query, request.headers))
+        get = Get(request.path, request.query, request.headers, time.monotonic())
+        self.gets.append(get)
         connection.keep = connection.keep and request.method == "GET"
         if request.method != "GET" or request.path not in self._routes:
             self._send(connection, request, refusal(404, f"Cannot {request.method}"), None)
             return
         script, answer = self._routes[request.path]
-        scripted = script.next()
+        of_it = self.on_get_of.get(get.generation_id or "")
+        scripted = (of_it and of_it.next()) or script.next()
         if scripted is None:
-            reply = answer(request) if _is_allowed(request) else refusal(401, "Unauthorized")
+            reply = answer(request) if is_allowed(request) else refusal(401, "Unauthorized")
+        elif scripted.crossed:
+            reply = self._about(neighbour(self.generations, get.generation_id or ""))
         elif scripted.body is None and scripted.is_success:
             own = answer(request)
             status = own.status if scripted.status == 200 else scripted.status
@@ -151,10 +156,9 @@ class FakeApi(Account, Server):
             connection.reset()
             return
         raw = connection.read_body(request.headers)
-        body = _parse(raw)
-        reply = scripted or _judge(request, body)
-        label = request.headers.get("X-Client-Request-Id", "")
-        taken = label if _LABEL.fullmatch(label) else None
+        body = parse(raw)
+        reply = scripted or judge(request, body)
+        taken = label_of(request)
         state = None
         if reply.accepts:
             state = self.add_generation(body, client_request_id=taken, key=key_of(request))
@@ -169,9 +173,21 @@ class FakeApi(Account, Server):
             path=request.path,
         )
         self.posts.append(post)
+        if state is not None:
+            self.on_accept(state)
+            other = self._crossed_with(reply, state)
+            if other is not None:
+                reply = replace(reply, crossed=True)
+                state, taken = other, other.client_request_id
         if state is not None and reply.body is None and reply.is_success:
             reply = replace(reply, body=state.reply(None))
         self._send(connection, request, reply, state, label=taken)
+
+    def _crossed_with(self, reply: Reply, made: GenerationState) -> GenerationState | None:
+        """Return the generation whose reply a POST gets in place of its own, or None."""
+        if reply.crossed:
+            return neighbour(self.generations, made.id)
+        return self.crossing.post(self.generations, made.id)
 
     def _send(
         self,
@@ -198,7 +214,7 @@ class FakeApi(Account, Server):
             ]
         if state is not None:
             reply = self._filled(reply, state)
-        if state is not None and _tells_id(reply, headers, state.id):
+        if state is not None and tells_id(reply, headers, state.id):
             self.sent_ids.add(state.id)
         deliver(self, connection, reply, headers)
 
@@ -229,11 +245,20 @@ class FakeApi(Account, Server):
 
     def _state(self, request: Request) -> Reply:
         state = self.generations.get(request.parameters.get("generation_id", ""))
-        if state is None:
+        if state is None or (self.hides_others and state.key not in ("", key_of(request))):
             return refusal(404, "Generation not found", request.path)
+        other = self.crossing.poll(self.generations, state.id)
+        if other is not None:
+            return self._about(other)
         state.seen += 1
+        return replace(self._about(state), crossed=False)
+
+    def _about(self, state: GenerationState | None) -> Reply:
+        """Return the state of a generation, which need not be the one that is asked for."""
+        if state is None:
+            return Reply(crossed=True, body={"id": "another", "status": "queued"})
         has_video = state.url is not None or state.current_status == "completed"
-        return Reply(body=state.reply(self._url(state) if has_video else None))
+        return Reply(crossed=True, body=state.reply(self._url(state) if has_video else None))
 
     def _billing(self, _request: Request) -> Reply:
         return Reply(body={"current_balance": self.balance, "currency": "USD"})
@@ -253,39 +278,3 @@ class FakeApi(Account, Server):
         models = [] if p50 is None else [wan_metrics(p50)]
         now = stamp(self.now())
         return Reply(body={"window_seconds": 300, "generated_at": now, "models": models})
-
-
-def _tells_id(reply: Reply, defaults: HeaderList, generation_id: str) -> bool:
-    """Whether the client must know the id from this reply: whole, in time, and no refusal."""
-    if reply.fault or reply.delay or 400 <= reply.status < 500:
-        return False
-    headers = dict(merge(defaults, reply.headers))
-    body = reply.body if isinstance(reply.body, dict) else {}
-    return generation_id in (headers.get("x-inference-id"), body.get("id"))
-
-
-def _is_allowed(request: Request) -> bool:
-    return not request.path.startswith("/v2/") or bool(key_of(request))
-
-
-def _parse(raw: bytes) -> Row:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _judge(request: Request, body: Row) -> Reply:
-    """Return the API's own answer to a POST; the good one has no body yet."""
-    if request.path != GENERATIONS:
-        return refusal(404, f"Cannot POST {request.path}", request.path)
-    if not _is_allowed(request):
-        return refusal(401, "Unauthorized", request.path)
-    for name in ("model", "prompt"):
-        if not isinstance(body.get(name), str) or not body[name]:
-            return refusal(400, f"{name}: expected a string", request.path)
-    unknown = sorted(body.keys() - _FIELDS)
-    if unknown:
-        return refusal(400, f"{unknown[0]}: unrecognized key", request.path)
-    return Reply()

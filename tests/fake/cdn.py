@@ -5,6 +5,8 @@ import hashlib
 import re
 import ssl
 import threading
+import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Literal, NamedTuple
@@ -57,14 +59,20 @@ class CdnRequest(NamedTuple):
 
 
 class FakeCdn(Server):
-    """Serves `video`, or `videos[id]`, at the URLs it has signed and at no other."""
+    """Serves `video`, or `videos[id]`, at the URLs it has signed and at no other.
+
+    With `size_of_each` every generation has bytes of its own, so many. `on_get_of[id]` is what is
+    answered to requests for one video; it is looked at before `on_get`.
+    """
 
     def __init__(self, context: ssl.SSLContext | None = None, video: bytes | None = None) -> None:
         super().__init__(context)
         self.video = make_mp4() if video is None else video
         self.videos: dict[str, bytes] = {}
+        self.size_of_each: int | None = None
         self.requests: list[CdnRequest] = []
         self.on_get: Script[CdnReply] = Script()
+        self.on_get_of: defaultdict[str, Script[CdnReply]] = defaultdict(Script)
         self.served: set[str] = set()  # sha256 of each whole mp4 that was served, or a part of it
         self._signed: set[str] = set()
         self._signatures = 0
@@ -89,7 +97,8 @@ class FakeCdn(Server):
         self.requests.append(
             CdnRequest(request.path, request.query, request.headers, request.method)
         )
-        reply = self.on_get.next() or CdnReply()
+        of_it = self.on_get_of.get(_name(request))
+        reply = (of_it and of_it.next()) or self.on_get.next() or CdnReply()
         self.pause(reply.delay)
         if reply.hang:
             self.hang()
@@ -108,7 +117,7 @@ class FakeCdn(Server):
             return _settle(reply, 302, [("Location", reply.location)], b"")
         if reply.body is None and (request.method != "GET" or request.target not in self._signed):
             return _settle(reply, 403, [("Content-Type", "application/xml")], _DENIED)
-        video = self._video(request) if reply.body is None else reply.body
+        video = self.video_of(_name(request)) if reply.body is None else reply.body
         if reply.status is not None and reply.status >= 300:
             return _settle(reply, reply.status, [], reply.body or b"")
         if is_whole(video):
@@ -124,9 +133,17 @@ class FakeCdn(Server):
         headers.append(("Content-Range", f"bytes {start}-{end - 1}/{len(video)}"))
         return _settle(reply, 206, headers, video[start:end])
 
-    def _video(self, request: Request) -> bytes:
-        name = unquote(request.path.removeprefix("/v/").removesuffix(".mp4"))
-        return self.videos.get(name, self.video)
+    def video_of(self, generation_id: str) -> bytes:
+        """Return what the URLs of a generation serve."""
+        video = self.videos.get(generation_id)
+        if video is None and self.size_of_each is not None:
+            video = make_mp4(self.size_of_each, seed=zlib.crc32(generation_id.encode()))
+            self.videos[generation_id] = video
+        return self.video if video is None else video
+
+
+def _name(request: Request) -> str:
+    return unquote(request.path.removeprefix("/v/").removesuffix(".mp4"))
 
 
 def _range(headers: Message, etag: str, size: int) -> tuple[int, int] | None:

@@ -30,7 +30,9 @@ class Reply:
 
     `body` None is what the server would say by itself at this status. `{id}` and `{url}` in the
     body or a header stand for the generation's id and its video's URL. `accept` says whether a POST
-    made (and charged) a generation whatever the reply says; by default a status of 2xx does.
+    made (and charged) a generation whatever the reply says; by default a status of 2xx does. With
+    `crossed` the whole reply, its headers too, is that to the same question about the generation
+    made before this one, or else the newest other one.
     """
 
     status: int = 200
@@ -39,6 +41,7 @@ class Reply:
     delay: float = 0.0
     fault: Fault | None = None
     accept: bool | None = None
+    crossed: bool = False
     lasting: bool = False
 
     @property
@@ -60,6 +63,16 @@ def refusal(status: int, message: str, path: str = "") -> Reply:
         "timestamp": "2026-08-21T10:00:00.000Z",
     }
     return Reply(status=status, body=body)
+
+
+# What stands between wan and the API answers in its place.
+FIREWALL = Reply(
+    status=403,
+    body=b"<!doctype html><title>Blocked</title><h1>Sorry, you have been blocked</h1>",
+    headers={"Content-Type": "text/html"},
+)
+# A log, or a ledger, that shows nothing yet.
+NO_ROWS = Reply(body={"data": [], "pagination": {"has_more": False}})
 
 
 class _Scripted(Protocol):

@@ -6,15 +6,19 @@ import socket
 import ssl
 import struct
 import threading
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 from urllib.parse import parse_qsl
 
 HeaderList = list[tuple[str, str]]
+# What befalls a connection before TLS, or before its first byte is read: it waits for `release()`,
+# or is closed. A client over TLS has certainly sent nothing then.
+ConnectFault = Literal["hang", "close"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.keep = True
+        # Whether it has served a request and waits for the next one.
+        self.is_idle = False
         self._reader: BinaryIO = sock.makefile("rb")
 
     def read_request(self) -> Request | None:
@@ -106,14 +112,20 @@ class Connection:
 
 
 class Server:
-    """Listens on 127.0.0.1, on a port of its own, from `with` to the end of it."""
+    """Listens on 127.0.0.1, on a port of its own, from `with` to the end of it.
+
+    `on_connect` holds the faults of the next connections; they are counted in `connections` too.
+    """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.connections = 0
+        self.on_connect: deque[ConnectFault] = deque()
         self.port = 0
         self._context = context
         self._stopping = threading.Event()
         self._released = threading.Event()
+        self._refusing = threading.Event()
+        self._wake_address: tuple[str, int] | None = None
         self._lock = threading.RLock()
         self._open: set[Connection] = set()
         self._threads: list[threading.Thread] = []
@@ -123,10 +135,12 @@ class Server:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self._listener.getsockname()[1]
-        self._accepting = threading.Thread(target=self._accept, daemon=True)
-        self._accepting.start()
+        # It keeps the port while nobody listens there.
+        self._keeper = socket.socket()
+        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._keeper.bind(("127.0.0.1", 0))
+        self.port = self._keeper.getsockname()[1]
+        self.listen()
         return self
 
     def __exit__(
@@ -137,10 +151,9 @@ class Server:
     ) -> None:
         self._stopping.set()
         self._released.set()
-        with contextlib.suppress(OSError):  # An own connection is what wakes accept() everywhere.
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        self._accepting.join()
-        self._listener.close()
+        if not self._refusing.is_set():
+            self._stop_listening()
+        self._keeper.close()
         with self._lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
@@ -148,6 +161,36 @@ class Server:
                     socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
+
+    def refuse(self) -> None:
+        """Refuse connections until `listen`, and end those that wait for their next request.
+
+        Requests that are being served are answered. Called before a POST is answered, it cuts no
+        other POST of a client that sends one at a time.
+        """
+        self._refusing.set()
+        self._stop_listening()
+        with self._lock:
+            for connection in self._open:
+                if connection.is_idle:
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    def listen(self) -> None:
+        """Take connections, at first and after `refuse`, on the same port."""
+        self._refusing.clear()
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _stop_listening(self) -> None:
+        # An own connection is what wakes accept() everywhere; those before it are still taken.
+        with socket.socket() as wake:
+            wake.bind(("127.0.0.1", 0))
+            self._wake_address = wake.getsockname()
+            wake.connect(("127.0.0.1", self.port))
+            self._accepting.join()
+        self._listener.close()
 
     def release(self) -> None:
         """Let every reply that hangs, now or later, be sent."""
@@ -173,8 +216,8 @@ class Server:
 
     def _accept(self) -> None:
         while True:
-            sock, _ = self._listener.accept()
-            if self._stopping.is_set():
+            sock, address = self._listener.accept()
+            if address == self._wake_address:
                 sock.close()
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -190,19 +233,28 @@ class Server:
                 sock.close()
                 return
         connection = Connection(sock)
-        thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
         with self._lock:
             self.connections += 1
+            fault = self.on_connect.popleft() if self.on_connect else None
+            thread = threading.Thread(target=self._serve, args=(connection, fault), daemon=True)
             self._open.add(connection)
             self._threads.append(thread)
         thread.start()
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: Connection, fault: ConnectFault | None) -> None:
         try:
+            if fault == "hang":
+                self.hang()
+            if fault == "close":
+                return
             if isinstance(connection.sock, ssl.SSLSocket):
                 connection.sock.do_handshake()
             while connection.keep and (request := connection.read_request()):
+                connection.is_idle = False
                 self.handle(request, connection)
+                connection.is_idle = True
+                if self._refusing.is_set():
+                    return
         except OSError:
             pass  # The peer went away, or the server ends: both are what tests do.
         finally:

@@ -1,0 +1,69 @@
+"""What the fake API takes and refuses, by the reference."""
+
+import json
+import re
+
+from tests.fake.account import key_of
+from tests.fake.records import Row
+from tests.fake.script import Reply, merge, refusal
+from tests.fake.server import HeaderList, Request
+
+GENERATIONS = "/v2/video/generations"
+_LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_FIELDS = frozenset(
+    (
+        "model",
+        "prompt",
+        "audio_url",
+        "aspect_ratio",
+        "resolution",
+        "duration",
+        "negative_prompt",
+        "shot_type",
+        "generate_audio",
+        "seed",
+        "enhance_prompt",
+    )
+)
+
+
+def label_of(request: Request) -> str | None:
+    """Return the client's label as the server takes it: any other is dropped without a word."""
+    label = request.headers.get("X-Client-Request-Id", "")
+    return label if _LABEL.fullmatch(label) else None
+
+
+def is_allowed(request: Request) -> bool:
+    return not request.path.startswith("/v2/") or bool(key_of(request))
+
+
+def parse(raw: bytes) -> Row:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def judge(request: Request, body: Row) -> Reply:
+    """Return the API's own answer to a POST; the good one has no body yet."""
+    if request.path != GENERATIONS:
+        return refusal(404, f"Cannot POST {request.path}", request.path)
+    if not is_allowed(request):
+        return refusal(401, "Unauthorized", request.path)
+    for name in ("model", "prompt"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            return refusal(400, f"{name}: expected a string", request.path)
+    unknown = sorted(body.keys() - _FIELDS)
+    if unknown:
+        return refusal(400, f"{unknown[0]}: unrecognized key", request.path)
+    return Reply()
+
+
+def tells_id(reply: Reply, defaults: HeaderList, generation_id: str) -> bool:
+    """Whether the client must know the id from this reply: whole, in time, and no refusal."""
+    if reply.fault or reply.delay or reply.crossed or 400 <= reply.status < 500:
+        return False
+    headers = dict(merge(defaults, reply.headers))
+    body = reply.body if isinstance(reply.body, dict) else {}
+    return generation_id in (headers.get("x-inference-id"), body.get("id"))
