@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake.api import FakeApi
+from tests.fake.drive import NoDrive, exfat
 from tests.fake.invariants import KEY, check
 from tests.fake.process import Wan
 
@@ -53,20 +54,33 @@ KILLS = {
     "connect": 1,
     "sendto": 2,
     "recvfrom": 2,
-    "link": 1,
     "unlink": 2,
-    "rename": 1,
+    "rename": 3,
 }
-BATCH_KILLS = {"pwrite": 3, "fdatasync": 2, "sendto": 2, "recvfrom": 2, "link": 1}
+BATCH_KILLS = {"pwrite": 3, "fdatasync": 2, "sendto": 2, "recvfrom": 2, "rename": 2}
+# Drives that refuse what others do: no rename that replaces nothing (NFS, old kernels), no hard
+# links either (exFAT by FUSE, SMB); and none of these sets the mode of a file.
+NO_MODES = ("chmod", "EPERM"), ("fchmod", "EPERM"), ("fchmodat", "EPERM")
+DRIVES = {
+    "NFS": (("renameat2", "EINVAL"), *NO_MODES),
+    "exFAT, SMB": (
+        ("renameat2", "EINVAL"),
+        ("link", "EPERM"),
+        ("linkat", "EPERM"),
+        *NO_MODES,
+    ),
+}
+DRIVE_KILLS = {"rename": 4, "link": 1, "unlink": 3, "pwrite": 3}
+EXFAT_KILLS = {"rename": 3, "unlink": 2, "fsync": 2, "pwrite": 2}
 ERRORS = {
     ("pwrite", "ENOSPC"): 1,
     ("fdatasync", "EIO"): 3,
     ("fsync", "EIO"): 1,
     ("write", "ENOSPC"): 2,
-    ("link", "EIO"): 1,
+    ("rename", "EIO"): 2,
 }
 if IS_FULL:
-    KILLS = BATCH_KILLS = dict.fromkeys(FAMILIES, 10_000)
+    KILLS = BATCH_KILLS = DRIVE_KILLS = EXFAT_KILLS = dict.fromkeys(FAMILIES, 10_000)
     ERRORS = {
         (family, error): 10_000
         for family in ("pwrite", "fdatasync", "fsync", "write", "link", "rename", "unlink")
@@ -122,11 +136,12 @@ def strace(
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def make_wan(api: FakeApi, folder: Path) -> Wan:
+def make_wan(api: FakeApi, folder: Path, work: Path | None = None) -> Wan:
     """Return the command in a home and a working folder of its own."""
-    for name in ("work", "talk"):
-        (folder / name).mkdir()
-    (folder / "work" / "rows.txt").write_text("\n".join(BATCH_PROMPTS))
+    work = work or folder / "work"
+    work.mkdir()
+    (folder / "talk").mkdir()
+    (work / "rows.txt").write_text("\n".join(BATCH_PROMPTS))
     env = {
         "HOME": str(folder / "user"),
         "LANG": "C.UTF-8",
@@ -135,11 +150,19 @@ def make_wan(api: FakeApi, folder: Path) -> Wan:
         "WAN_BASE_URL": api.base_url,
         "WAN_POLL_INTERVAL": "0.05",
     }
-    return Wan(env, folder / "work", folder / "talk")
+    return Wan(env, work, folder / "talk")
+
+
+Refusals = tuple[tuple[str, str], ...]
+
+
+def refusing(refused: Refusals) -> list[str]:
+    """Return the filters by which system calls fail, each with its error."""
+    return [part for name, error in refused for part in ("-e", f"inject=?{name}:error={error}")]
 
 
 @functools.cache
-def calls(argv: Sequence[str]) -> dict[str, int]:
+def calls(argv: Sequence[str], refused: Refusals = ()) -> dict[str, int]:
     """Return how often an undisturbed run makes each system call, in the thread with most.
 
     strace counts the calls of each thread for themselves.
@@ -148,7 +171,7 @@ def calls(argv: Sequence[str]) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder, FakeApi() as api:
         trace = Path(folder, "trace")
         wan = make_wan(api, Path(folder))
-        ended = strace(wan, ["-e", f"trace={names}"], argv, str(trace))
+        ended = strace(wan, ["-e", f"trace={names}", *refusing(refused)], argv, str(trace))
         assert ended.code == 0, ended.err
         lines = trace.read_text(errors="replace").splitlines()
     each = Counter(match.groups() for line in lines if (match := re.match(r"(\d+) +(\w+)\(", line)))
@@ -158,12 +181,15 @@ def calls(argv: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def points(family: str, limit: int, argv: Sequence[str] = GENERATE) -> list[tuple[str, int]]:
+def points(
+    family: str, limit: int, argv: Sequence[str] = GENERATE, refused: Refusals = ()
+) -> list[tuple[str, int]]:
     """Return which calls of a family to spoil: all, or so many from the first to the last."""
     every = [
         (name, number)
         for name in FAMILIES[family].split("|")
-        for number in range(1, calls(argv).get(name, 0) + 1)
+        if name not in dict(refused)
+        for number in range(1, calls(argv, refused).get(name, 0) + 1)
     ]
     if len(every) <= limit:
         return every
@@ -193,6 +219,8 @@ def check_end(ended: Ended, api: FakeApi, wan: Wan) -> None:
         assert re.search(r"^error: .+\nhint: .+$", ended.err, re.MULTILINE)
         # Codes that say "nothing is spent" are wrong after the POST, and the others before it.
         assert ended.code in ({8, 10, 12, 13} if api.accepted else {3, 13})
+    # A final name never holds anything else than the whole video, whenever the process died.
+    assert all(path.read_bytes() == api.video for path in wan.work.glob("*.mp4"))
     if ended.code == 0:
         assert [path.read_bytes() for path in wan.work.glob("*.mp4")] == [api.video]
 
@@ -219,14 +247,25 @@ def check_recovery(api: FakeApi, wan: Wan, scratch: Path, *, leaves_part: bool) 
         assert (recovered.code, fetched.code) == ((10, 10) if unknown else (0, 0))
 
 
-def spoil(name: str, number: int, fault: str, folder: Path) -> str:
-    """Run wan with one spoilt system call; return what is wrong afterwards, or nothing."""
+def spoil(
+    name: str,
+    number: int,
+    fault: str,
+    folder: Path,
+    refused: Refusals = (),
+    work: Path | None = None,
+) -> str:
+    """Run wan with one spoilt system call; return what is wrong afterwards, or nothing.
+
+    Calls that a drive refuses are refused until then, and not while wan recovers.
+    """
     folder.mkdir()
     with FakeApi() as api:
-        wan = make_wan(api, folder)
+        wan = make_wan(api, folder, work)
         how = f"signal={fault}" if fault.startswith("SIG") else f"error={fault}"
-        filters = ["-e", f"trace={name}", "-e", f"inject={name}:{how}:when={number}"]
-        ended = strace(wan, filters, GENERATE)
+        seen = ",".join([name, *(f"?{call}" for call, _ in refused)])
+        filters = ["-e", f"trace={seen}", "-e", f"inject={name}:{how}:when={number}"]
+        ended = strace(wan, [*filters, *refusing(refused)], GENERATE)
         try:
             # Later calls may be fewer this time than when they were counted.
             assert number > 1 or not fault.startswith("SIG") or ended.code == -signal.SIGKILL
@@ -258,6 +297,42 @@ def test_a_refused_system_call_is_said_and_loses_nothing(
 ) -> None:
     chosen = points(family, ERRORS[family, error])
     found = [spoil(*point, error, tmp_path / f"{point[0]}-{point[1]}") for point in chosen]
+    assert not any(found), "\n".join(filter(None, found))
+
+
+@pytest.mark.parametrize("family", DRIVE_KILLS)
+@pytest.mark.parametrize("drive", DRIVES)
+def test_a_kill_on_a_poor_drive_leaves_no_empty_name_and_no_second_copy(
+    drive: str, family: str, tmp_path: Path
+) -> None:
+    refused = DRIVES[drive]
+    chosen = points(family, DRIVE_KILLS[family], GENERATE, refused)
+    places = [tmp_path / f"{name}-{number}" for name, number in chosen]
+    found = [
+        spoil(*point, "SIGKILL", place, refused)
+        for point, place in zip(chosen, places, strict=True)
+    ]
+    assert not any(found), "\n".join(filter(None, found))
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real exFAT drive."""
+    try:
+        with exfat(tmp_path_factory.mktemp("exfat")) as place:
+            yield place
+    except NoDrive as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("family", EXFAT_KILLS)
+def test_a_kill_on_exfat_leaves_no_empty_name_and_no_second_copy(
+    drive: Path, family: str, tmp_path: Path
+) -> None:
+    found = []
+    for name, number in points(family, EXFAT_KILLS[family], GENERATE, DRIVES["exFAT, SMB"]):
+        here = f"{name}-{number}"
+        found.append(spoil(name, number, "SIGKILL", tmp_path / here, work=drive / here))
     assert not any(found), "\n".join(filter(None, found))
 
 

@@ -3,16 +3,28 @@
 import errno
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from wan_cli.drives import folder_error, try_files
 from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.record import Record
 from wan_cli.text import check_encodable, file_name, id8, one_line, slug
 
-# The largest clip (15 s at 1080p) needs about this much.
-FREE_BYTES_MIN = 32 * 1024 * 1024
 STDOUT = "-"
+# What is wrong with a name, rather than with its folder.
+_OF_THE_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+# Values of a name template as long as they come, of letters that every drive takes.
+_EXAMPLE = {
+    "slug": "x" * 60,
+    "id": "x" * 21,
+    "id8": "x" * 8,
+    "seed": "2147483647",
+    "date": "2026-01-01",
+    "model": "wan-2-6-image-to-video-flash",
+    "row": "10000",
+}
 
 
 class Destination(NamedTuple):
@@ -39,25 +51,39 @@ class Destination(NamedTuple):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as cause:
-            raise _refused(folder, cause) from None
+            raise folder_error(folder, cause) from None
 
     def prepare(self, *, overwrite: bool, sidecar: bool = False) -> None:
         """Make sure that a video, and its sidecar where one is wished, can be saved here.
 
         Raises:
-            UsageError: the file exists and is not to be replaced, or is no file.
-            LocalFileError: the folder can neither be found nor made, or not be written, or the
-                disk is nearly full.
+            UsageError: the file exists and is not to be replaced, is no file, or its name is too
+                long.
+            LocalFileError: the folder can neither be found nor made, or not be written, the drive
+                refuses the name, or the disk is nearly full.
         """
-        self.check_name(overwrite=overwrite, sidecar=sidecar)
-        try_folder(self.known_folder)
+        (error,) = try_places([self], overwrite=overwrite, sidecar=sidecar)
+        if error is not None:
+            raise error
 
     def check_name(self, *, overwrite: bool, sidecar: bool = False) -> None:
         """Make sure that nothing has the name of the file that must keep it.
 
         Raises:
-            UsageError: the file exists and is not to be replaced, or is no file.
+            UsageError: the file exists and is not to be replaced, is no file, or the name is too
+                long.
+            LocalFileError: nobody can tell.
         """
+        try:
+            self._check_name(overwrite=overwrite, sidecar=sidecar)
+        except OSError as cause:
+            if cause.errno not in _OF_THE_NAME:
+                raise folder_error(self.folder, cause) from None
+            words = os.strerror(cause.errno or errno.EINVAL)
+            name = one_line(self.name or "", 80)
+            raise UsageError(f"{name}: {words}", hint="choose a shorter name: -o FILE") from None
+
+    def _check_name(self, *, overwrite: bool, sidecar: bool) -> None:
         if self.name is None:
             return
         path = self.folder / self.name
@@ -85,8 +111,23 @@ class Destination(NamedTuple):
         for place in (folder, *folder.parents):
             if os.path.lexists(place):
                 if not place.is_dir():
-                    raise _refused(folder, NotADirectoryError(errno.ENOTDIR, "not a folder"))
+                    raise folder_error(folder, NotADirectoryError(errno.ENOTDIR, "not a folder"))
                 return
+
+    def files_to_try(self, *, sidecar: bool) -> list[Path]:
+        """Return what is to be created here, as far as it is known before there is a record.
+
+        Where a template names the file, that is an example for it, and for each folder in it.
+        """
+        folder = self.known_folder
+        if self.to_stdout:
+            return [folder / "video.mp4"]
+        names = [self.name or ""]
+        if self.name is None:
+            parts = file_name(self.name_template, _EXAMPLE).split("/")
+            names = [part for part in parts if part not in ("", ".", "..")]
+        ends = ["", ".json"] if sidecar else [""]
+        return [folder / f"{name}{end}" for name in names for end in ends]
 
     @property
     def known_folder(self) -> Path:
@@ -94,6 +135,42 @@ class Destination(NamedTuple):
         if self.name is not None or self.to_stdout:
             return self.folder
         return self.folder / self.name_template.partition("{")[0].rpartition("/")[0]
+
+
+def try_places(
+    places: Sequence[Destination], *, overwrite: bool, sidecar: bool = False
+) -> list[UsageError | LocalFileError | None]:
+    """Try, before anything is paid, whether videos could be saved at 1 or 10,000 places.
+
+    Missing folders are made. Nothing else is left behind. Each folder is tried once, and only the
+    names that some drives refuse are tried at all (`drives.try_files`).
+
+    Args:
+        places: where the videos are to go, one for each row.
+        overwrite: files that exist may be replaced (`--force`).
+        sidecar: a sidecar is to be written beside each.
+
+    Returns:
+        For each place, in order, the reason against it, or None. A UsageError (exit 2): the file
+        exists, is no file, or its name is too long anywhere. A LocalFileError (exit 13): the folder
+        can neither be found nor made, or cannot be written, or its drive refuses the name; a
+        DriveTrouble if the drive takes nothing at all or is nearly full, which stops other rows
+        too.
+    """
+    errors: list[UsageError | LocalFileError | None] = [None] * len(places)
+    owners: dict[Path, list[int]] = {}
+    for number, place in enumerate(places):
+        try:
+            place.check_name(overwrite=overwrite, sidecar=sidecar)
+        except (UsageError, LocalFileError) as error:
+            errors[number] = error
+            continue
+        for file in place.files_to_try(sidecar=sidecar):
+            owners.setdefault(file, []).append(number)
+    for numbers, trouble in zip(owners.values(), try_files([*owners]), strict=True):
+        for number in numbers:
+            errors[number] = errors[number] or trouble
+    return errors
 
 
 def sidecar_of(video: Path) -> Path:
@@ -173,34 +250,3 @@ def _values(record: Record) -> dict[str, str]:
         "model": record.model.rpartition("/")[2],
         "row": "" if record.row is None else str(record.row),
     }
-
-
-def _refused(folder: Path, cause: OSError) -> LocalFileError:
-    is_file = cause.errno in {errno.EEXIST, errno.ENOTDIR}
-    reason = "it is not a folder" if is_file else os.strerror(cause.errno or errno.EIO)
-    return LocalFileError(f"cannot save to {folder}: {reason}", hint="choose a folder: -o DIR/")
-
-
-def try_folder(folder: Path) -> None:
-    """Make the folder and a file in it: permission bits do not tell the whole truth.
-
-    Raises:
-        LocalFileError: it can neither be found nor made, or not be written, or the disk is nearly
-            full.
-    """
-    # Both take long to import; a command that saves nothing does without.
-    import shutil
-    import tempfile
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder, prefix=".wan-"):
-            pass
-        free = shutil.disk_usage(folder).free
-    except OSError as cause:
-        raise _refused(folder, cause) from None
-    if free < FREE_BYTES_MIN:
-        raise LocalFileError(
-            f"the disk of {folder} is nearly full: {free // 1024} KiB free",
-            hint="make room, or choose another folder: -o DIR/",
-        )

@@ -210,10 +210,17 @@ class DriveTrouble(LocalFileError):
     """The drive takes no file at all, not only this one: it is full, read-only, broken or gone."""
 
 
-def local_file_error(message: str, cause: OSError, *, hint: str) -> LocalFileError:
+def local_file_error(
+    message: str, cause: OSError, *, hint: str, stdout: str = ""
+) -> LocalFileError:
     """Return the error of a file that cannot be used; DriveTrouble if no file can be."""
-    kind = DriveTrouble if cause.errno in _DRIVE_ERRNOS else LocalFileError
-    return kind(message, hint=hint)
+    kind = DriveTrouble if is_drive_trouble(cause) else LocalFileError
+    return kind(message, hint=hint, stdout=stdout)
+
+
+def is_drive_trouble(cause: OSError) -> bool:
+    """Whether a failure is that of the whole drive."""
+    return cause.errno in _DRIVE_ERRNOS
 
 
 class NotRecorded(LocalFileError):

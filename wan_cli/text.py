@@ -13,6 +13,7 @@ _HARMFUL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 _SPACE = re.compile(r"\s+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_PORTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(?<!\.)")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # Windows gives these names to devices, with any extension.
@@ -162,6 +163,11 @@ def check_name_template(template: str) -> str:
             hint=f"use these fields: {known}",
         )
     return template
+
+
+def is_portable(name: str) -> bool:
+    """Whether every drive takes a file name: plain letters, not long, and no device's name."""
+    return bool(_PORTABLE.fullmatch(name)) and name.split(".")[0].lower() not in _RESERVED
 
 
 def file_name(template: str, values: Mapping[str, str]) -> str:

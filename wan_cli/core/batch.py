@@ -69,7 +69,7 @@ class Batch:
         """
         terms = self._terms
         found = survey(self._tools.history, entries, retry_failed=terms.retry_failed)
-        prepare(self._source, found.coming, overwrite=terms.overwrite, sidecar=terms.sidecar)
+        found = prepare(self._source, found, overwrite=terms.overwrite, sidecar=terms.sidecar)
         terms.budget.add(found.paid_usd)
         return found.priced(price(found.requests, found.at_unknown_cost))
 
@@ -94,6 +94,7 @@ class Batch:
         try:
             for entry, record in found.known:
                 yield from self._continue_with(engine, entry, record)
+            yield from self._impossible(engine, found)
             for entry in found.coming:
                 self._lines[entry.row.number] = entry.row.line
                 engine.submit(self._order(entry))
@@ -144,6 +145,16 @@ class Batch:
                 engine.add(record, deadline=engine.run.deadline_of_new(), row=row.number)
                 return
         yield self._named(Outcome(record, error, row.number))
+
+    def _impossible(self, engine: Engine, found: Survey) -> Outcomes:
+        """Tell which rows fail because their video could not be saved; nothing is paid for them."""
+        for entry, error in found.impossible:
+            row = entry.row
+            self._lines[row.number] = row.line
+            if self._terms.fail_fast:
+                engine.run.stop = error
+            words = error.with_hint(f"change the row, then {RUN_AGAIN}")
+            yield self._named(Outcome(None, words, row.number))
 
     def _named(self, outcome: Outcome) -> Outcome:
         """Return an outcome whose failure names its row."""

@@ -10,8 +10,8 @@ from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import JSON_LINES, format_of
 from wan_cli.batchfile.row import Mistake, Row
 from wan_cli.batchfile.shard import Shard
-from wan_cli.destination import Destination, parse_destination, try_folder, working_folder
-from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.destination import Destination, parse_destination, try_places, working_folder
+from wan_cli.errors import DriveTrouble, LocalFileError, UsageError, WanError
 from wan_cli.filetypes import STDIN, Source
 from wan_cli.generation import Status
 from wan_cli.history import History
@@ -42,10 +42,14 @@ class Plan(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What the history knows of rows: those with a generation, and those to be submitted."""
+    """What the history knows of rows: those with a generation, and those to be submitted.
+
+    `impossible` are those that would be submitted if their video could be saved, each with why not.
+    """
 
     known: Sequence[tuple[Entry, Record]]
     coming: Sequence[Entry]
+    impossible: Sequence[tuple[Entry, LocalFileError]] = ()
 
     @property
     def requests(self) -> list[GenerationRequest]:
@@ -136,18 +140,24 @@ def _place(file: Path) -> str:
     return f"stdin of {working_folder()}"
 
 
-def refuse(source: str, mistakes: Sequence[Mistake], hint: str = _MEND) -> None:
+def refuse(
+    source: str,
+    mistakes: Sequence[Mistake],
+    hint: str = _MEND,
+    kind: type[WanError] = UsageError,
+) -> None:
     """Let a file pass that has no mistake.
 
     Raises:
-        UsageError: it names the first mistakes, each with its line, and counts the others.
+        UsageError, or another kind: it names the first mistakes, each with its line, and counts the
+            others.
     """
     first = heapq.nsmallest(MISTAKES_SHOWN, mistakes)
     said = [f"{source}:{line}: {words}" for line, words in first]
     if len(mistakes) == 1:
-        raise UsageError(said[0], hint=hint)
+        raise kind(said[0], hint=hint)
     if mistakes:
-        error = UsageError(f"{len(mistakes):,} rows of {source} cannot be used", hint=hint)
+        error = kind(f"{len(mistakes):,} rows of {source} cannot be used", hint=hint)
         more = len(mistakes) - len(said)
         error.details = (*said, f"and {more:,} more") if more else tuple(said)
         raise error
@@ -220,27 +230,43 @@ def _take_name(taken: dict[Path, int], entry: Entry) -> None:
         raise UsageError(f"{place.name} is the file of line {line} too", hint="")
 
 
-def prepare(source: str, entries: Sequence[Entry], *, overwrite: bool, sidecar: bool) -> None:
-    """Try the folders and names of rows, before any of them is submitted.
+def prepare(source: str, found: Survey, *, overwrite: bool, sidecar: bool) -> Survey:
+    """Return a survey whose coming rows can be saved: each final name was tried.
+
+    Rows whose folder or name is impossible are no longer coming, but `impossible`: only they fail.
 
     Raises:
         UsageError: files exist and must not be replaced.
-        LocalFileError: a folder can neither be found nor made, or not be written, or the disk is
-            nearly full.
+        LocalFileError: no row can be saved, or a drive takes nothing.
     """
-    mistakes = []
-    for entry in entries:
-        try:
-            entry.destination.check_name(overwrite=overwrite, sidecar=sidecar)
-        except UsageError as wrong:
-            mistakes.append(Mistake(entry.row.line, wrong.message))
-    refuse(source, mistakes, f"add --force, or {_MEND}")
-    for folder in sorted({entry.destination.known_folder for entry in entries}):
-        try:
-            try_folder(folder)
-        except LocalFileError as trouble:
-            hint = "choose another folder: --output-dir DIR"
-            raise LocalFileError(trouble.message, hint=hint) from None
+    places = [entry.destination for entry in found.coming]
+    tried = zip(found.coming, try_places(places, overwrite=overwrite, sidecar=sidecar), strict=True)
+    can_be_saved, impossible, usage = [], [], []
+    for entry, error in tried:
+        if error is None:
+            can_be_saved.append(entry)
+        elif isinstance(error, UsageError):
+            usage.append(Mistake(entry.row.line, error.message))
+        else:
+            impossible.append((entry, error))
+    refuse(source, usage, f"add --force, or {_MEND}")
+    _refuse_drive(source, impossible, is_all=not can_be_saved)
+    return found._replace(coming=can_be_saved, impossible=impossible)
+
+
+def _refuse_drive(
+    source: str, impossible: Sequence[tuple[Entry, LocalFileError]], *, is_all: bool
+) -> None:
+    """Raise a LocalFileError if a drive takes nothing, or none of the rows can be saved."""
+    hint = "choose another folder: --output-dir DIR"
+    for _, error in impossible:
+        if isinstance(error, DriveTrouble):
+            raise DriveTrouble(error.message, hint=hint)
+    if impossible and is_all:
+        if len({error.message for _, error in impossible}) == 1:
+            raise LocalFileError(impossible[0][1].message, hint=hint)
+        mistakes = [Mistake(entry.row.line, error.message) for entry, error in impossible]
+        refuse(source, mistakes, hint, LocalFileError)
 
 
 def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) -> Survey:

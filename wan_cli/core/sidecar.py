@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from wan_cli.destination import sidecar_of
-from wan_cli.errors import LocalFileError
+from wan_cli.errors import LocalFileError, local_file_error
 from wan_cli.record import Record, utc
 from wan_cli.storage import replace_whole
 
@@ -29,8 +29,9 @@ def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
     try:
         replace_whole(sidecar_of(video), text.encode("utf-8"), private=False)
     except OSError as cause:
-        return LocalFileError(
+        return local_file_error(
             f"the video is saved as {video}, but its sidecar cannot be written: {cause.strerror}",
+            cause,
             hint=f"wan status {record.id} --json",
             stdout=str(video),
         )

@@ -1,0 +1,135 @@
+"""What drives take: folders and names of files, tried before anything is paid for."""
+
+import errno
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from wan_cli.errors import (
+    DriveTrouble,
+    LocalFileError,
+    is_drive_trouble,
+    local_file_error,
+)
+from wan_cli.text import is_portable, one_line
+
+# The largest clip (15 s at 1080p) needs about this much.
+FREE_BYTES_MIN = 32 * 1024 * 1024
+
+
+def try_files(files: Sequence[Path]) -> list[LocalFileError | None]:
+    """Try whether files could be created, and leave nothing behind but folders that were missing.
+
+    Each folder is made where it is missing, and tried once, however many files are to go there.
+    Plain names are not tried, for every drive takes them. Any other is created for a moment, in a
+    private folder beside the final name, so that no moment leaves an empty file under that name.
+
+    Returns:
+        For each file, in order, why it cannot be saved, or None. Its folder can neither be found
+        nor made, or cannot be written; or the drive refuses the name; or (DriveTrouble) it takes
+        nothing at all, or has no room.
+    """
+    names: dict[Path, list[str]] = {}
+    for file in files:
+        names.setdefault(file.parent, []).append(file.name)
+    found = {folder: _try(folder, set(wanted)) for folder, wanted in names.items()}
+    return [_error_of(file, *found[file.parent]) for file in files]
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder where it is missing, and a file in it: permission bits do not tell it all.
+
+    Raises:
+        LocalFileError: it can neither be found nor made, or not be written, or has no room.
+    """
+    # Both take long to import; a command that saves nothing does without.
+    import shutil
+    import tempfile
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".wan-"):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as cause:
+        raise folder_error(folder, cause) from None
+    if free < FREE_BYTES_MIN:
+        raise DriveTrouble(
+            f"the disk of {folder} is nearly full: {free // 1024} KiB free",
+            hint="make room, or choose another folder: -o DIR/",
+        )
+
+
+def folder_error(folder: Path, cause: OSError) -> LocalFileError:
+    """Return the error of a folder that takes no file."""
+    is_file = cause.errno in {errno.EEXIST, errno.ENOTDIR}
+    reason = "it is not a folder" if is_file else os.strerror(cause.errno or errno.EIO)
+    words = f"cannot save to {folder}: {reason}"
+    return local_file_error(words, cause, hint="choose a folder: -o DIR/")
+
+
+def _try(folder: Path, names: set[str]) -> tuple[LocalFileError | None, dict[str, OSError]]:
+    """Return what is wrong with a folder, and with each name that it does not take."""
+    try:
+        try_folder(folder)
+        return None, _refused(folder, _doubtful(names))
+    except LocalFileError as trouble:
+        return trouble, {}
+    except OSError as cause:
+        return folder_error(folder, cause), {}
+
+
+def _doubtful(names: set[str]) -> list[str]:
+    """Return the names that some drives do not take, or take for one another."""
+    alike = Counter(map(_folded, names))
+    return sorted(name for name in names if not is_portable(name) or alike[_folded(name)] > 1)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _refused(folder: Path, names: Iterable[str]) -> dict[str, OSError]:
+    """Return the names that a folder does not take, each with why.
+
+    Raises:
+        OSError: it is not about the names.
+    """
+    if not names:
+        return {}
+    # It takes long to import.
+    import tempfile
+
+    refused: dict[str, OSError] = {}
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with tempfile.TemporaryDirectory(
+        prefix=".wan-", dir=folder, ignore_cleanup_errors=True
+    ) as private:
+        place = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in names:
+                try:
+                    os.close(os.open(name, flags, 0o600, dir_fd=place))
+                except OSError as cause:
+                    if is_drive_trouble(cause):
+                        raise
+                    refused[name] = cause
+        finally:
+            os.close(place)
+    return refused
+
+
+def _error_of(
+    file: Path, trouble: LocalFileError | None, refused: dict[str, OSError]
+) -> LocalFileError | None:
+    if trouble is not None or file.name not in refused:
+        return trouble
+    cause, name = refused[file.name], one_line(file.name, 80)
+    if cause.errno == errno.EEXIST:
+        words = f"the drive of {file.parent} takes {name!r} for the name of another file"
+    else:
+        why = os.strerror(cause.errno or errno.EINVAL)
+        words = f"the drive of {file.parent} does not take the name {name!r}: {why}"
+    return LocalFileError(words, hint="choose another name, of letters, digits and dashes: -o FILE")
