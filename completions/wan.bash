@@ -131,9 +131,9 @@ _wan_rest() {
     'fetch') _wan_ids ;;
     'recover') _wan_ids ;;
     'batch') _wan_files ;;
-    'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
-    'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
-    'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
     'config') _wan_words 'set get unset list path edit' ;;
   esac
 }

@@ -61,6 +61,7 @@ RIGHT = {
     "wait": "0",
     "timeout": "1e3",
     "poll_interval": "0.5",
+    "max_cost": "2.5",
     "sidecar": "yes",
     "sandbox": "ON",
     "generate.model": "alibaba/wan-2-7-t2v",

@@ -1,5 +1,7 @@
 """What a request costs, and --max-cost that is held against it before anything is sent."""
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,63 +15,69 @@ from tests.fake.script import Reply, forever
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import price_of
 
-FIXED = {"kind": "fixed", "currency": "USD", "units": [{"price": 1.5, "per": "video"}]}
-PER_SECOND = {"kind": "fixed", "currency": "USD", "units": [{"price": "0.15", "per": "second"}]}
-# What a variant is for is told by its own members alone.
-UNNAMED = {"kind": "variants", "currency": "USD"}
-REQUEST = GenerationRequest.parse({"prompt": "a fox", "duration": 5})
+SECONDS = {"name": "second", "measure": "output", "price": 0.15, "per": 1}
+FIXED = {"kind": "fixed", "currency": "USD", "units": [SECONDS]}
+A_VIDEO = {"kind": "fixed", "units": [{"name": "video", "price": 1.5, "per": 1}]}
+REFERENCE = {
+    "kind": "variants",
+    "dimensions": ["resolution"],
+    "variants": [
+        {"when": {"resolution": "720p"}, "price": 0.39, "unit": "second", "per": 1},
+        {"when": {"resolution": "1080p"}, "price": 0.65, "unit": "second", "per": 1},
+    ],
+}
 
 
-def variants(dimensions: list[str], *rows: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": "variants", "currency": "USD", "dimensions": dimensions, "variants": [*rows]}
+def request(**fields: object) -> GenerationRequest:
+    return GenerationRequest.parse({"prompt": "a fox", **fields})
+
+
+REQUEST = request(duration=5)
+
+
+def units(**changes: object) -> dict[str, Any]:
+    return {"kind": "fixed", "units": [SECONDS | changes]}
+
+
+def variants(dimensions: object, *rows: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "variants", "dimensions": dimensions, "variants": [*rows]}
+
+
+def variant(when: object, price: object = 1.0, unit: object = "video", per: object = 1) -> Any:
+    return {"when": when, "price": price, "unit": unit, "per": per}
 
 
 @pytest.mark.parametrize(
-    ("pricing", "usd"),
+    ("pricing", "fields", "usd"),
     [
-        (FIXED, 1.5),
-        (PER_SECOND, 0.75),
-        (FIXED | {"units": [{"price": 0, "per": "Per-Video"}]}, 0.0),
-        (variants(["resolution"], {"resolution": "1080p", "price": 0.1, "per": "second"}), 0.5),
-        (variants(["duration"], {"duration": 5, "price": 0.6}, {"duration": 10, "price": 1}), 0.6),
+        (REFERENCE, {"duration": 5, "resolution": "1080p"}, 3.25),
+        (REFERENCE, {"duration": 10, "resolution": "720p"}, 3.90),
+        (REFERENCE, {}, 6.50),
+        (FIXED, {"duration": 15}, 2.25),
+        (units(price=1.20, per=60), {"duration": 10}, 0.20),
+        (units(name="minute", price=6), {"duration": 5}, 0.50),
+        (A_VIDEO, {"duration": 15}, 1.50),
+        (units(name="generation", price=0), {}, 0.0),
         (
-            variants(
-                ["resolution", "duration"],
-                {
-                    "dimensions": {"resolution": "1080p", "duration": "5"},
-                    "units": [{"price": 2, "per": "video"}],
-                },
-            ),
-            2.0,
+            variants(["duration"], variant({"duration": "5"}, 0.6), variant({"duration": 10})),
+            {"duration": 5},
+            0.6,
         ),
         (
             variants(
-                ["generate_audio"],
-                {"generate_audio": True, "price": 3, "per": "video"},
-                {"generate_audio": False, "price": 1, "per": "video"},
+                ["resolution", "generate_audio"],
+                variant({"resolution": "1080p", "generate_audio": True}, 3),
+                variant({"resolution": "1080p", "generate_audio": False}, 1),
             ),
+            {},
             3.0,
-        ),
-        (FIXED | {"units": [{"price": 6, "per": "minute"}]}, 0.5),
-        (variants(["resolution"], {"resolution": "1080P", "price": 0.1, "per": "second"}), 0.5),
-        (UNNAMED | {"variants": [{"resolution": "1080p", "price": 0.1, "per": "second"}]}, 0.5),
-        (
-            UNNAMED
-            | {
-                "variants": [
-                    {
-                        "when": {"resolution": resolution},
-                        "units": [{"price": price, "per": "video"}],
-                    }
-                    for resolution, price in (("720p", 1), ("1080p", 2))
-                ]
-            },
-            2.0,
         ),
     ],
 )
-def test_a_price_is_read(pricing: object, usd: float) -> None:
-    assert price_of(pricing, REQUEST).usd == pytest.approx(usd)
+def test_a_price_is_read_as_the_api_sends_it(
+    pricing: object, fields: dict[str, Any], usd: float
+) -> None:
+    assert price_of(pricing, request(**fields)).usd == pytest.approx(usd)
 
 
 @pytest.mark.parametrize(
@@ -77,23 +85,34 @@ def test_a_price_is_read(pricing: object, usd: float) -> None:
     [
         None,
         "1.50",
-        {"kind": "variable", "currency": "USD"},
+        {"kind": "variable"},
         FIXED | {"currency": "EUR"},
-        {"kind": "fixed", "units": [{"price": 1.5, "per": "video"}]},
         FIXED | {"units": []},
-        FIXED | {"units": FIXED["units"] * 2},  # type: ignore[operator]
-        FIXED | {"units": [{"price": 1.5}]},
-        FIXED | {"units": [{"price": 1.5, "per": "token"}]},
-        FIXED | {"units": [{"price": -1, "per": "video"}]},
-        FIXED | {"units": [{"price": "NaN", "per": "video"}]},
-        FIXED | {"units": [{"price": True, "per": "video"}]},
-        variants([], {"price": 1, "per": "video"}),
-        UNNAMED | {"variants": [{"price": 1, "per": "video"}]},
-        UNNAMED | {"variants": [{"resolution": "1080p", "tier": 1, "price": 1, "per": "video"}]},
-        variants(["mood"], {"mood": "good", "price": 1, "per": "video"}),
-        variants(["resolution"], {"resolution": "720p", "price": 1, "per": "video"}),
-        variants(["resolution"], {"resolution": "1080p", "price": 1}),
-        variants(["duration"], {"duration": 5, "price": 1}, {"duration": 5, "price": 2}),
+        FIXED | {"units": [SECONDS, SECONDS]},
+        units(per="second"),
+        units(per=0),
+        units(per=-1),
+        units(per=True),
+        units(per=None),
+        units(name="token", per=1_000_000),
+        units(name="credit"),
+        units(name=None),
+        units(measure="input"),
+        units(price=-1),
+        units(price="0.15"),
+        units(price=True),
+        units(price=math.nan),
+        units(price=math.inf),
+        units(price=10**400),
+        units(per=10**400),
+        variants([], variant({})),
+        variants(None, variant({"resolution": "1080p"})),
+        variants(["mood"], variant({"mood": "good"})),
+        variants(["resolution"], variant({"resolution": "720p"})),
+        variants(["resolution"], {"resolution": "1080p", "price": 1, "unit": "video", "per": 1}),
+        variants(["resolution"], variant({"resolution": "1080p", "tier": "fast"})),
+        variants(["resolution"], variant({"resolution": "1080p"}, per="second")),
+        variants(["duration"], variant({"duration": 5}), variant({"duration": 5}, 2)),
     ],
 )
 def test_what_would_be_a_guess_is_no_price(pricing: object) -> None:
@@ -124,9 +143,9 @@ def test_any_answer_is_a_price_or_none(pricing: object) -> None:
 @pytest.mark.parametrize(
     ("pricing", "budget"),
     [
-        (FIXED, "1.49"),
-        (PER_SECOND, "0.7"),
-        (variants(["duration"], {"duration": 5, "price": 0.6, "per": "video"}), "0.5"),
+        (A_VIDEO, "1.49"),
+        (FIXED, "0.7"),
+        (variants(["duration"], variant({"duration": 5}, 0.6)), "0.5"),
         ({"kind": "variable", "currency": "USD"}, "100"),
         (FIXED | {"currency": "EUR"}, "100"),
         ({"kind": ["nonsense"]}, "100"),
@@ -165,20 +184,76 @@ def test_a_price_that_does_not_come_is_waited_for_until_the_deadline(
 
 
 def test_within_the_budget_it_is_sent(wan: Wan, api: FakeApi) -> None:
-    api.pricing = FIXED
+    api.pricing = A_VIDEO
     result = wan("generate", "a fox", "--max-cost", "1.5", "--no-wait")
     assert (result.code, len(api.posts)) == (0, 1)
     assert result.out == f"{api.posts[0].id}\n"
 
 
-def test_a_price_that_has_not_changed_is_known(wan: Wan, api: FakeApi, home: Path) -> None:
+def test_a_price_is_kept_for_an_hour_and_then_asked_for_by_its_etag(
+    wan: Wan, api: FakeApi, home: Path
+) -> None:
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
-    asked = [get.headers["If-None-Match"] for get in api.gets]
-    assert asked == [None, api.etag]
+    assert [get.headers["If-None-Match"] for get in api.gets] == [None]
+    an_hour_passes(home)
+    assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
+    assert [get.headers["If-None-Match"] for get in api.gets] == [None, api.etag]
     assert wan("generate", "a fox", "--max-cost", "1.57").code == 5
     assert wan("generate", "a fox", "--max-cost", "1.58", "--no-wait").code == 0
-    api.etag, api.pricing = '"models-2"', FIXED
+    api.etag, api.pricing = '"models-2"', A_VIDEO
+    assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
+    an_hour_passes(home)
+    assert wan("generate", "a fox", "--dry-run").err == "price: $1.50\n"
+
+
+def an_hour_passes(home: Path) -> None:
+    (file,) = home.rglob("model-*.json")
+    kept = json.loads(file.read_bytes())
+    file.write_text(json.dumps(kept | {"asked_at": kept["asked_at"] - 3601}))
+
+
+def test_a_clock_that_was_put_back_does_not_keep_a_price_for_ever(
+    wan: Wan, api: FakeApi, home: Path
+) -> None:
+    wan("generate", "a fox", "--dry-run")
+    (file,) = home.rglob("model-*.json")
+    kept = json.loads(file.read_bytes())
+    file.write_text(json.dumps(kept | {"asked_at": kept["asked_at"] + 86_400}))
+    wan("generate", "a fox", "--dry-run")
+    assert len(api.gets) == 2
+
+
+def test_the_price_is_said_before_each_submission_but_not_to_the_quiet(
+    wan: Wan, api: FakeApi
+) -> None:
+    told = wan("generate", "a fox", "--no-wait")
+    assert told.err.splitlines()[0] == "price: $1.58"
+    assert "price" not in wan("generate", "a hen", "--no-wait", "-q").err
+
+
+def test_a_price_that_does_not_come_delays_nothing_where_there_is_no_limit(
+    wan: Wan, api: FakeApi
+) -> None:
+    api.on_models(forever(Reply(fault="hang")))
+    result = wan("generate", "a fox", "--no-wait")
+    assert (result.code, len(api.posts)) == (0, 1)
+    assert result.err.startswith("price: unknown (")
+
+
+def test_the_settings_may_hold_a_limit_and_the_flag_overrides_it(wan: Wan, api: FakeApi) -> None:
+    limited = {"WAN_MAX_COST": "1"}
+    assert wan("generate", "a fox", env=limited).code == 5
+    assert wan("generate", "a fox", "--max-cost", "2", "--no-wait", env=limited).code == 0
+    assert wan("config", "set", "max_cost", "1.5").code == 0
+    assert wan("generate", "a hen").code == 5
+    assert wan("config", "set", "max_cost", "nonsense").code == 2
+    assert len(api.posts) == 1
+
+
+def test_a_model_is_found_by_its_alias(wan: Wan, api: FakeApi) -> None:
+    row = {"id": "elsewhere/wan", "aliases": ["alibaba/wan-2-6-t2v"], "pricing": A_VIDEO}
+    api.on_models(forever(Reply(body={"data": [row]})))
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.50\n"
 
 

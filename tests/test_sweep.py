@@ -42,7 +42,7 @@ FAMILIES = {
 IS_FULL = os.environ.get("WAN_SWEEP") == "full"
 PROMPT = "a fox"
 GENERATE = ("generate", PROMPT)
-BATCH = ("batch", "rows.txt")
+BATCH = ("batch", "--yes", "rows.txt")
 BATCH_PROMPTS = (PROMPT, "a hen")
 
 # How many of the calls of each family the sample takes, spread from the first to the last.

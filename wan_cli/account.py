@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from wan_cli.generation import parse_id
+from wan_cli.numbers import sane
 
 
 class LogRow(NamedTuple):
@@ -52,7 +53,7 @@ class Charge(NamedTuple):
             id=row_id,
             model=str(row.get("model") or ""),
             created_at=parse_time(row.get("created_at")),
-            usd=float(usd) if isinstance(usd, int | float) else None,
+            usd=sane(usd),
         )
 
 

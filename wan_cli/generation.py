@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+from wan_cli.numbers import sane
+
 CREDITS_PER_USD = 2_000_000
+# No generation costs more.
+USD_MAX = 1e6
 
 
 class Status(StrEnum):
@@ -46,6 +50,14 @@ class Generation(NamedTuple):
     url: str | None = None
     error: str | None = None
     credits_used: int | None = None
+    usd_spent: float | None = None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What it cost: as the reply says in USD, else by its credits."""
+        if self.usd_spent is not None or self.credits_used is None:
+            return self.usd_spent
+        return self.credits_used / CREDITS_PER_USD
 
     @classmethod
     def parse(cls, reply: Mapping[str, object]) -> Self:
@@ -65,7 +77,8 @@ class Generation(NamedTuple):
             ),
             url=url if isinstance(url, str) and url else None,
             error=error_words(error) if error else None,
-            credits_used=_parse_credits(_member(reply, "meta", "usage", "credits_used")),
+            credits_used=_whole(_member(reply, "meta", "usage", "credits_used")),
+            usd_spent=sane(_member(reply, "meta", "usage", "usd_spent"), largest=USD_MAX),
         )
 
 
@@ -116,7 +129,6 @@ def error_words(error: object) -> str:
     return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
 
 
-def _parse_credits(value: object) -> int | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**15:
-        return round(value)
-    return None
+def _whole(value: object) -> int | None:
+    number = sane(value)
+    return None if number is None else round(number)

@@ -1,24 +1,32 @@
 """What a request costs, by the `pricing` of a model (`/v1/models?include=pricing`). Pure.
 
-The reference names the kinds `fixed`, `variants` and `variable`, and leaves open what stands in a
-unit beside `price` and `per`. So a price is known only where nothing has to be guessed.
+`kind` is `fixed` (one unit), `variants` (one price for each value of some fields) or `variable`.
+`price` is charged for `per` of a unit, and `per` is a number (public reference of api.aimlapi.com,
+as of 2026-08-21). Nothing else is taken for a price by guessing.
 """
 
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from wan_cli.models import MODELS, GenerationRequest
+from wan_cli.numbers import sane
 
-_PER_SECOND = frozenset(
-    {"second", "seconds", "sec", "s", "video_second", "output_second", "second_of_video"}
-)
-_PER_MINUTE = frozenset({"minute", "minutes", "min", "video_minute", "output_minute"})
-_PER_VIDEO = frozenset({"video", "generation", "request", "call", "item", "clip", "unit"})
-# Where a variant keeps the values of its dimensions, if not beside its price.
-_NESTED = ("dimensions", "values", "match", "when", "attributes", "params")
-_OF_PRICE = frozenset({"price", "per", "units"})
+# Seconds of a unit of time.
+_SECONDS = {
+    "second": 1.0,
+    "seconds": 1.0,
+    "sec": 1.0,
+    "s": 1.0,
+    "minute": 60.0,
+    "minutes": 60.0,
+    "min": 60.0,
+    "hour": 3600.0,
+    "hours": 3600.0,
+}
+_VIDEO = frozenset({"video", "videos", "generation", "generations", "clip", "request"})
+_UNREADABLE = "the API sent a price wan cannot read"
+# No clip costs more.
+_USD_MAX = 1e6
 
 
 class Price(NamedTuple):
@@ -35,83 +43,61 @@ def price_of(pricing: object, request: GenerationRequest) -> Price:
     """Return what one generation of the request costs."""
     if not isinstance(pricing, Mapping):
         return Price(None, "the API names no price")
-    if pricing.get("currency") != "USD":
+    if pricing.get("currency", "USD") != "USD":
         return Price(None, "the price is not in USD")
     kind = pricing.get("kind")
     if kind == "fixed":
         return _of_units(pricing.get("units"), request)
     if kind == "variants":
         return _of_variants(pricing, request)
-    return Price(None, "the price varies" if kind == "variable" else "the price cannot be read")
+    return Price(None, "the price varies" if kind == "variable" else _UNREADABLE)
+
+
+def _of_units(units: object, request: GenerationRequest) -> Price:
+    if not isinstance(units, list) or len(units) != 1 or not isinstance(units[0], Mapping):
+        return Price(None, _UNREADABLE)
+    unit = units[0]
+    if unit.get("measure", "output") != "output":
+        return Price(None, "the price is not for the video that comes out")
+    return _charged(unit.get("price"), unit.get("per"), unit.get("name"), request)
 
 
 def _of_variants(pricing: Mapping[str, object], request: GenerationRequest) -> Price:
-    rows = pricing.get("variants")
-    variants = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-    dimensions = pricing.get("dimensions", _named_by(variants))
-    if not isinstance(dimensions, list) or not variants:
-        return Price(None, "the price cannot be read")
+    dimensions, variants = pricing.get("dimensions"), pricing.get("variants")
+    if not isinstance(dimensions, list) or not isinstance(variants, list) or not dimensions:
+        return Price(None, _UNREADABLE)
     fields = {field.name for field in MODELS[request.model].fields} | {"model"}
-    if not dimensions or not all(isinstance(name, str) and name in fields for name in dimensions):
+    if not all(isinstance(name, str) and name in fields for name in dimensions):
         return Price(None, "the price depends on something that the request does not say")
     wanted = {name: _word(request.value(name)) for name in dimensions}
-    found = [
-        variant
-        for variant in variants
-        if {name: _word(_value(variant, name)) for name in dimensions} == wanted
-    ]
+    found = [row for row in variants if isinstance(row, Mapping) and _values(row) == wanted]
     if len(found) != 1:
         return Price(None, "the API names no single price for these parameters")
-    units = found[0].get("units", [found[0]])
-    # A price that was looked up by the duration is that of the whole video.
-    return _of_units(units, request, default_per="video" if "duration" in dimensions else None)
+    variant = found[0]
+    return _charged(variant.get("price"), variant.get("per"), variant.get("unit"), request)
 
 
-def _named_by(variants: Iterable[Mapping[str, object]]) -> list[str]:
-    """Return the dimensions that variants name themselves: all that is no part of a price."""
-    return sorted({name for row in variants for name in _values(row)} - _OF_PRICE)
+def _values(variant: Mapping[str, object]) -> dict[str, str]:
+    when = variant.get("when")
+    return {name: _word(value) for name, value in when.items()} if isinstance(when, Mapping) else {}
 
 
-def _values(variant: Mapping[str, object]) -> dict[str, object]:
-    """Return a variant's values, also those that are kept one level down."""
-    values = dict(variant)
-    for key in _NESTED:
-        nested = values.get(key)
-        if isinstance(nested, Mapping):
-            del values[key]
-            values = {**nested, **values}
-    return values
-
-
-def _value(variant: Mapping[str, object], name: str) -> object:
-    return _values(variant).get(name)
-
-
-def _of_units(units: object, request: GenerationRequest, default_per: str | None = None) -> Price:
-    if not isinstance(units, list) or len(units) != 1 or not isinstance(units[0], Mapping):
-        return Price(None, "the price cannot be read")
-    price, per = _number(units[0].get("price")), units[0].get("per", default_per)
-    if price is None or not isinstance(per, str):
-        return Price(None, "the price cannot be read")
-    unit = re.sub(r"[\s_-]+", "_", per.strip().lower()).removeprefix("per_")
-    if unit in _PER_VIDEO:
-        return Price(price)
+def _charged(price: object, per: object, unit: object, request: GenerationRequest) -> Price:
+    """Return the price of a request where `price` is charged for `per` of a unit."""
+    usd, count = sane(price, largest=_USD_MAX), sane(per)
+    if usd is None or not count or not isinstance(unit, str):
+        return Price(None, _UNREADABLE)
+    name = unit.strip().lower()
+    if name in _VIDEO:
+        return _within_reason(usd / count)
     duration = request.value("duration")
-    if unit in _PER_SECOND and isinstance(duration, int):
-        return Price(price * duration)
-    if unit in _PER_MINUTE and isinstance(duration, int):
-        return Price(price * duration / 60)
-    return Price(None, "the price is for a unit that is not known")
+    if name not in _SECONDS or not isinstance(duration, int):
+        return Price(None, "the price is for a unit that is neither a time nor a video")
+    return _within_reason(usd * duration / (count * _SECONDS[name]))
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+def _within_reason(usd: float) -> Price:
+    return Price(usd) if usd <= _USD_MAX else Price(None, _UNREADABLE)
 
 
 def _word(value: object) -> str:

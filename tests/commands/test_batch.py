@@ -43,11 +43,11 @@ def videos(result: Result) -> list[str]:
 def test_all_rows_become_files_and_a_second_run_pays_nothing(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
-    first = wan("batch", file.name)
+    first = wan("batch", "--yes", file.name)
     assert (first.code, videos(first)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert all(Path(line).read_bytes() == api.video for line in first.out.splitlines())
     assert first.err.count("submitted ") == 3
-    again = wan("batch", "prompts.txt")
+    again = wan("batch", "--yes", "prompts.txt")
     assert (again.code, sorted(again.out.splitlines())) == (0, sorted(first.out.splitlines()))
     assert again.err.count("is on disk already") == 3
     assert sent(api) == once(*PROMPTS)
@@ -56,31 +56,31 @@ def test_all_rows_become_files_and_a_second_run_pays_nothing(
 def test_a_row_that_is_added_is_the_only_one_that_is_paid_for(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     file.write_text("a wolf\n\n" + file.read_text())
-    assert wan("batch", str(file)).code == 0
+    assert wan("batch", "--yes", str(file)).code == 0
     assert sent(api) == once(*PROMPTS, "a wolf")
 
 
 def test_equal_rows_are_two_videos(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\na fox\n")
     for _ in range(2):
-        result = wan("batch", file.name)
+        result = wan("batch", "--yes", file.name)
         assert (result.code, len(set(result.out.splitlines()))) == (0, 2)
     assert sent(api) == {"a fox": 2}
 
 
 def test_a_file_that_is_gone_is_downloaded_again(wan: Wan, api: FakeApi, file: Path) -> None:
-    saved = [Path(line) for line in wan("batch", file.name, "-q").out.splitlines()]
+    saved = [Path(line) for line in wan("batch", "--yes", file.name, "-q").out.splitlines()]
     saved[0].unlink()
-    assert wan("batch", file.name, "-q").code == 0
+    assert wan("batch", "--yes", file.name, "-q").code == 0
     assert saved[0].read_bytes() == api.video
     assert sent(api) == once(*PROMPTS)
 
 
 def test_no_more_than_so_many_are_in_flight(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name, "--concurrency", "2")
+    running = wan.start("batch", "--yes", file.name, "--concurrency", "2")
     wait_until(lambda: len(api.accepted) == 2)
     looks = len(api.gets)
     wait_until(lambda: len(api.gets) > looks + 4)
@@ -94,7 +94,7 @@ def test_no_more_than_so_many_are_in_flight(wan: Wan, api: FakeApi, file: Path) 
 
 def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "rows.csv").write_text("prompt,duration\na fox,5\na hen,7\n,5\n")
-    result = wan("batch", "rows.csv")
+    result = wan("batch", "--yes", "rows.csv")
     assert (result.code, result.out) == (2, "")
     assert result.err.splitlines() == [
         "rows.csv:3: duration: '7' is not one of: 5, 10, 15",
@@ -102,7 +102,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
         "error: 2 rows of rows.csv cannot be used",
         "hint: correct the file, then run the same command again; nothing was submitted",
     ]
-    (told,) = wan("batch", "rows.csv", "--json").json_lines
+    (told,) = wan("batch", "--yes", "rows.csv", "--json").json_lines
     assert told["exit_code"] == 2
     assert "rows.csv:3: " in told["error"]["message"]
     assert "rows.csv:4: " in told["error"]["message"]
@@ -124,7 +124,7 @@ def test_a_file_that_is_no_batch_is_wrong_usage(
 ) -> None:
     if content is not None:
         (work / "rows.txt").write_bytes(content)
-    result = wan("batch", "rows.txt")
+    result = wan("batch", "--yes", "rows.txt")
     assert (result.code, result.out) == (2, "")
     assert f"error: {words}" in result.err
     assert api.posts == []
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_batch_is_wrong_usage(
 def test_rows_come_from_stdin_too(wan: Wan, api: FakeApi) -> None:
     rows = b'{"prompt":"a fox","duration":5}\n{"prompt":"a hen"}\n'
     for _ in range(2):
-        result = wan("batch", "-", "--resolution", "720p", input=rows)
+        result = wan("batch", "--yes", "-", "--resolution", "720p", input=rows)
         assert (result.code, videos(result)) == (0, ["a-fox", "a-hen"])
     assert [post.body.get("duration") for post in api.accepted] == [5, None]
     assert {post.body["resolution"] for post in api.accepted} == {"720p"}
@@ -149,7 +149,7 @@ def test_a_row_says_where_its_video_goes(wan: Wan, work: Path, env: dict[str, st
         {"prompt": "a cat", "output": "~/cat.mp4"},
     ]
     (work / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    result = wan("batch", "rows.jsonl", "--output-dir", "clips")
+    result = wan("batch", "--yes", "rows.jsonl", "--output-dir", "clips")
     assert result.code == 0
     clips = work / "clips"
     (hen,) = set(map(Path, result.out.splitlines())) - {
@@ -181,7 +181,7 @@ def test_a_place_that_cannot_be_is_told_with_its_line(
     (work / "there.mp4").write_bytes(b"mine")
     rows = [{"prompt": "a fox", "output": "first.mp4"}, {"prompt": "a hen"} | row]
     (work / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    result = wan("batch", "rows.jsonl")
+    result = wan("batch", "--yes", "rows.jsonl")
     assert result.code == 2
     assert "error: rows.jsonl:2: " in result.err
     assert words in result.err
@@ -192,7 +192,7 @@ def test_a_place_that_cannot_be_is_told_with_its_line(
 def test_force_replaces_what_is_there(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "there.mp4").write_bytes(b"mine")
     (work / "rows.jsonl").write_text('{"prompt":"a fox","name":"there"}')
-    assert wan("batch", "rows.jsonl", "--force").code == 0
+    assert wan("batch", "--yes", "rows.jsonl", "--force").code == 0
     assert (work / "there.mp4").read_bytes() == api.video
 
 
@@ -200,24 +200,24 @@ def test_a_folder_that_takes_nothing_is_found_before_anything_is_paid(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
     (work / "clips").write_text("a file")
-    result = wan("batch", file.name, "--output-dir", "clips")
+    result = wan("batch", "--yes", file.name, "--output-dir", "clips")
     assert result.code == 13
     assert "clips: it is not a folder" in result.err
     assert api.posts == []
 
 
 def test_shards_share_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
-    even = wan("batch", file.name, "--shard", "0/2")
+    even = wan("batch", "--yes", file.name, "--shard", "0/2")
     assert videos(even) == ["a-fox", "an-owl"]
     array = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "2"}
-    assert videos(wan("batch", file.name, "--shard", "auto", env=array)) == ["a-hen"]
-    assert wan("batch", file.name).code == 0
+    assert videos(wan("batch", "--yes", file.name, "--shard", "auto", env=array)) == ["a-hen"]
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
 
 def test_json_has_a_line_for_each_row(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(Reply(), refusal(400, "not nice"))
-    result = wan("batch", file.name, "--json", "--concurrency", "1")
+    result = wan("batch", "--yes", file.name, "--json", "--concurrency", "1")
     told = {line["row"]: line for line in result.json_lines}
     assert {row: line["status"] for row, line in told.items()} == {
         1: "completed",
@@ -232,11 +232,11 @@ def test_json_has_a_line_for_each_row(wan: Wan, api: FakeApi, file: Path) -> Non
 def test_without_a_wait_ids_are_printed_and_a_later_run_saves(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
-    result = wan("batch", file.name, "--no-wait", "--concurrency", "1")
+    result = wan("batch", "--yes", file.name, "--no-wait", "--concurrency", "1")
     assert (result.code, result.out.split()) == (0, [post.id for post in api.accepted])
     assert len(api.accepted) == 3
-    assert wan("batch", file.name, "--no-wait").out == result.out
-    saved = wan("batch", file.name)
+    assert wan("batch", "--yes", file.name, "--no-wait").out == result.out
+    saved = wan("batch", "--yes", file.name)
     assert (saved.code, videos(saved)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert sent(api) == once(*PROMPTS)
 
@@ -248,10 +248,10 @@ def test_a_refused_row_is_the_only_one_that_is_submitted_again(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(refusal(400, "not nice"))
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, videos(result)) == (6, ["a-hen", "an-owl"])
     assert "error: prompts.txt:1: " in result.err
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
 
@@ -259,7 +259,7 @@ def test_a_failed_generation_is_submitted_again_only_on_request(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name)
+    running = wan.start("batch", "--yes", file.name)
     wait_until(lambda: len(api.accepted) == 3)
     for generation in api.generations.values():
         generation.looks = 0
@@ -270,12 +270,12 @@ def test_a_failed_generation_is_submitted_again_only_on_request(
     assert "prompts.txt:2: generation" in result.err
     assert "hint: change the row, or add --retry-failed to the same command" in result.err
     api.looks = 0
-    assert wan("batch", file.name).code == 9
+    assert wan("batch", "--yes", file.name).code == 9
     assert sent(api) == once(*PROMPTS)
-    retried = wan("batch", file.name, "--retry-failed")
+    retried = wan("batch", "--yes", file.name, "--retry-failed")
     assert (retried.code, len(retried.out.splitlines())) == (0, 3)
     assert sent(api) == {"a fox": 1, "a hen": 2, "an owl": 1}
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api)["a hen"] == 2
 
 
@@ -283,7 +283,7 @@ def test_fail_fast_submits_no_more_and_finishes_what_is_paid(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), refusal(400, "not nice"))
-    result = wan("batch", file.name, "--fail-fast")
+    result = wan("batch", "--yes", file.name, "--fail-fast")
     assert (result.code, videos(result)) == (6, ["a-fox"])
     assert "1 rows were not submitted" not in result.err
     assert "1 row was not submitted" in result.err
@@ -292,7 +292,7 @@ def test_fail_fast_submits_no_more_and_finishes_what_is_paid(
 
 def test_a_refused_key_ends_it(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(forever(refusal(401, "Unauthorized")))
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, result.out) == (4, "")
     assert "2 rows were not submitted" in result.err
     assert len(api.posts) == 1
@@ -303,8 +303,8 @@ def test_a_server_that_is_not_there_is_11_and_nothing_is_sent(
 ) -> None:
     file.write_text("a fox\n")
     gone = {"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"}
-    assert wan("batch", file.name, "--timeout", "1", env=gone).code == 11
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name, "--timeout", "1", env=gone).code == 11
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once("a fox")
 
 
@@ -312,7 +312,7 @@ def test_a_lost_reply_is_found_in_the_log_and_not_paid_again(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), Reply(accept=True, fault="reset"))
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert sent(api) == once(*PROMPTS)
 
@@ -322,13 +322,13 @@ def test_an_unknown_outcome_is_10_and_stays_so_until_the_log_tells(
 ) -> None:
     api.on_post(Reply(), Reply(accept=True, fault="reset"))
     api.on_logs(forever(refusal(403, "not allowed")))
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, videos(result)) == (10, ["a-fox", "an-owl"])
     assert "error: prompts.txt:2: " in result.err
-    assert wan("batch", file.name).code == 10
+    assert wan("batch", "--yes", file.name).code == 10
     assert sent(api) == once(*PROMPTS)
     api.on_logs.clear()
-    found = wan("batch", file.name)
+    found = wan("batch", "--yes", file.name)
     assert (found.code, videos(found)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert sent(api) == once(*PROMPTS)
 
@@ -337,11 +337,11 @@ def test_again_submits_a_row_whose_outcome_is_unknown(wan: Wan, api: FakeApi, fi
     file.write_text("a fox\n")
     api.on_post(Reply(status=502, accept=False))
     api.on_logs(forever(refusal(403, "not allowed")))
-    assert wan("batch", file.name).code == 10
+    assert wan("batch", "--yes", file.name).code == 10
     assert api.accepted == []
-    assert wan("batch", file.name, "--again").code == 0
+    assert wan("batch", "--yes", file.name, "--again").code == 0
     assert sent(api) == once("a fox")
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once("a fox")
 
 
@@ -350,7 +350,7 @@ def test_what_is_killed_goes_on_where_it_stopped(
     wan: Wan, api: FakeApi, file: Path, number: int
 ) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name, "--concurrency", "2")
+    running = wan.start("batch", "--yes", file.name, "--concurrency", "2")
     wait_until(lambda: len(api.gets) > 4)
     running.kill(number)
     stopped = running.wait()
@@ -361,7 +361,7 @@ def test_what_is_killed_goes_on_where_it_stopped(
     for generation in api.generations.values():
         generation.status = "completed"
     api.looks = 0
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert sent(api) == once(*PROMPTS)
 
@@ -370,12 +370,12 @@ def test_a_kill_amid_a_submission_is_settled_by_the_next_run(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), Reply(fault="hang"))
-    running = wan.start("batch", file.name)
+    running = wan.start("batch", "--yes", file.name)
     wait_until(lambda: len(api.accepted) == 2)
     running.kill()
     running.wait()
     api.release()
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     assert (result.code, videos(result)) == (0, ["a-fox", "a-hen", "an-owl"])
     assert sent(api) == once(*PROMPTS)
 
@@ -383,7 +383,7 @@ def test_a_kill_amid_a_submission_is_settled_by_the_next_run(
 def test_two_at_once_pay_for_each_row_once(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("".join(f"fox {number}\n" for number in range(8)))
     api.looks = 3
-    both = [wan.start("batch", file.name) for _ in range(2)]
+    both = [wan.start("batch", "--yes", file.name) for _ in range(2)]
     results = [running.wait(60) for running in both]
     assert [result.code for result in results] == [0, 0]
     assert sent(api) == {f"fox {number}": 1 for number in range(8)}
@@ -393,7 +393,7 @@ def test_two_at_once_pay_for_each_row_once(wan: Wan, api: FakeApi, file: Path) -
 def test_each_generation_has_the_whole_timeout(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\na hen\n")
     api.looks = 10**6
-    result = wan("batch", file.name, "--timeout", "1", "--concurrency", "1")
+    result = wan("batch", "--yes", file.name, "--timeout", "1", "--concurrency", "1")
     assert (result.code, result.out) == (8, "")
     assert result.err.count("is still ") == 2
     assert sent(api) == once("a fox", "a hen")
@@ -404,7 +404,7 @@ def test_two_at_once_wait_for_each_others_submissions(
     wan: Wan, api: FakeApi, file: Path, options: list[str]
 ) -> None:
     api.on_post(*[Reply(delay=0.7)] * 3, *[Reply(status=429, headers={"Retry-After": "1"})] * 2)
-    both = [wan.start("batch", file.name, *options) for _ in range(2)]
+    both = [wan.start("batch", "--yes", file.name, *options) for _ in range(2)]
     assert [running.wait(60).code for running in both] == [0, 0]
     assert sent(api) == once(*PROMPTS)
 
@@ -414,19 +414,19 @@ def test_again_finds_what_was_accepted_before_it_pays_anew(
 ) -> None:
     file.write_text("a fox\n")
     api.on_post(Reply(fault="hang"))
-    running = wan.start("batch", file.name, "--again")
+    running = wan.start("batch", "--yes", file.name, "--again")
     wait_until(lambda: len(api.accepted) == 1)
     running.kill()
     running.wait()
     api.release()
-    assert wan("batch", file.name, "--again").code == 0
+    assert wan("batch", "--yes", file.name, "--again").code == 0
     assert sent(api) == once("a fox")
 
 
 def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     api.on_post(Reply(), Reply(status=429, headers={"Retry-After": "59"}))
-    running = wan.start("batch", file.name)
+    running = wan.start("batch", "--yes", file.name)
     running.wait_for("the API is rate limited; trying again in 59 s")
     api.generations[str(api.accepted[0].id)].status = "completed"
     running.wait_for(".mp4\n")  # Half a minute is given to it, and less than 59 s.
@@ -434,16 +434,16 @@ def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: P
     assert "interrupted; what was submitted is safe" in running.wait().err
     api.looks = 0
     api.on_post.clear()
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
 
 def test_a_retried_row_is_tried_again_as_any_other(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\n")
     api.on_post(Reply(body={"id": "{id}", "status": "error", "error": {"message": "no"}}))
-    assert wan("batch", file.name).code == 9
+    assert wan("batch", "--yes", file.name).code == 9
     api.on_post(Reply(status=429, headers={"Retry-After": "0"}))
-    assert wan("batch", file.name, "--retry-failed").code == 0
+    assert wan("batch", "--yes", file.name, "--retry-failed").code == 0
     assert [post.accepted for post in api.posts] == [True, False, True]
 
 
@@ -459,7 +459,7 @@ def test_three_rows_in_vain_are_enough(
 ) -> None:
     file.write_text("".join(f"fox {number}\n" for number in range(9)))
     api.on_post(forever(reply))
-    result = wan("batch", file.name)
+    result = wan("batch", "--yes", file.name)
     tried = 3 if code == 7 else 1
     assert (result.code, len(api.posts)) == (code, tried)
     left = f"{9 - tried} rows were not submitted; to continue, run the same command again"
@@ -470,7 +470,7 @@ def test_a_folder_that_takes_no_more_videos_ends_the_spending(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name, "--concurrency", "1", "--output-dir", "clips")
+    running = wan.start("batch", "--yes", file.name, "--concurrency", "1", "--output-dir", "clips")
     wait_until(lambda: len(api.gets) > 2)
     (work / "clips").rmdir()
     (work / "clips").write_text("a file")
@@ -480,13 +480,13 @@ def test_a_folder_that_takes_no_more_videos_ends_the_spending(
     assert result.err.count("error: ") == 3
     (work / "clips").unlink()
     api.looks = 0
-    assert wan("batch", file.name, "--output-dir", "clips").code == 0
+    assert wan("batch", "--yes", file.name, "--output-dir", "clips").code == 0
     assert sent(api) == once(*PROMPTS)
 
 
 def test_a_batch_that_was_stopped_for_long_goes_on(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name, "--concurrency", "2", "--timeout", "1")
+    running = wan.start("batch", "--yes", file.name, "--concurrency", "2", "--timeout", "1")
     wait_until(lambda: len(api.gets) > 4)
     running.kill(signal.SIGSTOP)
     time.sleep(2.5)  # Beyond the deadline of those in flight, and the second of a last look.
@@ -505,21 +505,21 @@ def test_a_link_whose_target_is_replaced_is_the_same_file(
     for name in ("one", "two"):
         (work / "current").unlink(missing_ok=True)
         (work / "current").symlink_to(name)
-        assert wan("batch", "current/rows.txt").code == 0
+        assert wan("batch", "--yes", "current/rows.txt").code == 0
     assert sent(api) == once(*PROMPTS)
 
 
 def test_pipes_of_all_kinds_are_stdin(wan: Wan, api: FakeApi) -> None:
     rows = b"a fox\na hen\n"
     for name in ("-", "/dev/stdin", "-"):
-        assert wan("batch", name, input=rows).code == 0
+        assert wan("batch", "--yes", name, input=rows).code == 0
     assert sent(api) == once("a fox", "a hen")
 
 
 def test_another_api_knows_nothing_of_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
     with FakeApi() as other:
-        assert wan("batch", file.name, env={"WAN_BASE_URL": other.base_url}).code == 0
-    assert wan("batch", file.name).code == 0
+        assert wan("batch", "--yes", file.name, env={"WAN_BASE_URL": other.base_url}).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == sent(other) == once(*PROMPTS)
     api.check_history = api.check_files = False  # They know of one API only.
 
@@ -528,7 +528,7 @@ def test_a_history_that_is_deleted_meanwhile_ends_the_spending(
     wan: Wan, api: FakeApi, file: Path, home: Path
 ) -> None:
     api.looks = 10**6
-    running = wan.start("batch", file.name, "--concurrency", "1")
+    running = wan.start("batch", "--yes", file.name, "--concurrency", "1")
     wait_until(lambda: len(api.gets) > 2)
     for path in home.glob("history.db*"):
         path.unlink()
@@ -545,7 +545,7 @@ def test_a_history_that_breaks_amid_a_submission_loses_no_id(
     wan: Wan, api: FakeApi, file: Path, home: Path
 ) -> None:
     api.on_post(Reply(delay=1.0))
-    running = wan.start("batch", file.name)
+    running = wan.start("batch", "--yes", file.name)
     wait_until(lambda: (home / "history.db").exists() and api.posts)
     for path in home.glob("history.db*"):
         path.write_bytes(b"garbage")
@@ -560,7 +560,7 @@ def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(fault="hang"))
-    running = wan.start("batch", file.name)
+    running = wan.start("batch", "--yes", file.name)
     wait_until(lambda: len(api.accepted) == 1)
     running.kill()
     running.wait()
@@ -568,7 +568,7 @@ def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
     result = wan("generate", "a fox")
     assert result.code == 0
     assert f"accepted before as {api.accepted[0].id}: continuing with it" in result.err
-    assert wan("batch", file.name).code == 0
+    assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
 
@@ -576,24 +576,24 @@ def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
 
 
 def test_the_budget_is_for_the_whole_of_it(wan: Wan, api: FakeApi, file: Path) -> None:
-    over = wan("batch", file.name, "--max-cost", "4.7")
+    over = wan("batch", "--yes", file.name, "--max-cost", "4.7")
     assert (over.code, api.posts) == (5, [])
     assert "3 generations cost 4.725 USD, more than --max-cost 4.7" in over.err
-    assert wan("batch", file.name, "--max-cost", "4.725").code == 0
+    assert wan("batch", "--yes", file.name, "--max-cost", "4.725").code == 0
     # What was paid before counts: the budget is not to be had anew with each run.
     file.write_text(file.read_text() + "a wolf\n")
-    more = wan("batch", file.name, "--max-cost", "5")
+    more = wan("batch", "--yes", file.name, "--max-cost", "5")
     assert more.code == 5
     assert "one generation costs 1.575 USD (4.725 USD before it)" in more.err
-    assert wan("batch", file.name, "--max-cost", "6.3").code == 0
+    assert wan("batch", "--yes", file.name, "--max-cost", "6.3").code == 0
     assert sent(api) == once(*PROMPTS, "a wolf")
 
 
 def test_a_generation_that_costs_more_than_its_price_ends_the_spending(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
-    api.pricing = {"kind": "fixed", "currency": "USD", "units": [{"price": 1.0, "per": "video"}]}
-    result = wan("batch", file.name, "--max-cost", "3")
+    api.pricing = {"kind": "fixed", "units": [{"name": "video", "price": 1.0, "per": 1}]}
+    result = wan("batch", "--yes", file.name, "--max-cost", "3")
     assert (result.code, len(api.posts)) == (5, 2)
     assert "prompts.txt:3: one generation costs 1 USD (3.15 USD before it)" in result.err
     assert videos(result) == ["a-fox", "a-hen"]
@@ -608,31 +608,31 @@ def test_what_earlier_runs_paid_counts_also_where_the_api_does_not_say(
         headers={"x-aimlapi-usd-spent": None, "x-aimlapi-credits-used": None},
     )
     api.on_post(bare, bare)
-    assert wan("batch", file.name, "--no-wait", "--max-cost", "3.5").code == 0
+    assert wan("batch", "--yes", file.name, "--no-wait", "--max-cost", "3.5").code == 0
     file.write_text("a fox\na hen\nan owl\n")
-    result = wan("batch", file.name, "--no-wait", "--max-cost", "3.5")
+    result = wan("batch", "--yes", file.name, "--no-wait", "--max-cost", "3.5")
     assert (result.code, len(api.posts)) == (5, 2)
 
 
 def test_a_price_that_is_not_known_keeps_no_budget(wan: Wan, api: FakeApi, file: Path) -> None:
     api.pricing = None
-    result = wan("batch", file.name, "--max-cost", "100")
+    result = wan("batch", "--yes", file.name, "--max-cost", "100")
     assert (result.code, api.posts) == (5, [])
 
 
 def test_a_dry_run_prints_what_would_be_sent(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(refusal(400, "not nice"))
-    assert wan("batch", file.name).code == 6
-    result = wan("batch", file.name, "--dry-run", env={"AIMLAPI_API_KEY": None})
+    assert wan("batch", "--yes", file.name).code == 6
+    result = wan("batch", "--yes", file.name, "--dry-run", env={"AIMLAPI_API_KEY": None})
     assert result.code == 0
     assert [json.loads(line)["prompt"] for line in result.out.splitlines()] == ["a fox"]
     assert "price: $1.58" in result.err
     file.write_text("a cat\na dog\n")
-    assert "price: $3.15 for 2 generations" in wan("batch", file.name, "-n").err
-    assert wan("batch", file.name, "-n", "--max-cost", "3").code == 5
+    assert "price: $3.15 for 2 generations" in wan("batch", "--yes", file.name, "-n").err
+    assert wan("batch", "--yes", file.name, "-n", "--max-cost", "3").code == 5
     file.write_text("a hen\nan owl\n")
-    done = wan("batch", file.name, "-n", "--max-cost", "3.15")
-    assert (done.code, done.out, done.err) == (0, "", "price: nothing is to be submitted\n")
+    done = wan("batch", "--yes", file.name, "-n", "--max-cost", "3.15")
+    assert (done.code, done.out, done.err) == (0, "", "price: nothing to submit\n")
     assert len(api.posts) == 3
 
 
@@ -665,6 +665,36 @@ def test_a_terminal_is_asked_to_confirm_the_price(
     assert len(api.accepted) == (0 if code else 3)
     if code:
         assert "not confirmed; nothing was sent" in (child.before or "")
+
+
+@pytest.mark.parametrize("argv", [["prompts.txt"], ["-"], ["prompts.txt", "--json", "-q"]])
+def test_a_script_needs_yes_or_a_limit(wan: Wan, api: FakeApi, file: Path, argv: list[str]) -> None:
+    result = wan("batch", *argv, input=b"a fox\n")
+    assert (result.code, api.posts) == (2, [])
+    assert "--yes" in result.err
+    assert "--max-cost USD" in result.err
+    assert wan("batch", "prompts.txt", "--max-cost", "5", "--no-wait").code == 0
+    assert len(api.posts) == 3
+    assert wan("batch", "prompts.txt").code == 0, "nothing is left to pay for"
+
+
+def test_a_limit_in_the_settings_is_consent_too(wan: Wan, api: FakeApi, file: Path) -> None:
+    assert wan("batch", file.name, "--no-wait", env={"WAN_MAX_COST": "1"}).code == 5
+    assert wan("batch", file.name, "--no-wait", env={"WAN_MAX_COST": "5"}).code == 0
+
+
+def test_a_terminal_is_asked_wherever_stderr_goes(wan: Wan, api: FakeApi, file: Path) -> None:
+    command = f"{sys.executable} -m wan_cli batch {file.name} 2>log"
+    child = pexpect.spawn(
+        "/bin/sh", ["-c", command], env=wan.env, cwd=str(wan.work), timeout=30, encoding="utf-8"
+    )
+    child.expect_exact("submit? [y/N] ")
+    assert api.posts == []
+    child.sendline("no")
+    child.expect(pexpect.EOF)
+    child.close()
+    wan("--version")
+    assert (child.exitstatus, api.posts) == (2, [])
 
 
 def test_a_terminal_is_not_asked_with_yes_or_where_nothing_is_to_be_paid(

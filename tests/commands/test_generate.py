@@ -39,8 +39,9 @@ def test_a_prompt_becomes_a_file(wan: Wan, api: FakeApi, work: Path) -> None:
     assert path.name.startswith("a-red-fox-")
     assert path.read_bytes() == api.video
     assert api.posts[0].id is not None
-    assert result.err.splitlines()[0] == f"submitted {api.posts[0].id}"
-    assert [line.split()[-1] for line in result.err.splitlines()[1:]] == [
+    price, submitted, *states = result.err.splitlines()
+    assert (price, submitted) == ("price: $1.58", f"submitted {api.posts[0].id}")
+    assert [line.split()[-1] for line in states] == [
         "queued",
         "generating",
         "completed",

@@ -75,7 +75,7 @@ def test_a_dumb_terminal_gets_plain_lines(wan: Wan, api: FakeApi) -> None:
     code, written = on_terminal(wan, "generate", "a fox", "-o", "fox.mp4", env={"TERM": "dumb"})
     assert code == 0
     assert "\x1b" not in written
-    assert [line.split()[-1] for line in written.splitlines()[1:-1]] == [
+    assert [line.split()[-1] for line in written.splitlines()[2:-1]] == [
         "queued",
         "generating",
         "completed",

@@ -3,15 +3,13 @@
 from tests.fake.records import Row
 
 MODEL = "alibaba/wan-2-6-t2v"
-# A guess: the reference gives the members of `pricing`, not those of a variant.
 PRICING: Row = {
     "kind": "variants",
     "currency": "USD",
-    "dimensions": ["resolution", "duration"],
+    "dimensions": ["resolution"],
     "variants": [
-        {"resolution": resolution, "duration": duration, "price": round(duration * second, 4)}
-        for resolution, second in (("720p", 0.105), ("1080p", 0.1575))
-        for duration in (5, 10, 15)
+        {"when": {"resolution": resolution}, "price": price, "unit": "second", "per": 1}
+        for resolution, price in (("720p", 0.105), ("1080p", 0.1575))
     ],
 }
 

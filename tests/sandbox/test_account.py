@@ -75,7 +75,8 @@ def test_prices_need_no_key_and_have_an_etag(api: Api):
     reply = api.get("/v1/models", headers={}, **query)
     (row,) = reply.json()["data"]
     assert row["id"] == DEFAULT_MODEL
-    assert {"resolution": "1080p", "price": 0.1575, "per": "second"} in row["pricing"]["variants"]
+    dear = {"when": {"resolution": "1080p"}, "price": 0.1575, "unit": "second", "per": 1}
+    assert dear in row["pricing"]["variants"]
     etag = reply.headers["ETag"]
     assert api.get("/v1/models", headers={"If-None-Match": etag}, **query).status_code == 304
     plain = api.get("/v1/models", headers={"If-None-Match": etag}).json()["data"]

@@ -14,6 +14,7 @@ from wan_cli.errors import Unreachable
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
 from wan_cli.models import GenerationRequest
+from wan_cli.numbers import LARGEST, sane
 from wan_cli.schedule import retry_after
 
 GENERATIONS = "/v2/video/generations"
@@ -164,10 +165,9 @@ class Client:
         """Return the account's balance and its currency: GET /v2/billing. Raises as `get`."""
         answer = self.get("/v2/billing", {})
         balance, currency = answer.get("current_balance"), answer.get("currency")
-        try:
-            amount = float(balance)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise self._unreachable("its answer names no balance") from None
+        amount = sane(_as_number(balance), least=-LARGEST)
+        if amount is None:
+            raise self._unreachable("its answer names no balance")
         return amount, currency if isinstance(currency, str) else ""
 
     def models(
@@ -193,9 +193,9 @@ class Client:
         for row in rows if isinstance(rows, list) else []:
             metrics = row.get("metrics") if isinstance(row, dict) else None
             duration = metrics.get("duration_ms") if isinstance(metrics, dict) else None
-            median = duration.get("p50") if isinstance(duration, dict) else None
-            if row.get("alias") == model and isinstance(median, int | float):
-                return float(median) / 1000
+            median = sane(duration.get("p50")) if isinstance(duration, dict) else None
+            if row.get("alias") == model and median is not None:
+                return median / 1000
         return None
 
     def get(
@@ -266,3 +266,11 @@ class Client:
 def _left(deadline: float) -> float:
     """Return the seconds of one page, of those that are left for all."""
     return min(GET_SECONDS, deadline - time.monotonic())
+
+
+def _as_number(value: object) -> object:
+    """Return a number that was sent as text, anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return None

@@ -15,7 +15,8 @@ from wan_cli.api.exchange import Reply
 from wan_cli.api.reading import json_object, refusal
 from wan_cli.api.replies import is_about_another
 from wan_cli.errors import WanError
-from wan_cli.generation import CREDITS_PER_USD, Generation, Status, parse_id
+from wan_cli.generation import USD_MAX, Generation, Status, parse_id
+from wan_cli.numbers import sane
 from wan_cli.schedule import retry_after
 
 _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 414, 415, 422})
@@ -94,13 +95,12 @@ def _why_ambiguous(reply: Reply) -> str:
 
 
 def _cost_usd(reply: Reply, generation: Generation) -> float | None:
-    """Return what it cost: by the header `x-aimlapi-usd-spent`, else by the credits."""
-    text = reply.headers.get("x-aimlapi-usd-spent", "")
+    """Return what it cost: by the reply, or by its header `x-aimlapi-usd-spent`."""
+    if generation.usd_spent is not None:
+        return generation.usd_spent
     try:
-        spent = float(text)
+        spent = float(reply.headers.get("x-aimlapi-usd-spent", ""))
     except ValueError:
-        spent = -1.0
-    if 0 <= spent < 1e6:
-        return spent
-    used = generation.credits_used
-    return None if used is None else used / CREDITS_PER_USD
+        return generation.cost_usd
+    in_header = sane(spent, largest=USD_MAX)
+    return generation.cost_usd if in_header is None else in_header

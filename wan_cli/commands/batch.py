@@ -76,7 +76,8 @@ def command(
     dry_run: options.DryRun = False,
     max_cost: options.MaxCost = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Submit without asking on a terminal.")
+        bool,
+        typer.Option("--yes", "-y", help="Pay without asking; a script needs this or --max-cost."),
     ] = False,
     fail_fast: Annotated[
         bool,
@@ -96,11 +97,10 @@ def command(
     """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.batchfile.shard import parse_shard
-    from wan_cli.commands.arguments import not_negative, request_fields
+    from wan_cli.commands.arguments import request_fields
     from wan_cli.commands.workspace import workspace
     from wan_cli.core import plan
     from wan_cli.core.batch import Batch, Terms
-    from wan_cli.core.budget import Budget
     from wan_cli.output import Output
     from wan_cli.output.faces import path_or_id
 
@@ -117,7 +117,7 @@ def command(
         name_template=space.settings.name_template,
     )
     out.note(*notes)
-    budget = Budget(not_negative("--max-cost", max_cost))
+    budget = space.budget(max_cost)
     if dry_run:
         with space.history(out) as history:
             found = plan.survey(history, entries, retry_failed=retry_failed)
@@ -138,6 +138,8 @@ def command(
             fail_fast=fail_fast,
         )
         left_s = timing.left(tools.clock)
-        price = partial(space.check_prices, out, tools.client, budget, left_s, asks=not yes)
+        price = partial(
+            space.check_prices, out, tools.client, budget, left_s, needs_consent=not yes
+        )
         batch = Batch(tools, terms, plan.source_of(file))
         return out.outcomes(out.each(batch.run(batch.agree(entries, price))), path_or_id)

@@ -56,9 +56,8 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.commands.arguments import not_negative, request_fields
+    from wan_cli.commands.arguments import request_fields
     from wan_cli.commands.workspace import workspace
-    from wan_cli.core.budget import Budget
     from wan_cli.core.generate import generate
     from wan_cli.core.items import Goal, Order
     from wan_cli.destination import parse_destination
@@ -73,7 +72,7 @@ def command(
         "prompt": read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
     }
     request = GenerationRequest.parse(space.with_defaults(fields))
-    budget = Budget(not_negative("--max-cost", max_cost))
+    budget = space.budget(max_cost)
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:
         return space.dry_run(out, budget, timeout, [request])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wan_cli.commands.arguments import positive
+from wan_cli.commands.arguments import not_negative, positive
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import find_key
 from wan_cli.config.paths import Paths, paths
@@ -108,27 +108,29 @@ class Workspace(NamedTuple):
         requests: "Sequence[GenerationRequest]",
         taken: "Sequence[GenerationRequest]" = (),
         *,
-        asks: bool = False,
+        needs_consent: bool = False,
     ) -> "list[Price]":
-        """Say the prices on a terminal; hold them against the budget where there is one.
+        """Say what requests cost, hold that against the budget, and get the user's consent.
 
-        They are asked for within the `left_s` seconds that the command has. Where nobody wants to
-        know them, they are not. `taken` was submitted before, and what it costs is not known yet.
-        `asks` has the user of a terminal confirm the prices.
+        `taken` was submitted before, and what it costs is not known yet. A budget waits for a price
+        as long as the command has; otherwise nobody waits for it for long. Consent is the answer of
+        a terminal, or a budget where there is none. The sandbox needs none.
 
         Raises:
             OverBudget: they are over the budget, or not known.
-            UsageError: they are not confirmed.
+            UsageError: nobody agrees to pay them.
         """
         from wan_cli.api.client import GET_SECONDS
-        from wan_cli.core.prices import ask_prices
-        from wan_cli.output.question import confirm, is_asked
+        from wan_cli.core.prices import UNLIMITED_SECONDS, ask_prices
+        from wan_cli.output.question import can_ask, confirm, no_consent
         from wan_cli.prices import NOT_ASKED
 
-        asks = asks and is_asked()
-        if not requests or not (asks or budget.is_limited or out.is_on_terminal):
+        asks = needs_consent and not self.sandbox and can_ask()
+        if needs_consent and requests and not (asks or self.sandbox or budget.is_limited):
+            raise no_consent()
+        if not requests or not (asks or budget.is_limited or out.talks):
             return [NOT_ASKED] * len(requests)
-        seconds = min(GET_SECONDS, left_s)
+        seconds = min(GET_SECONDS if budget.is_limited else UNLIMITED_SECONDS, left_s)
         whole = [*requests, *(taken if budget.is_limited else ())]
         prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
         while len(prices) > len(requests):
@@ -139,6 +141,17 @@ class Workspace(NamedTuple):
         else:
             out.prices(prices)
         return prices
+
+    def budget(self, max_cost: float | None) -> "Budget":
+        """Return what may be paid, by --max-cost or the settings.
+
+        Raises:
+            UsageError: not an amount.
+        """
+        from wan_cli.core.budget import Budget
+
+        limit = not_negative("--max-cost", max_cost)
+        return Budget(self.settings.max_cost if limit is None else limit)
 
     @contextmanager
     def tools(self, out: Output, *, keeps: bool = True) -> Iterator["Tools"]:

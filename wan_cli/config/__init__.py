@@ -22,6 +22,7 @@ class Settings(NamedTuple):
     Attributes:
         timeout: seconds to wait for a generation.
         poll_interval: seconds between two looks; None means that it adapts.
+        max_cost: USD that one command may pay, unless --max-cost says otherwise; None: no limit.
         generate: fields of the request that the user set, by their name in the API.
         sources: for each key where its value comes from: a variable, "config file" or "default".
         keys: where the API key may come from, the first to be used first.
@@ -35,6 +36,7 @@ class Settings(NamedTuple):
     wait: bool = True
     timeout: float = 1800.0
     poll_interval: float | None = None
+    max_cost: float | None = None
     sidecar: bool = False
     sandbox: bool = False
     generate: Mapping[str, Value] = MappingProxyType({})

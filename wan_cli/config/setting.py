@@ -26,6 +26,7 @@ Type = Literal["text", "number", "integer", "boolean"]
 TYPES: Mapping[type, Type] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 # Longer waits than 30 years overflow the system's clocks.
 MAX_SECONDS = 1e9
+MAX_USD = 1e9
 GENERATE = "generate"
 # Compiled where there is a URL to check: it takes 1 ms.
 _BASE_URL = (
@@ -126,6 +127,16 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+def _amount(value: object) -> float:
+    try:
+        usd = float(str(value))
+    except ValueError:
+        usd = math.nan
+    if not 0 <= usd <= MAX_USD:
+        raise _wrong(value, "an amount in USD")
+    return usd
+
+
 def _base_url(value: object) -> str:
     url = re.fullmatch(_BASE_URL, str(value), re.IGNORECASE)
     if url and 0 < int(url["port"] or 443) < 2**16 and _is_allowed(url["scheme"], url["host"]):
@@ -188,6 +199,7 @@ SETTINGS: Mapping[str, Setting] = {
         _switch("wait"),
         Setting("timeout", "number", _seconds),
         Setting("poll_interval", "number", _seconds),
+        Setting("max_cost", "number", _amount),
         _switch("sidecar"),
         _switch("sandbox"),
         Setting(f"{GENERATE}.model", "text", _model),

@@ -6,7 +6,7 @@ from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import generation_failed
 from wan_cli.download.address import check_url
 from wan_cli.errors import DownloadFailed, NotFound, Unreachable, WanError
-from wan_cli.generation import CREDITS_PER_USD, Generation, Status
+from wan_cli.generation import Generation, Status
 from wan_cli.record import Record, error_fields
 
 # A server may need a moment before it knows what it has just accepted.
@@ -25,9 +25,9 @@ def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str
     found: dict[str, object] = {"status": status, "video_url": url, **error_fields(None)}
     if (used := generation.credits_used) is not None:
         found["credits_used"] = used
-        if record.cost_usd is None:
-            # The reply that names the cost was lost.
-            found["cost_usd"] = used / CREDITS_PER_USD
+    if generation.usd_spent is not None or record.cost_usd is None:
+        # The reply to the submission may have named no cost, or was lost.
+        found["cost_usd"] = generation.cost_usd
     if status is Status.ERROR:
         # By the reference, a failed generation is not charged.
         found["cost_usd"] = 0.0

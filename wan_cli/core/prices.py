@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,9 +12,15 @@ from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.catalogue import Offer, offer
 from wan_cli.errors import WanError
 from wan_cli.models import MODELS, GenerationRequest
+from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
 from wan_cli.progress import Event, Warned
 from wan_cli.storage import replace_whole
+
+# How long a price is believed without asking.
+KEPT_S = 3600.0
+# How long a command that has no --max-cost waits for a price.
+UNLIMITED_SECONDS = 2.0
 
 
 def ask_prices(
@@ -22,15 +30,17 @@ def ask_prices(
     *,
     seconds: float = GET_SECONDS,
 ) -> list[Price]:
-    """Return what the API says, within so many seconds a model, that each request costs now.
+    """Return what each request costs, by what the API says within `seconds` in all.
 
-    The answer is kept with its ETag under `cache_dir`, and used only where the API says that it
+    An answer is kept for an hour under `cache_dir`; then the API is asked by its ETag whether it
     still holds: an old price is no price.
     """
     rows: dict[str, Mapping[str, object] | WanError] = {}
-    for model in {request.model for request in requests}:
+    end = time.monotonic() + seconds
+    for model in dict.fromkeys(request.model for request in requests):
         try:
-            rows[model] = catalogue_row(client, cache_dir, model, seconds=seconds)
+            left_s = max(0.0, end - time.monotonic())
+            rows[model] = catalogue_row(client, cache_dir, model, seconds=left_s)
         except WanError as failure:
             rows[model] = failure
     return [_price(rows[request.model], request) for request in requests]
@@ -67,10 +77,13 @@ def catalogue_row(
     """
     name = hashlib.sha256(f"{client.base_url} {model}".encode()).hexdigest()[:16]
     file = cache_dir / f"model-{name}.json"
-    etag, kept = _read(file)
-    new_etag, answer = client.models(model, etag=etag, seconds=seconds)
-    if answer is not None and new_etag:
-        _write(file, new_etag, answer)
+    etag, kept, age_s = _read(file)
+    if 0 <= age_s < KEPT_S:
+        answer: Mapping[str, object] | None = None
+    else:
+        new_etag, answer = client.models(model, etag=etag, seconds=seconds)
+        if new_etag:
+            _write(file, new_etag, kept if answer is None else answer)
     rows = [row for row in rows_of(kept if answer is None else answer) if _is_called(row, model)]
     return rows[0] if len(rows) == 1 else {}
 
@@ -80,20 +93,22 @@ def _is_called(row: Mapping[str, object], model: str) -> bool:
     return row.get("id") == model or (isinstance(aliases, list) and model in aliases)
 
 
-def _read(file: Path) -> tuple[str | None, Mapping[str, object]]:
-    """Return the kept ETag and answer; a cache that cannot be read is no cache."""
+def _read(file: Path) -> tuple[str | None, Mapping[str, object], float]:
+    """Return the kept ETag, the answer and its age in seconds; what cannot be read is no cache."""
     try:
         kept = json.loads(file.read_bytes())
-        etag, answer = kept["etag"], kept["answer"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None, {}
-    return (etag, answer) if isinstance(etag, str) and isinstance(answer, dict) else (None, {})
+        etag, answer, asked_at = kept["etag"], kept["answer"], sane(kept.get("asked_at"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, {}, math.inf
+    if not isinstance(etag, str) or not isinstance(answer, dict):
+        return None, {}, math.inf
+    return etag, answer, math.inf if asked_at is None else time.time() - asked_at
 
 
 def _write(file: Path, etag: str, answer: Mapping[str, object]) -> None:
+    kept = {"etag": etag, "answer": answer, "asked_at": time.time()}
     try:
-        content = json.dumps({"etag": etag, "answer": answer}).encode()
-        replace_whole(file, content, private=True)
+        replace_whole(file, json.dumps(kept).encode(), private=True)
     except (OSError, RuntimeError):
         # Without a cache the next price is asked for whole.
         return

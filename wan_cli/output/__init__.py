@@ -26,6 +26,7 @@ from wan_cli.hints import in_sandbox
 from wan_cli.listing import Spent
 from wan_cli.output.faces import (
     compact,
+    dry_run_json,
     error_json,
     kept_words,
     price_words,
@@ -74,7 +75,12 @@ class Output:
     @property
     def is_on_terminal(self) -> bool:
         """Whether somebody watches: stderr is a terminal, and not quiet."""
-        return not self._quiet and is_terminal(sys.stderr)
+        return self.talks and is_terminal(sys.stderr)
+
+    @property
+    def talks(self) -> bool:
+        """Whether talk is shown on stderr."""
+        return not self._quiet
 
     def result(self, data: Mapping[str, object], text: str) -> None:
         """Print one result on stdout: `data` for programs, `text` for people; "" prints nothing.
@@ -94,7 +100,7 @@ class Output:
     def warn(self, text: str) -> None:
         """Say a warning on stderr, unless quiet."""
         if not self._quiet:
-            talk(colored("warning:", "33") + " " + clean(text))
+            talk(f"{colored('warning:', '33')} {clean(text)}")
 
     def warn_all(self, texts: Iterable[str]) -> None:
         """Say each warning."""
@@ -123,11 +129,7 @@ class Output:
     def dry_run(self, requests: "Iterable[GenerationRequest]", prices: "Sequence[Price]") -> int:
         """Print requests that would be sent as JSON, their price on stderr; return 0."""
         for request, price in zip(requests, prices, strict=True):
-            data: dict[str, object] = {"status": "unsent", "model": request.model}
-            data["request"] = request.body()
-            if price.usd is not None:
-                data["cost_usd"] = price.usd
-            self.result(data, request.to_json())
+            self.result(dry_run_json(request, price), request.to_json())
             self.warn_all(request.warnings)
         self.prices(prices)
         return 0

@@ -12,6 +12,7 @@ from wan_cli.record import Record, utc
 from wan_cli.text import one_line
 
 if TYPE_CHECKING:
+    from wan_cli.models import GenerationRequest
     from wan_cli.prices import Price
 
 
@@ -99,15 +100,22 @@ def money(cost_usd: float | None) -> str:
     return f"${cents // 100}.{cents % 100:02}"
 
 
+def dry_run_json(request: "GenerationRequest", price: "Price") -> dict[str, object]:
+    """Return a request that is not sent, with its price if that is known."""
+    data: dict[str, object] = {"status": "unsent", "model": request.model}
+    data["request"] = request.body()
+    return data if price.usd is None else data | {"cost_usd": price.usd}
+
+
 def price_words(prices: "Sequence[Price]") -> str:
     """Return what requests cost together: $18.90 for 12 generations."""
     if not prices:
-        return "nothing is to be submitted"
+        return "nothing to submit"
     many = "" if len(prices) == 1 else f" for {len(prices)} generations"
     unknown = next((price.why for price in prices if price.usd is None), None)
     if unknown is None:
         return money(sum(price.usd or 0.0 for price in prices)) + many
-    return f"not known{many}: {unknown}" if many else unknown
+    return f"unknown{many} ({unknown})"
 
 
 def total_line(total: Spent) -> str:

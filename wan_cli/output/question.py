@@ -1,29 +1,38 @@
 """A question that costs money: asked on a terminal, answered there."""
 
 import sys
+from typing import TextIO
 
 from wan_cli.errors import UsageError
 
-_HINT = "the same command with --yes"
+_HINT = "run the same command with --yes"
 
 
-def is_asked() -> bool:
-    """Whether there is a terminal to ask on, however simple; a script is not asked."""
-    return bool(sys.stderr and sys.stderr.isatty())
+def can_ask() -> bool:
+    """Whether somebody can read a question and answer it: stdin and one of stdout and stderr."""
+    return _is_terminal(sys.stdin) and (_is_terminal(sys.stderr) or _is_terminal(sys.stdout))
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return bool(stream and stream.isatty())
 
 
 def confirm(question: str) -> None:
-    """Ask on the terminal, and return where the answer is yes.
+    """Ask on the terminal, and return if the answer is yes.
 
     Raises:
-        UsageError: it is not, or stdin is not the keyboard, so that there can be no answer.
+        UsageError: it is not.
     """
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise UsageError(
-            f"nothing was sent: stdin is not the keyboard, so nobody can answer: {question}",
-            hint=_HINT,
-        )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
+    screen = sys.stderr if _is_terminal(sys.stderr) else sys.stdout
+    screen.write(f"{question} [y/N] ")
+    screen.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("not confirmed; nothing was sent", hint=_HINT)
+
+
+def no_consent() -> UsageError:
+    """Return the error of a batch that nobody has agreed to pay for."""
+    return UsageError(
+        "a batch costs money, and there is no terminal to ask on; nothing was sent",
+        hint="run the same command with --yes, or with --max-cost USD",
+    )

@@ -83,9 +83,10 @@ def _pricing(schema: ModelSchema) -> dict[str, object]:
         "dimensions": ["resolution"],
         "variants": [
             {
-                "resolution": choice,
+                "when": {"resolution": choice},
                 "price": usd(CREDITS_PER_SECOND[str(choice)]),
-                "per": "second",
+                "unit": "second",
+                "per": 1,
             }
             for choice in resolution.choices
         ],
