@@ -22,11 +22,11 @@ from tests.fake.waiting import wait_until
 from wan_cli.download.address import Network
 from wan_cli.download.body import HttpBody
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
+from wan_cli.download.meta import tidy
 from wan_cli.download.outcome import NOTHING_KEPT, Meter, Reason, Saved
-from wan_cli.download.part import tidy
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import RESERVE_BYTES, Broken, Limits, Pace
-from wan_cli.errors import DownloadFailed, LocalFileError
+from wan_cli.errors import DownloadFailed, DriveTrouble, LocalFileError
 from wan_cli.http.authorities import Authorities
 
 VIDEO = make_mp4(60_000)
@@ -575,6 +575,216 @@ def test_four_redirects_are_too_many(cdn, target):
     with pytest.raises(DownloadFailed, match="more than 3 times"):
         fetch(cdn, target)
     assert names(target.parent) == []
+
+
+# What the caller is told, and left to decide.
+
+XML = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Expired</Message></Error>'
+JSON = b'{"code": "SignatureExpired"}'
+EXPIRED = {
+    "400": CdnReply(status=400, body=XML),
+    "401": CdnReply(status=401, body=b""),
+    "403": CdnReply(status=403, body=XML),
+    "410": CdnReply(status=410, body=b"gone"),
+    "451": CdnReply(status=451, body=b""),
+    "200 with XML": CdnReply(body=XML),
+    "200 with JSON": CdnReply(body=JSON),
+    "200 with XML after a mark": CdnReply(body=b"\xef\xbb\xbf\r\n " + XML),
+    "200 with XML, in drips": CdnReply(body=XML, drip=0.001),
+    "200 with an HTML page": CdnReply(body=b"<!doctype html><html>Link expired</html>"),
+    "200 with XML, by gzip": CdnReply(body=XML, gzip=True),
+}
+
+
+@pytest.mark.parametrize("reply", EXPIRED.values(), ids=EXPIRED.keys())
+def test_every_form_of_expired_asks_for_a_fresh_url_and_keeps_what_has_come(cdn, target, reply):
+    cdn.on_get(cut(20_000), reply)
+    once(cdn, target)
+    result = once(cdn, target)
+    assert (result.reason, result.wants_url) == (Reason.EXPIRED, True)
+    assert (target.parent / "fox.mp4.part").read_bytes() == VIDEO[:20_000]
+    fetch(cdn, target)
+    assert ranges(cdn)[-1] == "bytes=20000-"
+    assert target.read_bytes() == VIDEO
+
+
+MAY_PASS = {
+    "404": (CdnReply(status=404, body=b""), True),
+    "404 with XML": (CdnReply(status=404, body=XML), True),
+    "408": (CdnReply(status=408, body=b""), False),
+    "429": (CdnReply(status=429, body=b""), False),
+    "500": (CdnReply(status=500, body=b"oops"), False),
+    "503": (CdnReply(status=503, body=b"<html>busy</html>"), True),
+    "503 with XML": (CdnReply(status=503, body=XML), True),
+    "reset": (CdnReply(fault="reset"), False),
+}
+
+
+@pytest.mark.parametrize(("reply", "wants_url"), MAY_PASS.values(), ids=MAY_PASS.keys())
+def test_what_may_pass_has_no_limit_of_tries(cdn, target, reply, wants_url):
+    cdn.on_get(reply)
+    result = once(cdn, target)
+    assert (result.reason, result.wants_url) == (Reason.MAY_PASS, wants_url)
+    assert result.tries_max == float("inf")
+    assert len(cdn.requests) == 1
+
+
+def test_a_page_in_place_of_the_video_leaves_alone_what_has_come(cdn, target):
+    interrupted(cdn, target)
+    cdn.on_get(CdnReply(body=b"no video at all", headers={"Content-Type": "video/mp4"}))
+    result = once(cdn, target)
+    assert (result.reason, result.tries_max) == (Reason.GARBAGE, 3)
+    assert (target.parent / "fox.mp4.part").read_bytes() == VIDEO[:20_000]
+
+
+def test_a_line_that_breaks_again_and_again_is_followed_by_range_alone(target):
+    video = make_mp4(1_500_000)
+    with FakeCdn(video=video) as cdn:
+        cdn.on_get(forever(cut_after=300_000, no_validators=True))
+        assert once(cdn, target) == Saved(target, len(video))
+        assert ranges(cdn) == [
+            None,
+            *(f"bytes={start}-" for start in range(300_000, 1_500_000, 300_000)),
+        ]
+        assert all("If-Range" not in request.headers for request in cdn.requests)
+    assert target.read_bytes() == video
+
+
+def test_within_one_run_also_calls_continue_by_range_alone(cdn, target):
+    cdn.on_get(cut(20_000, etag='W/"weak"'), CdnReply(status=503), CdnReply(etag='W/"weak"'))
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, "bytes=20000-", "bytes=20000-"]
+    assert target.read_bytes() == VIDEO
+
+
+ANOTHER = {
+    "another total": CdnReply(body=make_mp4(70_000, seed=1), no_validators=True),
+    "another tag": CdnReply(body=make_mp4(60_000, seed=1), etag='W/"new"'),
+    "no word of the total": CdnReply(content_range="bytes 20000-59999/*", no_validators=True),
+    "another file that nothing tells apart": CdnReply(
+        body=make_mp4(60_000, seed=1)[:40_000] + bytes(20_000), no_validators=True
+    ),
+}
+
+
+@pytest.mark.parametrize("reply", ANOTHER.values(), ids=ANOTHER.keys())
+def test_what_was_continued_by_range_alone_is_a_whole_mp4_or_started_over(cdn, target, reply):
+    cdn.on_get(
+        cut(20_000, etag='W/"old"') if reply.etag else cut(20_000, no_validators=True), reply
+    )
+    saved = fetch(cdn, target)
+    data = target.read_bytes()
+    assert saved.bytes == len(data)
+    assert data == VIDEO or data[20_000:] == reply.body[20_000:]
+
+
+def test_another_process_does_not_continue_by_range_alone(cdn, target):
+    cdn.on_get(cut(20_000, no_validators=True))
+    kept = once(cdn, target).kept
+    assert (kept.size, kept.total) == (20_000, len(VIDEO))
+    # Since then another process has begun anew.
+    part = target.parent / "fox.mp4.part"
+    part.write_bytes(part.read_bytes()[:15_000])
+    assert once(cdn, target, kept=kept) == Saved(target, len(VIDEO))
+    assert ranges(cdn) == [None, None]
+
+
+@pytest.mark.parametrize("said", ["utf-8", "binary", "UTF-8, none", "aws-chunked", "br", "gzip"])
+def test_an_encoding_that_is_none_is_identity(cdn, target, said):
+    cdn.on_get(forever(headers={"Content-Encoding": said}))
+    assert once(cdn, target) == Saved(target, len(VIDEO))
+    assert target.read_bytes() == VIDEO
+
+
+@pytest.mark.parametrize("hops", [0, 2])
+def test_a_signed_url_is_sent_byte_for_byte(cdn, target, hops):
+    cdn.extra_query = "&a=%7Eb~c%2bd%2Be+f&g=%c3%A9|h\\i/../j k"
+    cdn.on_get(*[CdnReply(location=cdn.url(ID))] * hops)
+    assert once(cdn, target) == Saved(target, len(VIDEO))
+    assert cdn.requests[-1].query.endswith("&a=%7Eb~c%2bd%2Be+f&g=%c3%A9|h\\i/../j%20k")
+
+
+def test_a_stop_keeps_what_has_come(cdn, target):
+    cdn.on_get(CdnReply(drip=0.005, drip_size=1_000))
+    stop, meter, results = threading.Event(), Meter(), []
+    thread = threading.Thread(
+        target=lambda: results.append(once(cdn, target, stop=stop, meter=meter))
+    )
+    thread.start()
+    wait_until(lambda: meter.received)
+    stop.set()
+    thread.join(60)
+    assert (results[0].reason, results[0].tries_max) == (Reason.STOPPED, 0)
+    size = (target.parent / "fox.mp4.part").stat().st_size
+    assert 0 < size < len(VIDEO)
+    fetch(cdn, target)
+    assert ranges(cdn) == [None, f"bytes={size}-"]
+
+
+def test_giving_up_removes_only_what_no_later_run_could_continue(cdn, target):
+    cdn.on_get(cut(20_000, no_validators=True), cut(20_000))
+    once(cdn, target)
+    give_up(Target(target, ID))
+    assert names(target.parent) == []
+    once(cdn, target)
+    give_up(Target(target, ID))
+    assert names(target.parent) == ["fox.mp4.part", "fox.mp4.part.json"]
+
+
+def test_what_was_saved_meanwhile_is_not_downloaded(cdn, target):
+    known = Saved(target, 5)
+    assert once(cdn, target, meanwhile=lambda: known) == known
+    assert (cdn.requests, names(target.parent)) == ([], [])
+
+
+def test_a_published_video_is_found_until_the_history_knows_it(cdn, target):
+    target.write_bytes(b"mine")
+    saved = once(cdn, target)
+    assert saved.path.name == "fox-1.mp4"
+    assert once(cdn, target) == saved
+    # Another generation's trace is left alone.
+    assert once(cdn, target, identity="other").path.name == "fox-2.mp4"
+    assert len(cdn.requests) == 2
+    tidy(saved.path, ID)
+    tidy(target.parent / "fox-2.mp4", "other")
+    assert names(target.parent) == ["fox-1.mp4", "fox-2.mp4", "fox.mp4"]
+
+
+def test_a_trace_of_what_is_no_longer_there_is_no_video(cdn, target):
+    assert once(cdn, target) == Saved(target, len(VIDEO))
+    target.write_bytes(bytes(len(VIDEO)))
+    assert once(cdn, target).path.name == "fox-1.mp4"
+    assert len(cdn.requests) == 2
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_many_threads_download_at_once(target, _round):
+    with FakeCdn() as cdn:
+        cdn.videos = {str(number): make_mp4(90_000 + number) for number in range(12)}
+        results = {}
+
+        def run(number):
+            results[number] = once(cdn, target, url=cdn.url(number), identity=number)
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in cdn.videos]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        for number, video in cdn.videos.items():
+            assert results[number].path.read_bytes() == video
+        assert len({saved.path for saved in results.values()}) == 12
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_trouble_of_the_drive_is_told_from_trouble_of_the_file(cdn, target, overwrite):
+    folder = target.parent / "gone"
+    missing = once(cdn, folder / "fox.mp4", overwrite=overwrite)
+    assert (missing.reason, type(missing.error)) == (Reason.LOCAL, LocalFileError)
+    full = once(cdn, Path("/dev/full/fox.mp4"), overwrite=overwrite)
+    assert type(full.error) is LocalFileError
+    cdn.on_get(CdnReply(headers={"Content-Length": str(10**17)}))
+    assert isinstance(once(cdn, target, overwrite=overwrite).error, DriveTrouble)
 
 
 def test_the_urllib3_of_an_old_requests_can_read_too() -> None:

@@ -1,6 +1,7 @@
 """The pure parts of a download: where from, and what an answer says."""
 
 import contextlib
+import json
 import os
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_cli.download.address import check_url, first_forbidden, target_of
+from wan_cli.download.meta import Meta
 from wan_cli.download.part import CACHED_BYTES, WRITE_BACK_BYTES, Part
+from wan_cli.download.publish import free_names
 from wan_cli.download.ranges import Asked, BadAnswer, read_answer
 from wan_cli.errors import DownloadFailed
 
@@ -226,3 +229,56 @@ def test_a_long_video_goes_to_the_disk_on_the_way_and_leaves_memory(tmp_path, mo
     # What was received last is still in memory for whoever plays it.
     forgotten = max(length for start, length in advice if not start)
     assert forgotten == size - CACHED_BYTES
+
+
+def test_a_part_that_was_empty_when_two_opened_it_is_published_for_one_of_them(tmp_path):
+    target = tmp_path / "fox.mp4"
+    one, other = Part.open(target, "one"), Part.open(target, "other")
+    assert one.path == other.path
+    assert one.lock()
+    assert one.published() is None
+    assert one.claim()
+    assert not other.lock()
+    one.write(b"the video of one")
+    path = one.publish(overwrite=False)
+    one.release()
+    assert other.lock()
+    assert other.published() is None
+    assert not other.claim()
+    other.release()
+    # Whoever waited for the same generation is told.
+    again = Part.open(target, "other")
+    assert again.path != one.path
+    again.release()
+    assert path == target
+    assert names_beside(target) == ["fox.mp4", "fox.mp4.1.part", "fox.mp4.part.json"]
+
+
+def names_beside(target):
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+LONG = "\u732b" * 83 + ".mp4"
+
+
+def test_the_names_beside_a_long_one_are_valid_and_fit(tmp_path):
+    part = Part.open(tmp_path / LONG, "id")
+    part.lock()
+    part.claim()
+    part.release()
+    for name in names_beside(tmp_path / LONG):
+        assert len(name.encode("utf-8", "strict")) <= 255
+    numbered = next(path for path in free_names(tmp_path / LONG) if path.name != LONG)
+    assert len(numbered.name.encode("utf-8", "strict")) <= 255
+    assert numbered.name.endswith("-1.mp4")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.mp4", "/x.mp4", "", ".", "..", "a\x00b", 5, None, "x/y", ["a"]]
+)
+def test_a_final_name_that_was_written_down_is_one_in_the_same_folder(tmp_path, name):
+    file = tmp_path / "fox.mp4.part.json"
+    file.write_text(json.dumps({"identity": "id", "validator": None, "total": 1, "name": name}))
+    meta = Meta.read(file)
+    assert meta is not None
+    assert meta.name is None

@@ -100,6 +100,47 @@ def test_an_expired_url_is_renewed_and_the_download_goes_on_where_it_stopped(
     assert last.headers["Range"] == "bytes=70000-"
 
 
+_XML = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Expired</Message></Error>"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        CdnReply(status=400, body=_XML),
+        CdnReply(status=404, body=b""),
+        CdnReply(status=410, body=b"gone"),
+        CdnReply(body=_XML),
+        CdnReply(body=b'{"error": "expired"}'),
+    ],
+    ids=["400", "404", "410", "200 with XML", "200 with JSON"],
+)
+def test_however_a_url_has_expired_a_fresh_one_continues(
+    reply: CdnReply, api: FakeApi, wan: Wan, work: Path
+) -> None:
+    api.cdn.on_get(CdnReply(cut_after=70_000), reply)
+    result = wan("generate", "a fox", "-o", "fox.mp4")
+    assert (result.code, names(work)) == (0, ["fox.mp4"])
+    first, refused, last = api.cdn.requests
+    assert first.query == refused.query != last.query
+    assert last.headers["Range"] == "bytes=70000-"
+
+
+def test_a_signed_url_reaches_the_cdn_byte_for_byte(api: FakeApi, wan: Wan, work: Path) -> None:
+    api.cdn.extra_query = "&name=%7Efox~%2b%2B+|x y"
+    assert wan("generate", "a fox", "-o", "fox.mp4").code == 0
+    assert api.cdn.requests[0].query.endswith("&name=%7Efox~%2b%2B+|x%20y")
+    assert (work / "fox.mp4").read_bytes() == api.video
+
+
+def test_a_video_that_is_not_there_yet_is_tried_again_until_it_is(
+    ready: str, api: FakeApi, wan: Wan, work: Path
+) -> None:
+    api.cdn.on_get(*[CdnReply(status=404, body=b"")] * 5)
+    result = wan("fetch", ready, "-o", "fox.mp4")
+    assert (result.code, names(work)) == (0, ["fox.mp4"])
+    assert result.err.count("trying again") == 1
+
+
 def test_a_killed_download_is_continued_by_the_next_command(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:

@@ -8,7 +8,7 @@ from wan_cli.core.items import Goal
 from wan_cli.core.processes import is_being_sent
 from wan_cli.core.save import DOWNLOADS, is_there
 from wan_cli.core.tools import Timing, Tools
-from wan_cli.download.part import tidy
+from wan_cli.download.meta import tidy
 from wan_cli.generation import Status
 from wan_cli.listing import Listing
 from wan_cli.progress import Note

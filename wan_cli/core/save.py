@@ -15,8 +15,8 @@ from wan_cli.core.sidecar import write_sidecar
 from wan_cli.destination import Destination, destination_of, is_on_disk
 from wan_cli.download.address import Network
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
+from wan_cli.download.meta import tidy
 from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
-from wan_cli.download.part import tidy
 from wan_cli.download.transfer import Limits, Pace
 from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.progress import Downloading, Note

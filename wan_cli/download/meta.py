@@ -4,12 +4,23 @@ Before the file gets its final name, that name is written here. So a later run f
 again if this one is killed before the history knows about it.
 """
 
+import contextlib
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
+from wan_cli.download.publish import cut_bytes
+
 _MAX_BYTES = 16_384
+# Leaves room for ".99.part.json.tmp" below the 255 bytes that file systems allow.
+_BASE_MAX_BYTES = 230
+_PARTS_MAX = 100
+# The numbers of parts may have gaps: others have been removed meanwhile.
+_GAP_MAX = 3
+_NUMBERED = re.compile(r"(.+)-[0-9]{1,4}")
 
 
 class Meta(NamedTuple):
@@ -70,3 +81,48 @@ def open_to_read(path: Path) -> BinaryIO:
     """Open a file, but follow no link and wait for no pipe."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     return os.fdopen(os.open(path, flags), "rb")
+
+
+def part_names(target: Path) -> Iterator[Path]:
+    """Yield the names of unfinished files beside a target: several generations may want it."""
+    base = cut_bytes(target.name, _BASE_MAX_BYTES)
+    for number in range(_PARTS_MAX):
+        yield target.with_name(base + (f".{number}.part" if number else ".part"))
+
+
+def meta_path(part: Path) -> Path:
+    """Return where the Meta of a part is kept."""
+    return part.with_name(part.name + ".json")
+
+
+def tidy(video: Path, identity: str) -> None:
+    """Remove what tells of a published video, once the history knows about it.
+
+    Until then a later run goes by it, so that a killed one leaves no second copy. What cannot be
+    removed is no failure: the video is safe.
+    """
+    for part in _parts_of(video):
+        with contextlib.suppress(OSError):
+            meta = Meta.read(meta_path(part))
+            if meta is None or meta.identity != identity:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if not os.path.samestat(part.lstat(), video.lstat()):
+                    continue
+                part.unlink()
+            meta_path(part).unlink()
+
+
+def _parts_of(video: Path) -> Iterator[Path]:
+    """Yield the parts that may have become a video, whose name may have been taken: `fox-1.mp4`."""
+    targets = [video]
+    if match := _NUMBERED.fullmatch(video.stem):
+        targets.append(video.with_name(match[1] + video.suffix))
+    for target in targets:
+        missing = 0
+        for part in part_names(target):
+            is_there = os.path.lexists(part) or os.path.lexists(meta_path(part))
+            missing = 0 if is_there else missing + 1
+            if missing > _GAP_MAX:
+                break
+            yield part

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import shlex
 import shutil
 import stat
@@ -13,16 +12,12 @@ from pathlib import Path
 from typing import Self
 
 from wan_cli import mp4
-from wan_cli.download.meta import Meta, open_to_read
-from wan_cli.download.publish import cut_bytes, free_names, move
+from wan_cli.download.meta import Meta, meta_path, open_to_read, part_names
+from wan_cli.download.publish import free_names, move
 from wan_cli.errors import local_file_error
 from wan_cli.storage import sync_folder
 
-# Leaves room for ".99.part.json.tmp" below the 255 bytes that file systems allow.
-_BASE_MAX_BYTES = 230
-_PARTS_MAX = 100
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NUMBERED = re.compile(r"(.+)-[0-9]{1,4}")
 WRITE_BACK_BYTES = 2**23
 # Who plays a clip that was just saved finds it in memory: most are shorter.
 CACHED_BYTES = 2**26
@@ -54,6 +49,7 @@ class Part:
         self.meta = meta
         self._target = target
         self._is_new = is_new
+        self._was_ours = False
         self._unhanded = 0
 
     @classmethod
@@ -63,8 +59,8 @@ class Part:
         Raises:
             OSError: the folder does not take it.
         """
-        for path in _part_names(target):
-            meta = Meta.read(_meta_path(path))
+        for path in part_names(target):
+            meta = Meta.read(meta_path(path))
             if meta and meta.identity != identity and meta.name and not os.path.lexists(path):
                 continue  # By this, another generation's run finds what it has published.
             found = _open_part(path)
@@ -73,8 +69,10 @@ class Part:
             descriptor, is_new = found
             empty = os.fstat(descriptor).st_size == 0
             if is_new or (meta.identity == identity if meta else empty):
-                ours = meta if meta and meta.identity == identity else Meta(identity)
-                return cls(descriptor, path, target, ours, is_new=is_new)
+                ours = meta if meta and meta.identity == identity else None
+                part = cls(descriptor, path, target, ours or Meta(identity), is_new=is_new)
+                part._was_ours = ours is not None and not is_new
+                return part
             os.close(descriptor)
         raise FileExistsError(errno.EEXIST, "too many unfinished files")
 
@@ -95,21 +93,22 @@ class Part:
         if os.fstat(self.file.fileno()).st_nlink > 1:
             self.remove()  # Under its other name it is somebody else's: it must not be written.
             return False
-        meta = Meta.read(_meta_path(self.path))
-        is_ours = meta is not None and meta.identity == self.meta.identity
-        if meta is not None and is_ours:
+        if meta := self._our_meta():
             self.meta = meta
             return True
-        if self.size == 0 and (meta is None or self._is_new):
+        if self.size == 0 and (self._is_new or Meta.read(meta_path(self.path)) is None):
             self.begin(None, None)
             return True
         return False
 
     def published(self) -> Path | None:
         """Return the final name that this generation's video was given, if it was."""
+        meta, is_in_place = self._our_meta(), self._is_in_place()
         ours = os.fstat(self.file.fileno())
-        if self._is_in_place() and ours.st_nlink <= 1:
-            return self._published_before() if not ours.st_size else None
+        if is_in_place and ours.st_nlink <= 1:
+            return self._as_written_down(meta) if meta and not ours.st_size else None
+        if meta is None and (is_in_place or not self._was_ours):
+            return None  # It was empty when it was opened, and became another generation's.
         for path in free_names(self._target):
             try:
                 if os.path.samestat(path.lstat(), ours):
@@ -118,10 +117,14 @@ class Part:
                 return None
         return None
 
-    def _published_before(self) -> Path | None:
+    def _our_meta(self) -> Meta | None:
+        """Return what is kept beside it, if that is about our generation."""
+        meta = Meta.read(meta_path(self.path))
+        return meta if meta and meta.identity == self.meta.identity else None
+
+    def _as_written_down(self, meta: Meta) -> Path | None:
         """Return the final name that was written down, if a whole video has it."""
-        meta = Meta.read(_meta_path(self.path))
-        if meta is None or meta.identity != self.meta.identity or not meta.name:
+        if not meta.name:
             return None
         path = self._target.with_name(meta.name)
         with contextlib.suppress(OSError), open_to_read(path) as video:
@@ -148,7 +151,7 @@ class Part:
         self._say(Meta(self.meta.identity, validator, total))
 
     def _say(self, meta: Meta) -> None:
-        meta.write(_meta_path(self.path))
+        meta.write(meta_path(self.path))
         self.meta = meta
 
     def resume(self) -> None:
@@ -217,14 +220,19 @@ class Part:
 
     def drop_empty(self) -> None:
         """Take away a part that holds nothing, but not what tells of a published video."""
-        if self._is_in_place() and not self.size:
+        meta = self._our_meta()
+        if self.size or not self._is_in_place():
+            return
+        if meta is None or meta.name is None:
+            self.remove()
+        else:
             self.path.unlink()
 
     def remove(self) -> None:
         """Remove it and what is kept beside it, unless its place is another file's by now."""
         if self._is_in_place():
             self.path.unlink()
-            _meta_path(self.path).unlink(missing_ok=True)
+            meta_path(self.path).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let go of it and leave it as it is: it may be another process's."""
@@ -235,46 +243,6 @@ class Part:
             return os.path.samestat(self.path.lstat(), os.fstat(self.file.fileno()))
         except FileNotFoundError:
             return False
-
-
-def tidy(video: Path, identity: str) -> None:
-    """Remove what tells of a published video, once the history knows about it.
-
-    Until then a later run goes by it, so that a killed one leaves no second copy. What cannot be
-    removed is no failure: the video is safe.
-    """
-    for part in _parts_of(video):
-        with contextlib.suppress(OSError):
-            meta = Meta.read(_meta_path(part))
-            if meta is None or meta.identity != identity:
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                if not os.path.samestat(part.lstat(), video.lstat()):
-                    continue
-                part.unlink()
-            _meta_path(part).unlink()
-
-
-def _parts_of(video: Path) -> Iterator[Path]:
-    """Yield the parts that may have become a video, whose name may have been taken: `fox-1.mp4`."""
-    targets = [video]
-    if match := _NUMBERED.fullmatch(video.stem):
-        targets.append(video.with_name(match[1] + video.suffix))
-    for target in targets:
-        for part in _part_names(target):
-            if not (os.path.lexists(part) or os.path.lexists(_meta_path(part))):
-                break
-            yield part
-
-
-def _part_names(target: Path) -> Iterator[Path]:
-    base = cut_bytes(target.name, _BASE_MAX_BYTES)
-    for number in range(_PARTS_MAX):
-        yield target.with_name(base + (f".{number}.part" if number else ".part"))
-
-
-def _meta_path(part: Path) -> Path:
-    return part.with_name(part.name + ".json")
 
 
 def _open_part(path: Path) -> tuple[int, bool] | None:
