@@ -228,8 +228,9 @@ def test_what_another_process_saved_while_this_one_asked_is_not_downloaded_again
     generation_id = wan("generate", "a fox", "--no-wait").out.strip()
     api.generations[generation_id].looks = 0
     api.on_get(Reply(fault="hang"))
+    before = len(api.gets)
     late = wan.start("fetch", generation_id)
-    wait_until(lambda: api.gets)
+    wait_until(lambda: len(api.gets) > before)
     first = wan("fetch", generation_id)
     api.release()
     assert (late.wait().code, late.out) == (0, first.out)
