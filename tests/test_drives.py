@@ -275,3 +275,47 @@ def test_trouble_of_the_drive_is_told_from_trouble_of_a_file(code: str) -> None:
 def test_trouble_of_a_file_is_not_that_of_its_drive(code: str) -> None:
     cause = OSError(getattr(errno, code), "")
     assert type(local_file_error("", cause, hint="")) is LocalFileError
+
+
+def test_a_full_drive_stops_the_submitting_and_what_is_in_flight_is_saved(
+    wan: Wan, api: FakeApi, work: Path, tmp_path: Path
+) -> None:
+    api.looks = 10**6
+    file = rows(tmp_path, *(f"fox {number},{number}.mp4" for number in range(9)))
+    # More than any drive has room for.
+    api.cdn.on_get(CdnReply(headers={"Content-Length": str(10**17)}))
+    running = wan.start("batch", file, "--yes", "--concurrency", "2")
+    wait_until(lambda: len(api.accepted) == 2)
+    api.generations[str(api.accepted[0].id)].looks = 0
+    running.wait_for("nearly full")
+    api.looks = 0
+    for post in list(api.accepted):
+        api.generations[str(post.id)].looks = 0
+    full = running.wait()
+    submitted = len(api.accepted)
+    assert (full.code, submitted in (2, 3), len(names(work))) == (13, True, submitted - 1)
+    assert f"{9 - submitted} rows were not submitted" in full.err
+    again = wan("batch", file, "--yes")
+    assert (again.code, len(api.accepted), len(names(work))) == (0, 9, 9)
+
+
+def test_a_folder_that_vanishes_is_trouble_of_its_row_alone(
+    wan: Wan, api: FakeApi, work: Path, tmp_path: Path
+) -> None:
+    api.looks = 10**6
+    file = rows(tmp_path, "a fox,gone/a.mp4", "a hen,b.mp4")
+    running = wan.start("batch", file, "--yes", "--concurrency", "1")
+    wait_until(lambda: api.accepted)
+    running.wait_for("generating")
+    (work / "gone").rmdir()
+    (work / "gone").write_bytes(b"a file")
+    api.looks = 0
+    api.generations[str(api.accepted[0].id)].looks = 0
+    result = running.wait()
+    assert (result.code, len(api.posts), names(work)) == (13, 2, ["b.mp4", "gone"])
+
+
+def test_a_history_on_exfat_serves_too(wan: Wan, api: FakeApi, clips: Path) -> None:
+    home = {"WAN_HOME": str(clips / "home")}
+    assert wan("generate", "a fox", "-o", "a.mp4", env=home).code == 0
+    assert wan("list", "--json", env=home).json_lines[0]["file"] == str(clips / "a.mp4")

@@ -138,6 +138,7 @@ def strace(
 
 def make_wan(api: FakeApi, folder: Path, work: Path | None = None) -> Wan:
     """Return the command in a home and a working folder of its own."""
+    folder.mkdir(exist_ok=True)
     work = work or folder / "work"
     work.mkdir()
     (folder / "talk").mkdir()
@@ -313,6 +314,22 @@ def test_a_kill_on_a_poor_drive_leaves_no_empty_name_and_no_second_copy(
         for point, place in zip(chosen, places, strict=True)
     ]
     assert not any(found), "\n".join(filter(None, found))
+
+
+@pytest.mark.parametrize("drive", DRIVES)
+def test_a_poor_drive_takes_videos_and_sidecars(drive: str, api: FakeApi, tmp_path: Path) -> None:
+    wan = make_wan(api, tmp_path / "here")
+    (wan.work / "a.mp4").write_bytes(b"mine")
+    argv = (*GENERATE, "--sidecar", "-o", "b.mp4")
+    ended = strace(wan, ["-e", "trace=all", *refusing(DRIVES[drive])], argv, str(tmp_path / "t"))
+    assert ended.code == 0, ended.err
+    assert (wan.work / "b.mp4").read_bytes() == api.video
+    assert sorted(path.name for path in wan.work.iterdir()) == [
+        "a.mp4", "b.mp4", "b.mp4.json", "rows.txt",
+    ]  # fmt: skip
+    trace = (tmp_path / "t").read_text(errors="replace")
+    assert "EINVAL (Invalid argument) (INJECTED)" in trace
+    assert ("EPERM (Operation not permitted) (INJECTED)" in trace) == (drive != "NFS")
 
 
 @pytest.fixture(scope="module")
