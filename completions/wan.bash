@@ -106,14 +106,14 @@ _wan() {
 
 _wan_rest() {
   case $command in
-    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --open --sidecar --no-sidecar --sandbox --json -q --quiet -h --help' ;;
-    'status') flags='--watch --timeout --poll-interval --sandbox --json -q --quiet -h --help' ;;
-    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --json -q --quiet -h --help' ;;
-    'list') flags='--status --limit --since --search --stats --sandbox --json -q --quiet -h --help' ;;
-    'recover') flags='--adopt --forget --sandbox --json -q --quiet -h --help' ;;
-    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --json -q --quiet -h --help' ;;
-    'models') flags='--sandbox --json -q --quiet -h --help' ;;
-    'balance') flags='--sandbox --json -q --quiet -h --help' ;;
+    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'list') flags='--status --limit --since --search --stats --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'models') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'balance') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'config') flags='-h --help' ;;
     'config set') flags='--json -q --quiet -h --help' ;;
     'config get') flags='--json -q --quiet -h --help' ;;
@@ -121,7 +121,7 @@ _wan_rest() {
     'config list') flags='--json -q --quiet -h --help' ;;
     'config path') flags='--json -q --quiet -h --help' ;;
     'config edit') flags='--json -q --quiet -h --help' ;;
-    'doctor') flags='--sandbox --json -q --quiet -h --help' ;;
+    'doctor') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'sandbox') flags='--port --speed --json -q --quiet -h --help' ;;
     *) return ;;
   esac

@@ -51,8 +51,8 @@ complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d
 complete -c wan -n '__wan_in generate' -l seed -d 'The same seed gives the same video' -x
 complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt'
 complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it'
-complete -c wan -n '__wan_in generate' -l timeout -d 'Wait at most so long in all' -x
-complete -c wan -n '__wan_in generate' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
+complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
 complete -c wan -n '__wan_in generate' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
@@ -60,26 +60,26 @@ complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more, or an
 complete -c wan -n '__wan_in generate' -l again -d 'Submit although an identical submission may have been accepted'
 complete -c wan -n '__wan_in generate' -l open -d 'Show the video when it is here'
 complete -c wan -n '__wan_in generate' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
-complete -c wan -n '__wan_in generate' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in generate' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in generate' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in generate' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in generate' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in status' -l watch -d 'Follow them to the end, without downloading'
-complete -c wan -n '__wan_in status' -l timeout -d 'Wait at most so long in all' -x
-complete -c wan -n '__wan_in status' -l poll-interval -d 'Look so often' -x
-complete -c wan -n '__wan_in status' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in status' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
+complete -c wan -n '__wan_in status' -l poll-interval -d 'Poll every SECONDS' -x
+complete -c wan -n '__wan_in status' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in status' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in status' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in status' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in status' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
 complete -c wan -n '__wan_in fetch' -l all -d 'Everything in the history that is not on disk yet'
 complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it'
-complete -c wan -n '__wan_in fetch' -l timeout -d 'Wait at most so long in all' -x
-complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in fetch' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
+complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
 complete -c wan -n '__wan_in fetch' -l downloads -d 'Download this many videos at once' -x
 complete -c wan -n '__wan_in fetch' -l force -d 'Replace an existing file'
-complete -c wan -n '__wan_in fetch' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in fetch' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in fetch' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in fetch' -s h -l help -d 'Show the command’s options.'
@@ -89,13 +89,13 @@ complete -c wan -n '__wan_in list' -l limit -d 'At most so many' -x
 complete -c wan -n '__wan_in list' -l since -d '30m, 12h, 7d, 2w, or a date: 2026-08-21' -x
 complete -c wan -n '__wan_in list' -l search -d 'Only prompts with TEXT' -x
 complete -c wan -n '__wan_in list' -l stats -d 'Sum credits and USD by day and model'
-complete -c wan -n '__wan_in list' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in list' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in list' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in list' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in list' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in recover' -l adopt -d 'This generation is the submission’s' -x
 complete -c wan -n '__wan_in recover' -l forget -d 'This submission was not accepted' -x
-complete -c wan -n '__wan_in recover' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in recover' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in recover' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the command’s options.'
@@ -117,8 +117,8 @@ complete -c wan -n '__wan_in batch' -l concurrency -d 'So many in flight' -x
 complete -c wan -n '__wan_in batch' -l downloads -d 'Download this many videos at once' -x
 complete -c wan -n '__wan_in batch' -l shard -d 'Only every N-th row, from row K on (0 to N-1)' -x -a 'auto'
 complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it'
-complete -c wan -n '__wan_in batch' -l timeout -d 'Wait at most so long for each generation' -x
-complete -c wan -n '__wan_in batch' -l poll-interval -d 'Look so often' -x
+complete -c wan -n '__wan_in batch' -l timeout -d 'Stop waiting for a generation after SECONDS (or 5m, 1h)' -x
+complete -c wan -n '__wan_in batch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos there' -rF
 complete -c wan -n '__wan_in batch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in batch' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
@@ -128,16 +128,16 @@ complete -c wan -n '__wan_in batch' -s y -l yes -d 'Pay without asking; a script
 complete -c wan -n '__wan_in batch' -l fail-fast -l keep-going -d 'Submit no more rows after one has failed, or go on'
 complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit rows anew whose generation has failed'
 complete -c wan -n '__wan_in batch' -l again -d 'Submit although an identical submission may have been accepted'
-complete -c wan -n '__wan_in batch' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in batch' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in batch' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in batch' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in batch' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in batch' -F
-complete -c wan -n '__wan_in models' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in models' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in models' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in models' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in models' -s h -l help -d 'Show the command’s options.'
-complete -c wan -n '__wan_in balance' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in balance' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in balance' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in balance' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in balance' -s h -l help -d 'Show the command’s options.'
@@ -163,7 +163,7 @@ complete -c wan -n '__wan_in config path' -s h -l help -d 'Show the command’s 
 complete -c wan -n '__wan_in config edit' -l json -d 'One JSON object a line on stdout'
 complete -c wan -n '__wan_in config edit' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in config edit' -s h -l help -d 'Show the command’s options.'
-complete -c wan -n '__wan_in doctor' -l sandbox -d 'Use the API on this machine: free, no key needed'
+complete -c wan -n '__wan_in doctor' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in doctor' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in doctor' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in doctor' -s h -l help -d 'Show the command’s options.'

@@ -3,14 +3,14 @@
 Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
   $flags = @{
-    'generate' = @('--prompt-file', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--force', '-n', '--dry-run', '--max-cost', '--again', '--open', '--sidecar', '--no-sidecar', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'status' = @('--watch', '--timeout', '--poll-interval', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'fetch' = @('--all', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--downloads', '--force', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'list' = @('--status', '--limit', '--since', '--search', '--stats', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'recover' = @('--adopt', '--forget', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'batch' = @('--format', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--concurrency', '--downloads', '--shard', '--wait', '--no-wait', '--timeout', '--poll-interval', '--output-dir', '--force', '--sidecar', '--no-sidecar', '-n', '--dry-run', '--max-cost', '-y', '--yes', '--fail-fast', '--keep-going', '--retry-failed', '--again', '--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'models' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
-    'balance' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'generate' = @('--prompt-file', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--force', '-n', '--dry-run', '--max-cost', '--again', '--open', '--sidecar', '--no-sidecar', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'status' = @('--watch', '--timeout', '--poll-interval', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'fetch' = @('--all', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--downloads', '--force', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'list' = @('--status', '--limit', '--since', '--search', '--stats', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'recover' = @('--adopt', '--forget', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'batch' = @('--format', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--concurrency', '--downloads', '--shard', '--wait', '--no-wait', '--timeout', '--poll-interval', '--output-dir', '--force', '--sidecar', '--no-sidecar', '-n', '--dry-run', '--max-cost', '-y', '--yes', '--fail-fast', '--keep-going', '--retry-failed', '--again', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'models' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'balance' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'config' = @('-h', '--help')
     'config set' = @('--json', '-q', '--quiet', '-h', '--help')
     'config get' = @('--json', '-q', '--quiet', '-h', '--help')
@@ -18,7 +18,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'config list' = @('--json', '-q', '--quiet', '-h', '--help')
     'config path' = @('--json', '-q', '--quiet', '-h', '--help')
     'config edit' = @('--json', '-q', '--quiet', '-h', '--help')
-    'doctor' = @('--sandbox', '--json', '-q', '--quiet', '-h', '--help')
+    'doctor' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-h', '--help')
     'sandbox' = @('--port', '--speed', '--json', '-q', '--quiet', '-h', '--help')
   }
   $values = @{

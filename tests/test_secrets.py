@@ -67,7 +67,7 @@ def test_an_impossible_key_of_the_file_is_refused_as_well(
     config = home / "config.toml"
     config.touch(0o600)
     config.write_text('api_key = "abcdefgh\\u0000ijkl"\n')
-    for command in (("generate", "a fox"), ("status", "an-id"), ("balance",)):
+    for command in (("generate", "a fox"), ("status", "some-id"), ("balance",)):
         result = wan(*command, env={"AIMLAPI_API_KEY": None})
         assert (result.code, api.connections) == (3, 0)
         assert "abcdefgh" not in result.err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.fake.api import FakeApi
+from tests.fake.api import GENERATIONS, FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.process import Result, Running, Wan
 from tests.fake.script import Reply
@@ -36,7 +36,7 @@ def ended_by(running: Running, number: int) -> Result:
 def test_a_wait_ends_by_each_signal_and_the_id_is_said(api: FakeApi, wan: Wan, number: int) -> None:
     api.looks = 1_000_000
     running = wan.start("generate", "a fox", "--json")
-    wait_until(lambda: len(api.gets) > 2)
+    wait_until(lambda: len([get for get in api.gets if get.path == GENERATIONS]) > 2)
     result = ended_by(running, number)
     generation_id = api.posts[0].id
     assert f"generation {generation_id} goes on and is safe" in result.err
@@ -158,7 +158,17 @@ def test_the_sandbox_ends_by_a_signal(wan: Wan) -> None:
     pytest.importorskip("uvicorn")
     running = wan.start("sandbox", "--port", "0")
     running.wait_for("use it with")
-    assert "hint: wan sandbox --port 0" in ended_by(running, signal.SIGINT).err
+    running.kill(signal.SIGINT)
+    result = running.wait()
+    assert (result.code, result.out.count("http://127.0.0.1:")) == (0, 1)
+    assert "error" not in result.err
+
+
+def test_the_sandbox_dies_of_other_signals(wan: Wan) -> None:
+    pytest.importorskip("uvicorn")
+    running = wan.start("sandbox", "--port", "0")
+    running.wait_for("use it with")
+    assert "hint: wan sandbox --port 0" in ended_by(running, signal.SIGTERM).err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
@@ -235,11 +245,7 @@ def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_
     api: FakeApi, wan: Wan, stream: str
 ) -> None:
     reads, writes = os.pipe()
-    os.set_blocking(writes, False)
-    with contextlib.suppress(BlockingIOError):
-        while os.write(writes, b"\n" * 4096):
-            pass
-    os.set_blocking(writes, True)
+    api.on_post(Reply(fault="hang"))
     quiet = ["-q"] if stream == "stdout" else []
     process = subprocess.Popen(
         [sys.executable, "-m", "wan_cli", "generate", "a fox", "--no-wait", *quiet],
@@ -247,7 +253,14 @@ def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_
         env=wan.env,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writes},  # type: ignore[call-overload]
     )
+    wait_until(lambda: api.posts)
+    filler = os.open(f"/proc/self/fd/{writes}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(filler, b"\n" * 4096):
+            pass
+    os.close(filler)
     os.close(writes)
+    api.release()
     number = {"stdout": "0x1", "stderr": "0x2"}[stream]
     wait_until(lambda: api.posts and sleeps_in(process, {"1", "64"}, number))
     process.send_signal(signal.SIGINT)

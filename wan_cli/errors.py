@@ -27,6 +27,7 @@
 """
 
 import errno
+from collections.abc import Collection
 from typing import Self
 
 # The drive is full or over its quota, read-only, broken, or no longer connected.
@@ -47,6 +48,11 @@ _DRIVE_ERRNOS = frozenset(
 # In a batch, or with several ids, the first of these that occurred is the exit code of the whole.
 EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 2, 0)
 RUN_AGAIN = "run the same command again"
+
+
+def exit_code_of(codes: Collection[int]) -> int:
+    """Return the exit code of a command that had several outcomes."""
+    return next((code for code in EXIT_CODE_PRIORITY if code in codes), max(codes, default=0))
 
 
 class WanError(Exception):

@@ -1,15 +1,16 @@
 """Which records a listing shows, and what was spent on them. Pure."""
 
-import re
 import time
 from datetime import datetime
 from typing import NamedTuple
 
+from wan_cli.durations import seconds_of
 from wan_cli.errors import UsageError
 from wan_cli.generation import Status
 from wan_cli.text import check_encodable, one_line
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+# Words for a status that people use.
+_ALIASES = {"failed": "error", "running": "generating", "done": "completed"}
 
 
 class Listing(NamedTuple):
@@ -37,6 +38,7 @@ def parse_status(word: str | None) -> str | None:
     Raises:
         UsageError: no such status.
     """
+    word = _ALIASES.get(word or "", word)
     if word is not None and word not in set(Status):
         known = ", ".join(Status)
         raise UsageError(
@@ -62,9 +64,9 @@ def parse_since(word: str | None) -> float:
     """
     if word is None:
         return 0.0
-    span = re.fullmatch(r"([0-9]{1,6})([smhdw])", word)
-    if span:
-        return time.time() - int(span[1]) * _UNITS_S[span[2]]
+    seconds = seconds_of(word)
+    if seconds is not None:
+        return time.time() - seconds
     try:
         return datetime.fromisoformat(word).timestamp()
     except (ValueError, OverflowError):

@@ -114,9 +114,16 @@ def parse_field(field: Field, value: object) -> Value:
     if parsed is None:
         raise UsageError(
             f"{flag_of(field.name)}: {one_line(str(value), 80)!r} is not {_wanted(field)}",
-            hint="wan models",
+            hint=_suggestion(field, str(value)) or "wan models",
         )
     return parsed
+
+
+def _suggestion(field: Field, text: str) -> str | None:
+    """Return the flag with what was meant: 1080 for 1080p, 5s for 5, MULTI for multi."""
+    word = re.sub(r" ?[ps]$", "", text.strip().lower())
+    meant = [choice for choice in field.choices if str(choice).lower() in (word, f"{word}p")]
+    return f"{flag_of(field.name)} {meant[0]}" if meant else None
 
 
 def _wanted(field: Field) -> str:

@@ -15,7 +15,8 @@ class Record(NamedTuple):
 
     `ref` names the submission (`wan-<uuid4 hex>`); `client_request_id` is the label of its newest
     attempt (`<ref>.<attempt>`); `id` is the server's and None until it answered. `row_key`
-    names the row of a batch that it was submitted for, and `row` is that row's number.
+    names the row of a batch that it was submitted for, and `row` is that row's number. `sandbox`
+    marks what a served sandbox made: it is not charged.
     """
 
     ref: str
@@ -46,6 +47,7 @@ class Record(NamedTuple):
     exit_code: int | None = None
     row_key: str | None = None
     row: int | None = None
+    sandbox: bool = False
 
     @property
     def prompt(self) -> str:

@@ -148,4 +148,6 @@ def test_edit_without_a_working_editor_is_an_error(wan: Wan, chosen: str | None)
 def test_a_wrong_value_is_refused_with_the_name_of_its_key(wan: Wan) -> None:
     result = wan("config", "set", "timeout", "-5")
     assert result.code == 2
-    assert result.err.startswith("error: timeout: '-5' is not a positive number of seconds\n")
+    assert result.err.startswith(
+        "error: timeout: '-5' is not a duration above 0 (such as 90, 90s, 5m, 1h or 7d)\n"
+    )

@@ -59,7 +59,7 @@ def test_a_failed_generation_costs_nothing(wan: Wan, api: FakeApi) -> None:
 
 
 def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
-    result = wan("list", "--status", "done")
+    result = wan("list", "--status", "finished")
     assert result.code == 2
     assert "queued, generating, completed, error" in result.err
     assert wan("list", "--since", "soon").code == 2

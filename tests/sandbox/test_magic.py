@@ -48,7 +48,7 @@ def test_lost_reply_is_accepted_and_closes_without_a_byte(api: Api):
     body = {"model": "alibaba/wan2.5-t2v-preview", "prompt": "[lost-reply]", "duration": 5}
     content = json.dumps(body).encode()
     head = (
-        f"POST {GENERATIONS} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer play\r\n"
+        f"POST {GENERATIONS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer play\r\n"
         f"X-Client-Request-Id: wan-lost.1\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     address = urlsplit(api.base_url)

@@ -18,6 +18,8 @@ from wan_cli.numbers import LARGEST, sane
 from wan_cli.schedule import retry_after
 
 GENERATIONS = "/v2/video/generations"
+# Only a sandbox sends it.
+SANDBOX_HEADER = "x-wan-sandbox"
 # The longest that wan waits for the answer to a submission.
 SUBMIT_SECONDS = 300.0
 GET_SECONDS = 30.0
@@ -40,6 +42,8 @@ class Client:
     def __init__(self, base_url: str, key: str | None) -> None:
         self.base_url = base_url
         self.server_offset_s: float | None = None
+        # Whether a reply named itself as that of a sandbox, where nothing is charged.
+        self.is_sandbox = False
         self._date: str | None = None
         self.authorities = Authorities()
         if base_url.startswith("https:"):
@@ -255,6 +259,7 @@ class Client:
         body: Body | None = None,
     ) -> Reply:
         reply = self._send(method, path, seconds=seconds, params=params, headers=headers, body=body)
+        self.is_sandbox = self.is_sandbox or SANDBOX_HEADER in reply.headers
         date = reply.headers.get("Date")
         # Within its second, the first reply tells the server's clock best.
         if date != self._date and (server_time := reply.server_time) is not None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from wan_cli.commands.arguments import need_ids, need_ids_or_all
+from wan_cli.commands.words import check_words
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_search, parse_since, parse_status
 from wan_cli.output import Output
 
-# The stories of the runner are imported by those who tell them: `wan list` does without.
+# The core is imported by the commands that need it: `wan list` does without.
 
 
 def list_(
@@ -17,7 +18,7 @@ def list_(
     since: str | None = None,
     search: str | None = None,
     stats: bool = False,
-    sandbox: bool = False,
+    sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -32,6 +33,7 @@ def list_(
             history.newest(listing),
             lambda: history.total(listing),
             is_filtered=listing != Listing(limit=limit),
+            in_sandbox=space.sandbox,
         )
 
 
@@ -39,9 +41,9 @@ def status_(
     ids: list[str] | None,
     *,
     watch: bool = False,
-    timeout: float | None = None,
-    poll_interval: float | None = None,
-    sandbox: bool = False,
+    timeout: str | None = None,
+    poll_interval: str | None = None,
+    sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -54,6 +56,7 @@ def status_(
     words = need_ids(ids)
     space = workspace(out, sandbox=sandbox)
     folder = parse_destination(None, space.output_dir, space.settings.name_template)
+    check_words(space, out, words)
     with space.tools(out, keeps=False) as tools:
         records = named(tools, words, folder)
         timing = space.timing(tools, timeout, poll_interval)
@@ -68,12 +71,12 @@ def fetch(
     *,
     everything: bool = False,
     wait: bool | None = None,
-    timeout: float | None = None,
-    poll_interval: float | None = None,
+    timeout: str | None = None,
+    poll_interval: str | None = None,
     output: str | None = None,
     downloads: int = 4,
     force: bool = False,
-    sandbox: bool = False,
+    sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -99,6 +102,7 @@ def fetch(
         overwrite=force,
         stdout=stdout,
     )
+    check_words(space, out, words)
     with space.tools(out, keeps=False) as tools:
         timing = space.timing(tools, timeout, poll_interval)
         story = (
@@ -112,7 +116,10 @@ def fetch(
                 downloads=downloads,
             )
         )
-        return out.outcomes(out.each(story), nothing if stdout else path_or_id)
+        # By cron, "still being made" is news and no error.
+        silent = {8} if everything and not goal.wait else set()
+        text = nothing if stdout else path_or_id
+        return out.outcomes(out.each(story), text, silent=silent, notes=True)
 
 
 # Those that `plain` calls, by the command's name.

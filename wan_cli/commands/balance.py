@@ -9,11 +9,14 @@ app = options.command_app()
 
 @app.command("balance", epilog="Example: wan balance --json")
 def command(
-    sandbox: options.Sandbox = False, json: options.Json = False, quiet: options.Quiet = False
+    sandbox: options.Sandbox = None, json: options.Json = False, quiet: options.Quiet = False
 ) -> int:
     """Print the account's balance in USD."""
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
-    with workspace(out, sandbox=sandbox).client() as client:
+    space = workspace(out, sandbox=sandbox)
+    with space.client() as client:
         balance, currency = client.balance()
-    out.result({"balance": balance, "currency": currency}, f"{balance:.2f} {currency}".strip())
+        play = " (sandbox)" if space.sandbox or client.is_sandbox else ""
+    words = f"{balance:.2f} {currency}".strip() + play
+    out.result({"balance": balance, "currency": currency}, words)
     return 0

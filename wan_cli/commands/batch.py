@@ -60,11 +60,11 @@ def command(
     ] = None,
     wait: options.Wait = None,
     timeout: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--timeout",
             metavar="SECONDS",
-            help="Wait at most so long for each generation.  [default: 1800]",
+            help="Stop waiting for a generation after SECONDS (or 5m, 1h).  [default: 1800]",
         ),
     ] = None,
     poll_interval: options.PollInterval = None,
@@ -90,7 +90,7 @@ def command(
         typer.Option("--retry-failed", help="Submit rows anew whose generation has failed."),
     ] = False,
     again: options.Again = False,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

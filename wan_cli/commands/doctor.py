@@ -9,7 +9,7 @@ app = options.command_app()
 
 @app.command("doctor", epilog="Example: wan doctor && wan fetch --all")
 def command(
-    sandbox: options.Sandbox = False, json: options.Json = False, quiet: options.Quiet = False
+    sandbox: options.Sandbox = None, json: options.Json = False, quiet: options.Quiet = False
 ) -> int:
     """Check the key, the files, the API, the clock and the balance; say what to type next."""
     out = Output(json=json, quiet=quiet, sandbox=sandbox)

@@ -21,7 +21,7 @@ def command(
     output: options.Destination = None,
     downloads: options.Downloads = 4,
     force: options.Force = False,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

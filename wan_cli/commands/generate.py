@@ -49,7 +49,7 @@ def command(
     again: options.Again = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the video when it is here.")] = False,
     sidecar: options.Sidecar = None,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -91,5 +91,9 @@ def command(
     code = out.outcomes(outcomes, nothing if stdout else path_or_id)
     outcome = outcomes[0]
     if open_ and outcome.record and outcome.record.file:
-        typer.launch(outcome.record.file)
+        from wan_cli.programs import open_file
+
+        trouble = open_file(Path(outcome.record.file))
+        if trouble:
+            out.warn(f"{outcome.record.file}: {trouble}")
     return code

@@ -27,7 +27,7 @@ def command(
     stats: Annotated[
         bool, typer.Option("--stats", help="Sum credits and USD by day and model.")
     ] = False,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

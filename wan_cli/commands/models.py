@@ -10,7 +10,7 @@ app = options.command_app()
 
 @app.command("models", epilog="Example: wan models --json")
 def command(
-    sandbox: options.Sandbox = False, json: options.Json = False, quiet: options.Quiet = False
+    sandbox: options.Sandbox = None, json: options.Json = False, quiet: options.Quiet = False
 ) -> int:
     """List the Wan models, what a clip costs now, and what each accepts; no key is needed."""
     out = Output(json=json, quiet=quiet, sandbox=sandbox)

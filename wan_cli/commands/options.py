@@ -68,24 +68,30 @@ Sidecar = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One compact JSON object a line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
 Sandbox = Annotated[
-    bool, typer.Option("--sandbox", help="Use the API on this machine: free, no key needed.")
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Use the API on this machine, free and without a key; or not.",
+    ),
 ]
 Wait = Annotated[
     bool | None,
     typer.Option("--wait/--no-wait", help="Wait for the video and download it.  [default: wait]"),
 ]
 Timeout = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        "--timeout", metavar="SECONDS", help="Wait at most so long in all.  [default: 1800]"
+        "--timeout",
+        metavar="SECONDS",
+        help="Stop waiting after SECONDS (or 5m, 1h); the video stays safe.  [default: 1800]",
     ),
 ]
 PollInterval = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--poll-interval",
         metavar="SECONDS",
-        help="Look so often.  [default: learned from the history]",
+        help="Poll every SECONDS.  [default: learned from the history]",
     ),
 ]
 Downloads = Annotated[

@@ -115,7 +115,7 @@ def _next(rest: Iterator[str]) -> list[str]:
 
 def _is_known_id(word: str) -> bool:
     # The history is asked only for a word that may be an id or options: else help would wait.
-    from wan_cli.commands.workspace import is_known_id
+    from wan_cli.commands.words import is_known_id
 
     return is_known_id(word)
 

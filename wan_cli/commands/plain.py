@@ -6,7 +6,13 @@ They hold ids and switches only. Anything else, help and mistakes too, is the pa
 from collections.abc import Callable, Sequence
 from functools import partial
 
-_SWITCHES = {"--json": "json", "-q": "quiet", "--quiet": "quiet", "--sandbox": "sandbox"}
+_SWITCHES = {
+    "--json": ("json", True),
+    "-q": ("quiet", True),
+    "--quiet": ("quiet", True),
+    "--sandbox": ("sandbox", True),
+    "--no-sandbox": ("sandbox", False),
+}
 _WITH_IDS = frozenset({"fetch", "status"})
 _WITHOUT_IDS = frozenset({"list"})
 
@@ -21,5 +27,5 @@ def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
     # Only now: what a command works with is of no use to the parser's help.
     from wan_cli.commands.actions import ACTIONS
 
-    switches = {_SWITCHES[arg]: True for arg in args if arg in _SWITCHES}
+    switches = dict(_SWITCHES[arg] for arg in args if arg in _SWITCHES)
     return partial(ACTIONS[name], *([ids] if ids else []), **switches)

@@ -22,7 +22,7 @@ def command(
         str | None,
         typer.Option("--forget", metavar="REF", help="This submission was not accepted."),
     ] = None,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

@@ -1,5 +1,6 @@
 """wan sandbox: the same API on this machine, for free."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from wan_cli.commands.arguments import positive
 from wan_cli.commands.workspace import sandbox_server, workspace
 from wan_cli.errors import Interrupted
 from wan_cli.output import Output
+from wan_cli.text import one_line
 
 app = options.command_app()
 
@@ -27,18 +29,24 @@ def command(
 ) -> int:
     """Serve the API on this machine until interrupted, with real mp4 files and faults to try."""
     out = Output(json=json, quiet=quiet)
-    folder = workspace(out).paths.sandbox_dir
-    server = sandbox_server(folder, port=port, speed=positive("--speed", speed) or 1.0)
+    folder = workspace(out, sandbox=False).paths.sandbox_dir
+
+    def tell(method: str, path: str, status: int) -> None:
+        out.note(one_line(f"{status} {method} {path}", 120))
+
+    server = sandbox_server(folder, port=port, speed=positive("--speed", speed) or 1.0, tell=tell)
     with server:
         out.result({"base_url": server.base_url, "folder": str(folder)}, server.base_url)
         env = f"WAN_BASE_URL={server.base_url} AIMLAPI_API_KEY=any"
-        out.note(f'use it with: {env} wan generate "a fox"')
+        out.note(f'use it with: {env} wan generate "a fox"; Ctrl-C ends it')
         try:
             server.serve_forever()
         except Interrupted as interrupted:
+            words = "the sandbox is stopped; what it holds is kept"
+            if interrupted.signal_number == signal.SIGINT:
+                out.note(words)
+                return 0
             again = f"wan sandbox --port {port}"
-            interrupted.explain(
-                "interrupted; what the sandbox holds is kept", hint=again, record=None
-            )
+            interrupted.explain(words, hint=again, record=None)
             raise
     return 0

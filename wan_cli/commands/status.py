@@ -9,7 +9,7 @@ from wan_cli.commands import options
 app = options.command_app()
 
 
-@app.command("status", epilog="Example: until wan status @last; do sleep 30; done")
+@app.command("status", epilog="Example: wan status @last --watch")
 def command(
     ids: options.Ids = None,
     watch: Annotated[
@@ -17,7 +17,7 @@ def command(
     ] = False,
     timeout: options.Timeout = None,
     poll_interval: options.PollInterval = None,
-    sandbox: options.Sandbox = False,
+    sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:

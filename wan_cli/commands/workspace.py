@@ -1,16 +1,17 @@
 """What a command works with: the settings, and with them the key, the history and the client."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wan_cli.commands.arguments import not_negative, positive
+from wan_cli.commands.arguments import not_negative
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import find_key
 from wan_cli.config.paths import Paths, paths
-from wan_cli.errors import HistoryReadOnly, SetupError, WanError
+from wan_cli.durations import parse_duration
+from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.history import History
 from wan_cli.output import Output
 from wan_cli.output.faces import price_words
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from wan_cli.sandbox.server import Sandbox as Server
 
 SANDBOX_KEY = "the-sandbox-needs-no-key"
+SANDBOX_NOTE = "sandbox: test pictures, nothing is charged"
 SANDBOX_INTERVAL_S = 0.5
 SANDBOX_MEDIAN_S = 3.0
 _EXTRA_MODULES = frozenset({"av", "starlette", "uvicorn"})
@@ -61,7 +63,7 @@ class Workspace(NamedTuple):
         self,
         out: Output,
         budget: "Budget",
-        timeout: float | None,
+        timeout: str | None,
         requests: "Sequence[GenerationRequest]",
         taken: "Sequence[GenerationRequest]" = (),
     ) -> int:
@@ -75,7 +77,7 @@ class Workspace(NamedTuple):
         from wan_cli.api.client import GET_SECONDS
         from wan_cli.core.prices import ask_prices
 
-        seconds = min(GET_SECONDS, positive("--timeout", timeout) or self.settings.timeout)
+        seconds = min(GET_SECONDS, parse_duration("--timeout", timeout) or self.settings.timeout)
         with self.client(with_key=False) as client:
             whole = [*requests, *taken]
             prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
@@ -202,8 +204,8 @@ class Workspace(NamedTuple):
     def timing(
         self,
         tools: "Tools",
-        timeout: float | None = None,
-        poll_interval: float | None = None,
+        timeout: str | None = None,
+        poll_interval: str | None = None,
         *,
         each: bool = False,
     ) -> "Timing":
@@ -211,8 +213,8 @@ class Workspace(NamedTuple):
 
         With `each`, every generation has that long from its submission on.
         """
-        interval = positive("--poll-interval", poll_interval) or self.settings.poll_interval
-        seconds = positive("--timeout", timeout) or self.settings.timeout
+        interval = parse_duration("--poll-interval", poll_interval) or self.settings.poll_interval
+        seconds = parse_duration("--timeout", timeout) or self.settings.timeout
         median_s = None
         if self.sandbox:
             # What is known of the service says nothing of the sandbox, which is much faster.
@@ -221,7 +223,7 @@ class Workspace(NamedTuple):
         return timing._replace(each_s=seconds) if each else timing
 
 
-def workspace(out: Output, *, sandbox: bool = False) -> Workspace:
+def workspace(out: Output, *, sandbox: bool | None = None) -> Workspace:
     """Read the settings; say what is to be warned of.
 
     Raises:
@@ -230,10 +232,19 @@ def workspace(out: Output, *, sandbox: bool = False) -> Workspace:
     places = paths(os.environ)
     settings = load(places, os.environ)
     out.warn_all(settings.warnings)
-    return Workspace(places, settings, sandbox or settings.sandbox)
+    in_sandbox = settings.sandbox if sandbox is None else sandbox
+    if in_sandbox:
+        out.note(SANDBOX_NOTE)
+    return Workspace(places, settings, in_sandbox)
 
 
-def sandbox_server(folder: Path, *, port: int = 0, speed: float = 1.0) -> "Server":
+def sandbox_server(
+    folder: Path,
+    *,
+    port: int = 0,
+    speed: float = 1.0,
+    tell: Callable[[str, str, int], None] | None = None,
+) -> "Server":
     """Return the sandbox, not yet serving.
 
     Raises:
@@ -249,10 +260,10 @@ def sandbox_server(folder: Path, *, port: int = 0, speed: float = 1.0) -> "Serve
             f"the sandbox needs packages that are not installed ({missing.name})",
             hint="pip install 'aimlapi-wan[sandbox]'",
         ) from None
-    return Sandbox(folder, port=port, speed=speed)
+    return Sandbox(folder, port=port, speed=speed, tell=tell)
 
 
-def examine(*, sandbox: bool) -> Iterator["Check"]:
+def examine(*, sandbox: bool | None) -> Iterator["Check"]:
     """Look at everything that a command needs, as far as it can be looked at.
 
     Raises:
@@ -266,22 +277,8 @@ def examine(*, sandbox: bool) -> Iterator["Check"]:
     yield from checks
     if settings is None:
         return
-    space = Workspace(places, settings, sandbox or settings.sandbox)
+    space = Workspace(places, settings, settings.sandbox if sandbox is None else sandbox)
     yield from examine_history(space.history_file)
     if all(check.level is not Level.PROBLEM for check in checks):
         with space.client() as client:
             yield from examine_api(client)
-
-
-def is_known_id(word: str) -> bool:
-    """Whether the history, or the sandbox's, knows an id or the beginning of one."""
-    try:
-        places = paths(os.environ)
-        for file in (places.history_file, places.sandbox_dir / "history.db"):
-            if file.is_file():
-                with History.open_read_only(file) as history:
-                    if history.find(word):
-                        return True
-    except WanError:
-        return False
-    return False

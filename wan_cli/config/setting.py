@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from wan_cli.config.keys import check_key
+from wan_cli.durations import EXAMPLES, seconds_of
 from wan_cli.errors import UsageError
 from wan_cli.models import (
     FIELD_NAMES,
@@ -24,8 +25,6 @@ from wan_cli.text import check_encodable, check_name_template, one_line
 Type = Literal["text", "number", "integer", "boolean"]
 # How TOML's types are called. bool comes first: in Python it is an int too.
 TYPES: Mapping[type, Type] = {bool: "boolean", int: "integer", float: "number", str: "text"}
-# Longer waits than 30 years overflow the system's clocks.
-MAX_SECONDS = 1e9
 MAX_USD = 1e9
 GENERATE = "generate"
 # Compiled where there is a URL to check: it takes 1 ms.
@@ -118,12 +117,9 @@ def _folder(value: object) -> Path:
 
 
 def _seconds(value: object) -> float:
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= MAX_SECONDS:
-        raise _wrong(value, "a positive number of seconds")
+    seconds = seconds_of(str(value))
+    if seconds is None:
+        raise _wrong(value, f"a duration above 0 ({EXAMPLES})")
     return seconds
 
 

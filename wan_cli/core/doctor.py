@@ -18,7 +18,7 @@ BALANCE_MIN_USD = 1.58
 
 
 def examine_config(
-    paths: Paths, env: Mapping[str, str], *, sandbox: bool
+    paths: Paths, env: Mapping[str, str], *, sandbox: bool | None
 ) -> tuple[list[Check], Settings | None]:
     """Look at the configuration and the key; return the settings too, where they can be read."""
     file = paths.config_file
@@ -30,7 +30,7 @@ def examine_config(
     checks += [
         warning("configuration", words, hint="wan config list") for words in settings.warnings
     ]
-    if sandbox or settings.sandbox:
+    if settings.sandbox if sandbox is None else sandbox:
         return [*checks, fine("key", "the sandbox needs none")], settings
     try:
         key = find_key(settings.keys)

@@ -92,6 +92,7 @@ class Item:
         "deadline",
         "due",
         "failures",
+        "is_play",
         "is_saving",
         "is_withdrawn",
         "kept",
@@ -144,6 +145,7 @@ class Item:
         # Whether it is not submitted after all, and has no outcome: submitting has stopped.
         self.is_withdrawn = False
         self.reason = ""
+        self.is_play = False
         self.settle_until = deadline
         # Whether it settles an earlier submission that stands in the way of its own.
         self.stands_for = False

@@ -23,9 +23,11 @@ def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str
     url = _usable(tools, generation.url) or record.video_url
     status = Status.COMPLETED if generation.status.is_running and url else generation.status
     found: dict[str, object] = {"status": status, "video_url": url, **error_fields(None)}
-    if (used := generation.credits_used) is not None:
+    if (used := generation.credits_used) is not None and not record.sandbox:
         found["credits_used"] = used
-    if generation.usd_spent is not None or record.cost_usd is None:
+    if record.sandbox:
+        found["cost_usd"] = 0.0
+    elif generation.usd_spent is not None or record.cost_usd is None:
         # The reply to the submission may have named no cost, or was lost.
         found["cost_usd"] = generation.cost_usd
     if status is Status.ERROR:

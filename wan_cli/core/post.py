@@ -13,10 +13,11 @@ class BodyBegins(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """What a POST brought, and the server's clock minus ours where a reply told."""
+    """What a POST brought, the server's clock minus ours if a reply told, whether it is play."""
 
     submission: Submission
     server_offset_s: float | None
+    is_sandbox: bool = False
 
 
 def post(client: Client, desk: Desk, *, order: Order, label: str, seconds: float) -> Posted:
@@ -24,4 +25,4 @@ def post(client: Client, desk: Desk, *, order: Order, label: str, seconds: float
     submission = client.submit(
         order.request, label, seconds=seconds, may_begin=lambda: bool(desk.ask(BodyBegins()))
     )
-    return Posted(submission, client.server_offset_s)
+    return Posted(submission, client.server_offset_s, client.is_sandbox)

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
+from wan_cli.core.named import check_word
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.destination import Destination
-from wan_cli.errors import UsageError
-from wan_cli.generation import Status, parse_id
+from wan_cli.generation import Status
 from wan_cli.record import Record
-from wan_cli.text import one_line
 
 
 def status(tools: Tools, records: Sequence[Record], timing: Timing, *, watch: bool) -> Outcomes:
@@ -29,18 +28,12 @@ def named(
     video of such a generation goes to `folder`, wherever it was asked for before.
 
     Raises:
-        UsageError: an ambiguous prefix, `@last` of an empty history, or what cannot be an id.
+        UsageError: an ambiguous prefix, or a word that can mean no generation.
     """
     records: dict[str, Record] = {}
     for word in words:
-        if parse_id(word) is None:
-            raise UsageError(f"{one_line(word, 60)!r} cannot be an id", hint="wan list")
-        record = tools.history.find(word)
-        if record is None and word.startswith("@"):
-            raise UsageError(
-                f"{one_line(word)}: the history is empty", hint='wan generate "a fox in the snow"'
-            )
-        record = record or _foreign(tools, word, folder)
+        check_word(tools.history, word)
+        record = tools.history.find(word) or _foreign(tools, word, folder)
         if to_save and is_foreign(record) and record.file is None:
             record = tools.save_new(
                 record, folder=str(folder.folder), name_template=folder.name_template

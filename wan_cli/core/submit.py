@@ -36,6 +36,8 @@ from wan_cli.schedule import backoff
 
 # A POST that hangs gives its place to the next one after this.
 HANGS_S = 0.8
+# What a history of the sandbox itself has in place of a key's fingerprint.
+SANDBOX = "sandbox"
 # How long a rate limit may make one submission wait in all.
 LIMITED_BUDGET_S = 60.0
 # How long a command that has nothing in flight waits for a locked history.
@@ -103,7 +105,8 @@ class Submitting:
     def take(self, item: Item, value: object) -> None:
         """Take in what a POST brought."""
         match value:
-            case Posted(submission, offset_s):
+            case Posted(submission, offset_s, is_sandbox):
+                item.is_play = is_sandbox and self._run.tools.key_fingerprint != SANDBOX
                 self._take(item, submission, offset_s)
             case OSError():
                 self._take(item, NotSent(str(value)), None)
@@ -190,6 +193,9 @@ class Submitting:
             failure = generation_failed(record._replace(id=submitted.id), generation.error)
             # By the reference, a failed generation is not charged.
             changes |= {"cost_usd": 0.0, **error_fields(failure)}
+        if item.is_play:
+            # Nothing is charged there: it must not count as spending.
+            changes |= {"sandbox": True, "credits_used": None, "cost_usd": 0.0}
         item.reason = ""
         record = run.save(item, record, **changes)
         run.budget.correct(order.price, record.cost_usd)

@@ -239,7 +239,7 @@ class Watching:
         item.due = due
 
     def _tell(self, item: Item) -> None:
-        if item.said is not item.status:
+        if item.said is not item.status and (self._run.goal.wait or self._run.goal.save):
             item.said = item.status
             self._run.tell(self._run.expectations.event(item))
 

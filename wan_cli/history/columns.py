@@ -28,4 +28,5 @@ def to_record(row: sqlite3.Row) -> Record:
     values["status"] = Status(values["status"])
     values["request"] = json.loads(values["request"])
     values["sidecar"] = bool(values["sidecar"])
+    values["sandbox"] = bool(values["sandbox"])
     return Record(**values)

@@ -74,6 +74,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP INDEX IF EXISTS generations_open",
         f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
     ),
+    (
+        # Made by a served sandbox: nothing was charged.
+        "ALTER TABLE generations ADD COLUMN sandbox INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"

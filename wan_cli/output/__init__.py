@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from wan_cli.errors import (
-    EXIT_CODE_PRIORITY,
     Interrupted,
     LocalFileError,
     StdoutClosed,
     UsageError,
     WanError,
+    exit_code_of,
 )
 from wan_cli.hints import in_sandbox
 from wan_cli.listing import Spent
@@ -34,6 +34,7 @@ from wan_cli.output.faces import (
     spent_json,
     spent_line,
     total_line,
+    unprinted,
 )
 from wan_cli.output.streams import (
     colored,
@@ -67,7 +68,9 @@ class Output:
         sandbox: `--sandbox` was typed, and hints are to have it too.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, sandbox: bool = False) -> None:
+    def __init__(
+        self, *, json: bool = False, quiet: bool = False, sandbox: bool | None = None
+    ) -> None:
         self._json = json
         self._quiet = quiet
         self._sandbox = sandbox
@@ -158,7 +161,12 @@ class Output:
             self.result(data, text)
 
     def listing(
-        self, records: Sequence[Record], total: Callable[[], Spent], *, is_filtered: bool
+        self,
+        records: Sequence[Record],
+        total: Callable[[], Spent],
+        *,
+        is_filtered: bool,
+        in_sandbox: bool = False,
     ) -> int:
         """Print records, a line each, and for people what they cost (asked then); return 0."""
         width = width_of_stdout()
@@ -169,7 +177,7 @@ class Output:
             empty = 'nothing here yet; try: wan generate "a fox in the snow"'
             self.note(self._typeable("nothing fits; all of it: wan list" if is_filtered else empty))
         elif not self._json:
-            line = total_line(total())
+            line = total_line(total(), sandbox=in_sandbox)
             write_stdout((line if width is None else fitted(line, width)) + "\n")
         return 0
 
@@ -180,7 +188,7 @@ class Output:
             codes.add(check.exit_code)
             here = check._replace(hint=self._typeable(check.hint))
             self.result(here.data, here.line)
-        return _whole(codes)
+        return exit_code_of(codes)
 
     def stats(self, rows: Sequence[Spent]) -> int:
         """Print what was spent by day and model; return 0."""
@@ -194,6 +202,7 @@ class Output:
         *,
         shown: Collection[int] = (0,),
         silent: Collection[int] = (),
+        notes: bool = False,
     ) -> int:
         """Print what became of each generation and return the exit code of the whole.
 
@@ -201,7 +210,8 @@ class Output:
             outcomes: one a generation.
             text: a record's line for people.
             shown: exit codes for which the line is printed.
-            silent: exit codes whose failure is plain from the line, so that it needs no error.
+            silent: exit codes whose failure is no error: the line says it, or a note does.
+            notes: say what is silent as a note.
         """
         codes = set()
         for outcome in outcomes:
@@ -211,19 +221,22 @@ class Output:
             if outcome.error:
                 # JSON shows the hint too, also of an error that is not said here.
                 outcome.error.hint = self._typeable(outcome.error.hint)
-                if said:
-                    self.error(outcome.error)
+                if said or notes:
+                    (self.error if said else self._as_note)(outcome.error)
             try:
                 self._outcome(outcome, text, shown=outcome.exit_code in shown)
             except LocalFileError as cause:
                 if not said:
-                    raise _unprinted(cause, outcome.record) from None
+                    raise unprinted(cause, outcome.record) from None
             except Interrupted as interrupted:
                 if record := outcome.record:
                     what, hint = f"interrupted; {kept_words(record)}", f"wan status {record.handle}"
                     interrupted.explain(what, hint=hint, record=record)
                 raise
-        return _whole(codes)
+        return exit_code_of(codes)
+
+    def _as_note(self, error: WanError) -> None:
+        self.note(error.message)
 
     def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
         if outcome.record is None:
@@ -283,17 +296,3 @@ class Output:
         from wan_cli.output.live import live
 
         return live()
-
-
-def _unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:
-    """Return the failure to print a result, with what was to be printed."""
-    if record is None:
-        return cause
-    return LocalFileError(
-        f"{cause.message}; {kept_words(record)}", hint=f"wan status {record.handle}"
-    )
-
-
-def _whole(codes: Collection[int]) -> int:
-    """Return the exit code of a command that had several outcomes."""
-    return next((code for code in EXIT_CODE_PRIORITY if code in codes), max(codes, default=0))

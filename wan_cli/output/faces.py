@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wan_cli.errors import WanError
+from wan_cli.errors import LocalFileError, WanError
 from wan_cli.generation import Status
 from wan_cli.listing import Spent
 from wan_cli.record import Record, utc
@@ -37,6 +37,7 @@ def record_json(record: Record, error: WanError | None = None) -> dict[str, obje
         "id": record.id,
         "client_request_id": record.client_request_id,
         "row": record.row,
+        "sandbox": record.sandbox or None,
         "status": str(record.status),
         "model": record.model,
         "request": dict(record.request),
@@ -118,10 +119,11 @@ def price_words(prices: "Sequence[Price]") -> str:
     return f"unknown{many} ({unknown})"
 
 
-def total_line(total: Spent) -> str:
+def total_line(total: Spent, *, sandbox: bool = False) -> str:
     """Return how many generations there are and what was spent on them."""
     word = "generation" if total.generations == 1 else "generations"
-    return f"{total.generations} {word}, {money(total.usd)} spent"
+    play = " (sandbox)" if sandbox else ""
+    return f"{total.generations} {word}, {money(total.usd)} spent{play}"
 
 
 def spent_json(row: Spent) -> dict[str, object]:
@@ -160,3 +162,12 @@ def state_line(record: Record) -> str:
     if record.status is Status.ERROR and record.error_message:
         parts.append(one_line(record.error_message, 200))
     return "  ".join(parts)
+
+
+def unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:
+    """Return the failure to print a result, with what was to be printed."""
+    if record is None:
+        return cause
+    return LocalFileError(
+        f"{cause.message}; {kept_words(record)}", hint=f"wan status {record.handle}"
+    )

@@ -1,8 +1,10 @@
 """Serves the sandbox on loopback, from a thread of this process."""
 
+import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,6 +12,8 @@ from typing import Self
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.sandbox.account import Account
@@ -20,6 +24,7 @@ from wan_cli.sandbox.renders import Renders
 from wan_cli.sandbox.replies import ApiError, refused
 from wan_cli.sandbox.store import Store
 
+Tell = Callable[[str, str, int], None]
 HOST = "127.0.0.1"
 _BACKLOG = 128
 # Longer than a client waits between two questions, so that no reply is lost to a closing pool.
@@ -28,19 +33,26 @@ _LOOK_AGAIN_S = 0.002
 _STOP_TIMEOUT_S = 0.9
 
 
+def _tell_nobody(_method: str, _path: str, _status: int) -> None:
+    """Say nothing about an answer."""
+
+
 class Sandbox:
     """The video API on a port of this machine, with its memory in one folder.
 
     A context manager: it serves inside the `with` block.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, speed: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, speed: float = 1.0, tell: Tell | None = None
+    ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             folder: where generations, videos and the ledger are kept; made (mode 0700) if missing.
             port: 0 means any free one.
             speed: 1 means about two seconds for a generation, 2 half of that.
+            tell: called in the server's thread with method, path and status of each answer.
 
         Raises:
             UsageError: the speed is not above 0.
@@ -52,6 +64,7 @@ class Sandbox:
         self._folder = folder
         self._port = port
         self._speed = speed
+        self._tell = tell or _tell_nobody
         self._serving: _Serving | None = None
 
     @property
@@ -67,7 +80,7 @@ class Sandbox:
             SetupError: the port is in use, or the folder cannot be used.
         """
         if self._serving is None:
-            self._serving = _Serving(self._folder, self._port, self._speed)
+            self._serving = _Serving(self._folder, self._port, self._speed, self._tell)
         return self
 
     def __exit__(
@@ -94,7 +107,7 @@ class Sandbox:
 class _Serving:
     """A sandbox that runs: its socket, its memory, its thread."""
 
-    def __init__(self, folder: Path, port: int, speed: float) -> None:
+    def __init__(self, folder: Path, port: int, speed: float, tell: Tell) -> None:
         self._socket = _listen(port)
         try:
             self._store = Store(folder)
@@ -108,7 +121,7 @@ class _Serving:
             self._socket.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(_config(_app(self._store, self._renders, speed)))
+        self._server = uvicorn.Server(_config(_Door(_app(self._store, self._renders, speed), tell)))
         # uvicorn installs signal handlers in the main thread only: signals stay the program's.
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
@@ -141,7 +154,39 @@ def _app(store: Store, renders: Renders, speed: float) -> Starlette:
     return app
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+class _Door:
+    """What every request passes: only names of this machine are answered, and each answer is told.
+
+    A page in a browser may make a name of its own lead to this machine; its requests name it.
+    """
+
+    def __init__(self, app: Starlette, tell: Tell) -> None:
+        self._app = app
+        self._tell = tell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        host = headers.get(b"host", b"").decode("latin-1")
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-wan-sandbox", b"1")]
+                self._tell(str(scope["method"]), str(scope["path"]), int(message["status"]))
+            await send(message)
+
+        if not _is_of_this_machine(host):
+            reply = PlainTextResponse("this host is not served\n", status_code=421)
+            await reply(scope, receive, answered)
+            return
+        await self._app(scope, receive, answered)
+
+
+def _is_of_this_machine(host: str) -> bool:
+    name = host.rpartition(":")[0] if re.search(r":[0-9]*$", host) and host != "[::1]" else host
+    return name.lower() in {"127.0.0.1", "localhost", "[::1]", "::1"}
+
+
+def _config(app: _Door) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=HangUpProtocol,

@@ -1,0 +1,50 @@
+"""The words that name generations, checked before a key is needed or the API is asked."""
+
+import os
+from collections.abc import Sequence
+
+from wan_cli.commands.workspace import Workspace
+from wan_cli.config.paths import paths
+from wan_cli.errors import UsageError, WanError
+from wan_cli.history import History
+from wan_cli.output import Output
+from wan_cli.text import one_line
+
+
+def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
+    """Refuse words that can mean no generation.
+
+    Raises:
+        UsageError: `@last` of an empty history, another word with @, the beginning of an id that is
+            too short, or an id that only the sandbox knows.
+    """
+    from wan_cli.core.named import check_word
+
+    with space.history(out) as history:
+        for word in words:
+            check_word(history, word)
+        unknown = [word for word in words if history.find(word) is None]
+    file = space.paths.sandbox_dir / "history.db"
+    if space.sandbox or not unknown or not file.is_file():
+        return
+    with History.open_read_only(file) as sandbox:
+        for word in unknown:
+            if sandbox.find(word) is not None:
+                raise UsageError(
+                    f"{one_line(word, 60)} is a generation of the sandbox",
+                    hint="add --sandbox to the same command",
+                )
+
+
+def is_known_id(word: str) -> bool:
+    """Whether the history, or the sandbox's, knows an id or the beginning of one."""
+    try:
+        places = paths(os.environ)
+        for file in (places.history_file, places.sandbox_dir / "history.db"):
+            if file.is_file():
+                with History.open_read_only(file) as history:
+                    if history.find(word):
+                        return True
+    except WanError:
+        return False
+    return False

@@ -1,0 +1,27 @@
+"""What the words ID, PREFIX and @last mean."""
+
+from wan_cli.errors import UsageError
+from wan_cli.generation import parse_id
+from wan_cli.history import MIN_PREFIX, History
+from wan_cli.text import one_line
+
+
+def check_word(history: History, word: str) -> None:
+    """Refuse a word that can mean no generation.
+
+    Raises:
+        UsageError: it says why.
+    """
+    shown = one_line(word, 60)
+    if parse_id(word) is None:
+        raise UsageError(f"{shown!r} cannot be an id", hint="wan list")
+    if word == "@last":
+        if history.find(word) is None:
+            raise UsageError("@last: the history is empty", hint='wan generate "a fox in the snow"')
+    elif word.startswith("@"):
+        raise UsageError(f"{shown}: only @last is known", hint="wan list")
+    elif len(word) < MIN_PREFIX and history.find(word) is None:
+        raise UsageError(
+            f"{shown!r} is too short: type {MIN_PREFIX} or more characters of the id",
+            hint="wan list",
+        )
