@@ -75,12 +75,11 @@ class Zygote:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def start(
-        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, fds: Sequence[int]
+        self, command: Mapping[str, object], fds: Sequence[int]
     ) -> tuple[int, "queue.Queue[int]"]:
         """Start a command; return its pid and where its wait status will be."""
-        request = json.dumps({"argv": list(argv), "env": dict(env), "cwd": str(cwd)}).encode()
         with self._asking:
-            socket.send_fds(self._sock, [request], list(fds))
+            socket.send_fds(self._sock, [json.dumps(command).encode()], list(fds))
             return self._started.get(timeout=30)
 
     def stop(self) -> None:
@@ -117,12 +116,23 @@ def can_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 def fork(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path, out: int, err: int, *, stdin: bool
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    out: int,
+    err: int,
+    *,
+    stdin: bool,
+    speed: float = 1.0,
 ) -> Forked:
-    """Start a command as a fork, with stdin as a pipe or /dev/null."""
+    """Start a command as a fork, with stdin as a pipe or /dev/null.
+
+    `speed` is how many seconds of the command's clock pass in one of the test's.
+    """
+    command = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "speed": speed}
     reading, writing = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
     try:
-        pid, ended = _zygote().start(argv, env, cwd, [reading, out, err])
+        pid, ended = _zygote().start(command, [reading, out, err])
     finally:
         os.close(reading)
     return Forked(pid, ended, None if writing is None else os.fdopen(writing, "wb"))

@@ -47,6 +47,7 @@ class Running:
         talk: Path,
         stdin: bool,
         forks: bool,
+        speed: float,
     ) -> None:
         self.argv = argv
         self.env = env
@@ -59,8 +60,9 @@ class Running:
         with self._out.open("wb") as out, self._err.open("wb") as err:
             if forks and can_fork(argv, env):
                 fds = out.fileno(), err.fileno()
-                self.process = fork(argv, env, cwd, *fds, stdin=stdin)
+                self.process = fork(argv, env, cwd, *fds, stdin=stdin, speed=speed)
                 return
+            assert speed == 1.0, "only a fork can be given a clock"
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "wan_cli", *argv],
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -126,6 +128,8 @@ class Wan:
         self.runs: list[Running] = []
         # A fork of a process that has imported wan already, where that is the same.
         self.forks = True
+        # How many seconds of the commands' clock pass in one of the test's.
+        self.speed = 1.0
         self._talk = talk
 
     def __call__(
@@ -148,7 +152,15 @@ class Wan:
         merged = {**self.env, **(env or {})}
         settled = {name: value for name, value in merged.items() if value is not None}
         talk = self._talk / str(len(self.runs))
-        running = Running(argv, settled, self.work, talk, stdin=input is not None, forks=self.forks)
+        running = Running(
+            argv,
+            settled,
+            self.work,
+            talk,
+            stdin=input is not None,
+            forks=self.forks,
+            speed=self.speed,
+        )
         self.runs.append(running)
         if input is not None:
             running.feed(input)

@@ -88,6 +88,9 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    if request["speed"] != 1.0:
+        tools = import_module("wan_cli.core.tools")
+        tools.CLOCK.set(tools.Clock(request["speed"]))
     try:
         import_module("wan_cli.main").main()
     except SystemExit as end:

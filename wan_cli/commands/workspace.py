@@ -167,19 +167,21 @@ class Workspace(NamedTuple):
             SetupError: no key, no history, or the sandbox's extra is not installed.
         """
         from wan_cli.api.client import Client
-        from wan_cli.core.tools import Tools
+        from wan_cli.core.tools import CLOCK, Tools
 
+        clock = CLOCK.get()
         if self.sandbox:
             with (
                 sandbox_server(self.paths.sandbox_dir) as server,
                 self._history(out, keeps) as (history, written),
             ):
-                yield Tools(Client(server.base_url, SANDBOX_KEY), history, "sandbox", written)
+                client = Client(server.base_url, SANDBOX_KEY)
+                yield Tools(client, history, "sandbox", written, clock)
             return
         key = find_key(self.settings.keys)
         with self._history(out, keeps) as (history, written):
             client = Client(self.settings.base_url, key.value)
-            yield Tools(client, history, key.fingerprint, written)
+            yield Tools(client, history, key.fingerprint, written, clock)
 
     @contextmanager
     def history(self, out: Output) -> Iterator[History]:
