@@ -70,8 +70,8 @@ DRIVES = {
         *NO_MODES,
     ),
 }
-DRIVE_KILLS = {"rename": 4, "link": 1, "unlink": 3, "pwrite": 3}
-EXFAT_KILLS = {"rename": 3, "unlink": 2, "fsync": 2, "pwrite": 2}
+DRIVE_KILLS = {"rename": 3, "link": 1, "unlink": 2, "fsync": 2}
+EXFAT_KILLS = {"rename": 2, "fsync": 2}
 ERRORS = {
     ("pwrite", "ENOSPC"): 1,
     ("fdatasync", "EIO"): 3,
