@@ -70,8 +70,8 @@ DRIVES = {
         *NO_MODES,
     ),
 }
-DRIVE_KILLS = {"rename": 3, "link": 1, "unlink": 2, "fsync": 2}
-EXFAT_KILLS = {"rename": 2, "fsync": 2}
+DRIVE_KILLS = {"rename": 3, "link": 1, "unlink": 2}
+EXFAT_KILLS = {"rename": 2}
 ERRORS = {
     ("pwrite", "ENOSPC"): 1,
     ("fdatasync", "EIO"): 3,
@@ -255,10 +255,13 @@ def spoil(
     folder: Path,
     refused: Refusals = (),
     work: Path | None = None,
+    *,
+    on_work: bool = False,
 ) -> str:
     """Run wan with one spoilt system call; return what is wrong afterwards, or nothing.
 
-    Calls that a drive refuses are refused until then, and not while wan recovers.
+    Calls that a drive refuses are refused until then, and not while wan recovers. `on_work` counts
+    only calls that are about the working folder itself.
     """
     folder.mkdir()
     with FakeApi() as api:
@@ -266,6 +269,8 @@ def spoil(
         how = f"signal={fault}" if fault.startswith("SIG") else f"error={fault}"
         seen = ",".join([name, *(f"?{call}" for call, _ in refused)])
         filters = ["-e", f"trace={seen}", "-e", f"inject={name}:{how}:when={number}"]
+        if on_work:
+            filters += ["-P", str(wan.work)]
         ended = strace(wan, [*filters, *refusing(refused)], GENERATE)
         try:
             # Later calls may be fewer this time than when they were counted.
@@ -351,6 +356,18 @@ def test_a_kill_on_exfat_leaves_no_empty_name_and_no_second_copy(
         here = f"{name}-{number}"
         found.append(spoil(name, number, "SIGKILL", tmp_path / here, work=drive / here))
     assert not any(found), "\n".join(filter(None, found))
+
+
+# The folder is synced when the video has its name, and the history does not know it yet.
+def test_a_kill_between_the_name_and_the_history_leaves_no_second_copy(tmp_path: Path) -> None:
+    assert not spoil("fsync", 1, "SIGKILL", tmp_path / "here", on_work=True)
+
+
+def test_a_kill_between_the_name_and_the_history_leaves_no_second_copy_on_exfat(
+    drive: Path, tmp_path: Path
+) -> None:
+    work = drive / "between"
+    assert not spoil("fsync", 1, "SIGKILL", tmp_path / "here", work=work, on_work=True)
 
 
 def spoil_batch(name: str, number: int, folder: Path) -> str:
