@@ -70,7 +70,7 @@ def test_what_was_not_sent_is_known_to_be_not_sent(
         assert untrusted.posts == []
     assert api.posts == []
     # Each try has a label of its own, and the row holds that of the last one.
-    assert int(line["client_request_id"].rpartition(".")[2]) in range(2, 5)
+    assert int(line["client_request_id"].rpartition(".")[2]) in range(1, 5)
 
 
 def test_a_connection_that_ends_before_the_body_was_read_is_not_tried_again(

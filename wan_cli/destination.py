@@ -238,6 +238,11 @@ def is_on_disk(record: Record) -> bool:
         return False
 
 
+def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
+    """Whether its video is on disk, and nobody wants it elsewhere."""
+    return is_on_disk(record) and destination is None and not to_stdout
+
+
 def _values(record: Record) -> dict[str, str]:
     generation_id = record.id or record.ref
     seed = record.request.get("seed")

@@ -10,7 +10,8 @@
     ├── NoCredits (5)           no credits
     ├── OverBudget (5)          over --max-cost, or the price cannot be known
     ├── Rejected (6)            the API refused the request
-    │   └── NotFound            it does not know the id
+    │   ├── NotFound            it does not know the id
+    │   └── NotTheApi           it was not the API that refused
     ├── RateLimited (7)         rate limited beyond what was worth waiting for
     ├── Unfinished (8)          still queued or generating
     ├── GenerationFailed (9)    the generation failed on the server
@@ -141,6 +142,12 @@ class Rejected(WanError):
 
 class NotFound(Rejected):
     """The API does not know this id (404)."""
+
+
+class NotTheApi(Rejected):
+    """Something between here and the API refused: a firewall, a proxy, a bot check."""
+
+    code = "not_the_api"
 
 
 class RateLimited(WanError):

@@ -8,9 +8,10 @@ from typing import Self
 from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
 from wan_cli.api.reading import json_object, refusal, server_words
+from wan_cli.api.reasons import hint_for
 from wan_cli.api.replies import about_it
 from wan_cli.api.submission import Ambiguous, NotSent, Submission, judge
-from wan_cli.errors import Unreachable
+from wan_cli.errors import NotTheApi, Unreachable
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
 from wan_cli.models import GenerationRequest
@@ -233,7 +234,11 @@ class Client:
 
     def _object(self, reply: Reply, *, waiting: bool = False) -> dict[str, object]:
         if 400 <= reply.status < 500 and reply.status not in _TRANSIENT:
-            raise refusal(reply, waiting=waiting)
+            error = refusal(reply, waiting=waiting)
+            if isinstance(error, NotTheApi):
+                # On the way to the API, it may pass.
+                raise Unreachable(error.message, hint=error.hint)
+            raise error
         if not 200 <= reply.status < 300:
             words = server_words(reply)
             failure = self._unreachable(f"it answered {words} ({reply.status})")
@@ -246,7 +251,7 @@ class Client:
         return data
 
     def _unreachable(self, why: str) -> Unreachable:
-        return Unreachable(f"cannot reach the API at {self.base_url}: {why}", hint="wan doctor")
+        return Unreachable(f"cannot reach the API at {self.base_url}: {why}", hint=hint_for(why))
 
     def _exchange(
         self,

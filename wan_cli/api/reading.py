@@ -5,7 +5,15 @@ import re
 from collections.abc import Iterable
 
 from wan_cli.api.exchange import Reply
-from wan_cli.errors import KeyNotAllowed, KeyRefused, NoCredits, NotFound, Rejected, WanError
+from wan_cli.errors import (
+    KeyNotAllowed,
+    KeyRefused,
+    NoCredits,
+    NotFound,
+    NotTheApi,
+    Rejected,
+    WanError,
+)
 from wan_cli.generation import error_words
 from wan_cli.text import hide_queries, one_line
 
@@ -50,6 +58,12 @@ def server_words(reply: Reply) -> str:
     return one_line(hide_queries(words), _WORDS_MAX_CHARS) or f"HTTP {reply.status}"
 
 
+def is_from_api(reply: Reply) -> bool:
+    """Whether an error has the form of the API's: a JSON object that names what went wrong."""
+    data = json_object(reply)
+    return data is not None and bool({"message", "error", "statusCode", "detail"} & data.keys())
+
+
 def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
     """Return a 4xx as an error, in the server's words.
 
@@ -57,6 +71,12 @@ def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
     for a generation that is paid for, it can only be the key.
     """
     words = server_words(reply)
+    if reply.status in (401, 403) and not is_from_api(reply):
+        return NotTheApi(
+            f"it is not the API that answered (HTTP {reply.status}), but something in between:"
+            " a firewall or a proxy",
+            hint="check the network and the proxy (HTTPS_PROXY), then: wan doctor",
+        )
     no_credits = reply.status == 402 or (reply.status == 403 and _CREDITS.search(words))
     if no_credits and not waiting:
         return NoCredits(f"no credits: {words}", hint="wan balance")

@@ -4,7 +4,7 @@ body never begun                                   NotSent: safe to try again
 2xx with an id in the body or in x-inference-id    Submitted
 400 401 402 403 404 405 413 414 415 422            Refused: nothing was spent
 429                                                Limited: nothing was spent, try later
-2xx that echoes another label than ours            Ambiguous: it is about something else
+a reply that echoes another label than ours        Ambiguous: it is about something else
 408 409 425 5xx, 3xx, anything else                with x-inference-id Submitted, else Ambiguous
 a reset, a close, a timeout once the body began    Ambiguous: never sent again by itself
 """

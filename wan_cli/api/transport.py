@@ -3,7 +3,8 @@
 import http.client
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -11,7 +12,9 @@ import urllib3
 
 from wan_cli import __version__
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
+from wan_cli.api.reasons import failed
 from wan_cli.deadline import within
+from wan_cli.errors import SetupError
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.authorities import Authorities
 from wan_cli.http.light import (
@@ -70,6 +73,7 @@ class Transport:
         # On loopback there is no TLS to keep the key from a proxy.
         encrypted = urlsplit(base_url).scheme == "https"
         self._proxies = get_environ_proxies(base_url) if encrypted else {}
+        _need_socks(self._proxies.values())
 
     def exchange(
         self,
@@ -107,7 +111,7 @@ class Transport:
         except TimeoutError:
             raise ExchangeFailed(f"no answer within {seconds:.3g} s") from None
         except _LIBRARY_ERRORS as cause:
-            raise ExchangeFailed(_reason(cause)) from None
+            raise failed(cause) from None
 
     def _call(self, adapter: Adapter, request: Request, seconds: float) -> Reply:
         timeout = (min(CONNECT_TIMEOUT_S, seconds), seconds)
@@ -133,7 +137,7 @@ class Transport:
         try:
             return self._call(Adapter(self._authorities), request, seconds)
         except _LIBRARY_ERRORS as cause:
-            raise ExchangeFailed(_reason(cause)) from None
+            raise failed(cause) from None
 
     def _beginning(self, adapter: Adapter, path: str) -> "_Beginning":
         request = Request("GET", self._base_url + path, headers=_HEADERS, auth=self._auth).prepare()
@@ -217,7 +221,7 @@ class Line:
             with raw:
                 return self._receive(raw.status, raw.headers, raw)
         except _LIBRARY_ERRORS as cause:
-            raise ExchangeFailed(_reason(cause)) from None
+            raise failed(cause) from None
 
 
 def _as_quoted(key: str) -> re.Pattern[bytes]:
@@ -244,28 +248,14 @@ def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
     return bytes(pieces[:ANSWER_LIMIT_BYTES]), len(pieces) <= ANSWER_LIMIT_BYTES
 
 
-_REASONS: tuple[tuple[str, str], ...] = (
-    # First: its words hold those of what befell the proxy.
-    ("ProxyError", "the proxy does not connect"),
-    ("NameResolutionError", "the host name cannot be resolved"),
-    ("Failed to resolve", "the host name cannot be resolved"),
-    ("Connection refused", "the connection was refused"),
-    ("ConnectTimeout", "the connection timed out"),
-    ("CERTIFICATE_VERIFY_FAILED", "its TLS certificate is not trusted"),
-    ("SSL", "TLS failed"),
-    ("certificate authorities", "the file of certificate authorities cannot be read"),
-    ("SOCKS", "a SOCKS proxy needs the package pysocks"),
-    ("reset by peer", "the connection was reset"),
-    ("Broken pipe", "the connection was closed"),
-    ("RemoteDisconnected", "the connection was closed without an answer"),
-    ("timed out", "no answer in time"),
-    ("BadStatusLine", "the answer is not HTTP"),
-    ("unreachable", "the network is unreachable"),
-)
+def _need_socks(proxies: Iterable[str]) -> None:
+    """Refuse a SOCKS proxy that cannot be used.
 
-
-def _reason(cause: BaseException) -> str:
-    """Return a library's error in plain words; its own may hold URLs, and queries with ids."""
-    words = f"{type(cause).__name__} {cause!r}"
-    found = next((reason for sign, reason in _REASONS if sign in words), None)
-    return found or f"the connection failed ({type(cause).__name__})"
+    Raises:
+        SetupError: its package is not installed.
+    """
+    if any(proxy.lower().startswith("socks") for proxy in proxies) and find_spec("socks") is None:
+        raise SetupError(
+            "a SOCKS proxy needs a package that is not installed (PySocks)",
+            hint="pip install 'aimlapi-wan[socks]'",
+        )

@@ -14,7 +14,7 @@ from math import inf
 from wan_cli.core.budget import Budget
 from wan_cli.core.expectations import Expectations
 from wan_cli.core.interruption import explain
-from wan_cli.core.items import Goal, Item, Order, Step
+from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Lane, Question, Ticket, Work, Workers
 from wan_cli.core.polls import has_video
 from wan_cli.core.run import Run
@@ -31,6 +31,8 @@ from wan_cli.record import Outcome, Record
 from wan_cli.signals import Deferral, deferred
 
 Outcomes = Generator[Event | Outcome, None, None]
+# A write of the history waits this long for another process: the engine tries again by itself.
+LOCK_S = 0.2
 # Answers that are taken in before the next jobs start.
 AT_ONCE = 64
 
@@ -39,10 +41,7 @@ class Engine:
     """One command's run over any number of items.
 
     Args:
-        tools: the client, the journal and the clock.
-        timing: the polling interval, and the deadline where items have none of their own.
-        goal: how far items are taken.
-        budget: what may be paid.
+        tools, timing, goal, budget: as in `Run`.
         concurrency: how many submitted generations may be in flight; None: any number.
         downloads: how many videos are downloaded at once.
         fail_fast: submit nothing more after the first failure.
@@ -59,7 +58,6 @@ class Engine:
         downloads: int = DOWNLOADS,
         fail_fast: bool = False,
     ) -> None:
-        self._tools = tools
         self._workers = Workers(tools.client, tools.clock)
         expectations = Expectations(tools, timing, self._workers)
         self.run = Run(tools, timing, goal, expectations, budget=budget, fail_fast=fail_fast)
@@ -114,6 +112,7 @@ class Engine:
         Raises:
             Interrupted: a signal; everything known is on disk.
         """
+        self.run.tools.history.wait_for_locks(LOCK_S)
         with deferred(self._signalled) as self._deferral:
             try:
                 while True:
@@ -141,7 +140,7 @@ class Engine:
         """Start what is due and take in what comes next; False when everything has ended."""
         now = self.run.now
         for lane, work in self._lanes.items():
-            lane.give_places(now)
+            lane.give_places(now, wanted=self._is_wanted(lane))
             for ticket in lane.overdue(now):
                 self._guarded(work.late, ticket)
         if self.run.refusal:
@@ -156,7 +155,7 @@ class Engine:
         return True
 
     def _start(self, now: float) -> None:
-        """Hand out the jobs of what is due, as far as the lanes have room."""
+        """Hand out what is due, as far as the lanes have room."""
         while self._due and self._due[0][0] <= now:
             item = heappop(self._due)[2]
             if item.is_open:
@@ -172,12 +171,15 @@ class Engine:
             self._open.add(item)
             self._begin(self._submitting, item)
 
+    def _is_wanted(self, lane: Lane) -> bool:
+        """Whether a request that is not an item yet waits for a place of the lane."""
+        if lane is not self._submitting.lane or self.run.stop or self.run.refusal:
+            return False
+        return bool(self._coming) and len(self._occupying) < self._concurrency
+
     def _has_room(self, lane: Lane, now: float) -> bool:
         """Whether one more request may be submitted."""
-        if not self._coming or self.run.stop or self.run.refusal:
-            return False
-        has_place = len(self._occupying) < self._concurrency
-        return has_place and not lane.waiting and lane.has_room(now)
+        return self._is_wanted(lane) and not lane.waiting and lane.has_room(now)
 
     def _begin(self, work: Work, item: Item) -> None:
         if not item.is_open:
@@ -204,23 +206,24 @@ class Engine:
 
     def _place(self, item: Item) -> None:
         """Count an item as in flight, or not any longer."""
-        if not item.is_open:
-            self._open.discard(item)
+        self._open -= set() if item.is_open else {item}
         (self._occupying.add if item.is_in_flight else self._occupying.discard)(item)
 
     def _receive(self) -> None:
         """Wait for the next answer, or for what is due next, and take in what has come."""
         now = self.run.now
         due = self._due[0][0] if self._due else inf
-        wakes = min((lane.wakes_at(now) for lane in self._lanes), default=inf)
+        wakes = min(
+            (lane.wakes_at(now, wanted=self._is_wanted(lane)) for lane in self._lanes), default=inf
+        )
         answers, clock = self._workers.answers, self.run.tools.clock
-        answer = clock.receive(answers, min(due, wakes, self._tally.due) - now)
+        seconds = min(due, wakes, self._tally.due) - now
         for _ in range(AT_ONCE):
-            if answer is not None:
-                self._take(answer)
-                answer = clock.receive(answers, 0.0)
-        if answer is not None:
+            answer = clock.receive(answers, seconds)
+            if answer is None:
+                return
             self._take(answer)
+            seconds = 0.0
 
     def _take(self, answer: Answer) -> None:
         """Take in one answer of a worker."""
@@ -237,7 +240,7 @@ class Engine:
             self._guarded(work.take, ticket, answer.value)
 
     def _heard(self, ticket: Ticket, message: object) -> None:
-        """Pass on what a job reports or asks on its way; refuse where nobody waits for it."""
+        """Pass on what a job reports or asks; refuse where nobody waits for it."""
         if ticket.job.hear is not None and ticket.work.lane.is_open(ticket):
             ticket.job.hear(ticket, message)
         elif isinstance(message, Question):
@@ -255,7 +258,7 @@ class Engine:
 
     def _refuse_all(self, refusal: WanError) -> None:
         """End what asks the API: the key is refused. Downloads need no key."""
-        for item in sorted(self._open, key=lambda item: item.number):
+        for item in sorted(self._open, key=number_of):
             if item.step is Step.SAVE:
                 continue
             if item.is_open and not item.is_posting:
@@ -267,11 +270,10 @@ class Engine:
         if any(map(len, self._lanes)):
             item.due = self.run.now + 0.5
             return
-        run = self.run
-        run.stop = run.stop or SetupError(str(cause), hint=RUN_AGAIN)
+        self.run.stop = self.run.stop or SetupError(str(cause), hint=RUN_AGAIN)
         for each in [item, *self._open]:
             if each.is_open:
-                run.end(each, no_thread(each, cause))
+                self.run.end(each, no_thread(each, cause))
                 self._place(each)
 
     def _signalled(self, number: int) -> None:
@@ -294,5 +296,5 @@ class Engine:
                 if item.unsaved and item.record:
                     self.run.save(item, item.record)
         known = [record for record in unknown if record]
-        items = sorted({*self._open, *self.run.left_running}, key=lambda item: item.number)
-        explain(interrupted, items, known, self.run.record_if_known)
+        items = {*self._open, *self.run.left_running}
+        explain(interrupted, sorted(items, key=number_of), known, self.run.record_if_known)

@@ -6,8 +6,9 @@ from pathlib import Path
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
 from wan_cli.core.processes import is_being_sent
-from wan_cli.core.save import DOWNLOADS, is_there
+from wan_cli.core.save import DOWNLOADS
 from wan_cli.core.tools import Timing, Tools
+from wan_cli.destination import is_there
 from wan_cli.download.meta import tidy
 from wan_cli.generation import Status
 from wan_cli.listing import Listing

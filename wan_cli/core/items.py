@@ -226,6 +226,11 @@ class Item:
         return min(self.deadline, now + pause_s)
 
 
+def number_of(item: Item) -> int:
+    """Return an item's place among those of its run."""
+    return item.number
+
+
 def pause_s(tries: int, interval_s: float | None, *, first_s: float = 0.5) -> float:
     """Return how long to pause after that many tries: growing, and short where polls are fast."""
     cap_s = (

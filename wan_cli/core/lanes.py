@@ -130,7 +130,7 @@ class Lane:
     def __init__(self, limit: int, yields_s: float = inf) -> None:
         self.waiting: deque[Item] = deque()
         self._limit = limit
-        self._yields_s = yields_s
+        self.yields_s = yields_s
         self._open: set[Ticket] = set()
         # No job starts before this monotonic time.
         self.paused_until = -inf
@@ -172,13 +172,16 @@ class Lane:
         """Take in that a job makes progress: it keeps its place."""
         ticket.began = now
 
-    def give_places(self, now: float) -> None:
-        """Let jobs that have hung for long give their place to the next."""
-        if self._yields_s == inf or not self.waiting:
+    def give_places(self, now: float, *, wanted: bool = False) -> None:
+        """Let jobs that have hung for long give their place to the next, if there is one.
+
+        `wanted`: something waits for a place elsewhere, such as a row that is not submitted yet.
+        """
+        if self.yields_s == inf or not (self.waiting or wanted):
             return
         without = sum(not ticket.has_place for ticket in self._open)
         for ticket in sorted(self._open, key=_began):
-            if without >= ABANDONED_MAX or ticket.began + self._yields_s > now:
+            if without >= ABANDONED_MAX or ticket.began + self.yields_s > now:
                 return
             without += ticket.has_place
             ticket.has_place = False
@@ -190,10 +193,10 @@ class Lane:
             self._open.discard(ticket)
         return late
 
-    def wakes_at(self, now: float) -> float:
+    def wakes_at(self, now: float, *, wanted: bool = False) -> float:
         """Return when something may change here without an answer, in monotonic seconds."""
         wakes = min((ticket.until for ticket in self._open), default=inf)
-        if not self.waiting:
+        if not (self.waiting or wanted):
             return wakes
         if self.paused_until > now:
             return min(wakes, self.paused_until)
@@ -201,7 +204,7 @@ class Lane:
         if len(placed) < self._limit:
             return min(wakes, now + BURST_S)
         if len(self._open) - len(placed) < ABANDONED_MAX:
-            wakes = min(wakes, min(map(_began, placed)) + self._yields_s)
+            wakes = min(wakes, min(map(_began, placed)) + self.yields_s)
         return wakes
 
 

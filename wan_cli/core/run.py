@@ -7,15 +7,16 @@ from wan_cli.core.expectations import Expectations
 from wan_cli.core.items import Goal, Item, Order, Step
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import not_recorded, unreadable
-from wan_cli.destination import is_on_disk
+from wan_cli.destination import is_there
 from wan_cli.errors import (
+    DownloadFailed,
     DriveTrouble,
     GenerationFailed,
     KeyNotAllowed,
     KeyRefused,
-    LocalFileError,
     NoCredits,
     NotRecorded,
+    NotTheApi,
     OutcomeUnknown,
     OverBudget,
     RateLimited,
@@ -32,7 +33,7 @@ from wan_cli.schedule import time_left
 # Failures that would hit every later submission as well: stop submitting.
 _STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
 # Failures that are likely to hit the next ones too; stop after that many in a row.
-_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed)
+_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed, NotTheApi)
 IN_VAIN_MAX = 3
 
 
@@ -235,8 +236,10 @@ class Run:
             current = self.tools.history.reread(record)
         except SetupError:
             return Outcome(record, error)
-        passing = isinstance(error, Unfinished | Unreachable | LocalFileError | KeyRefused)
-        if passing and self.goal.save and not is_on_disk(record) and is_on_disk(current):
+        passing = isinstance(error, Unfinished | Unreachable | DownloadFailed | KeyRefused)
+        goal = self.goal
+        to_stdout = goal.stdout is not None
+        if passing and goal.save and is_there(current, goal.destination, to_stdout=to_stdout):
             return Outcome(current)
         return Outcome(current, error)
 

@@ -12,7 +12,7 @@ from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane, Question, Ticket
 from wan_cli.core.run import Run
 from wan_cli.core.sidecar import write_sidecar
-from wan_cli.destination import Destination, destination_of, is_on_disk
+from wan_cli.destination import Destination, destination_of, is_on_disk, is_there
 from wan_cli.download.address import Network
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
 from wan_cli.download.meta import tidy
@@ -254,8 +254,3 @@ def _downloaded(
 
 def _as_saved(word: object) -> Saved | None:
     return word if isinstance(word, Saved) else None
-
-
-def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
-    """Whether its video is on disk, and nobody wants it elsewhere."""
-    return is_on_disk(record) and destination is None and not to_stdout

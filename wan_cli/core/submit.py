@@ -34,8 +34,10 @@ from wan_cli.progress import Submitted as SubmittedEvent
 from wan_cli.record import Record, error_fields
 from wan_cli.schedule import backoff
 
-# A POST that hangs gives its place to the next one after this.
+# A POST that hangs gives its place to the next one after this. Where the last one was not accepted,
+# it takes longer: what hit one may hit all of them.
 HANGS_S = 0.8
+DOUBTFUL_S = 10.0
 # What a history of the sandbox itself has in place of a key's fingerprint.
 SANDBOX = "sandbox"
 # How long a rate limit may make one submission wait in all.
@@ -55,7 +57,7 @@ class Submitting:
 
     def __init__(self, run: Run) -> None:
         # One at a time, since a rate limit slows them all.
-        self.lane = Lane(1, HANGS_S)
+        self.lane = Lane(1, DOUBTFUL_S)
         self._run = run
 
     def begin(self, item: Item) -> Job | None:
@@ -104,6 +106,8 @@ class Submitting:
 
     def take(self, item: Item, value: object) -> None:
         """Take in what a POST brought."""
+        accepted = isinstance(value, Posted) and isinstance(value.submission, Submitted)
+        self.lane.yields_s = HANGS_S if accepted else DOUBTFUL_S
         match value:
             case Posted(submission, offset_s, is_sandbox):
                 item.is_play = is_sandbox and self._run.tools.key_fingerprint != SANDBOX
@@ -152,7 +156,7 @@ class Submitting:
     def _has_no_history(self, item: Item, trouble: SetupError) -> None:
         """Stop submitting. What is in flight goes on, and its outcomes say what matters."""
         run = self._run
-        if item.tries or not run.is_busy:
+        if item.tries or not (run.is_busy or len(self.lane)):
             self._ends(item, trouble)
             return
         run.stop = trouble

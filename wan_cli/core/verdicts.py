@@ -1,5 +1,6 @@
 """What went wrong with a generation, as an error for the user. Pure: records in, errors out."""
 
+from wan_cli.api.reasons import hint_for
 from wan_cli.api.submission import Limited, NotSent
 from wan_cli.core.items import Item
 from wan_cli.errors import (
@@ -166,7 +167,7 @@ def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
     if isinstance(submission, NotSent):
         return Unreachable(
             f"cannot reach the API at {base_url}: {submission.reason}; nothing was submitted",
-            hint="wan doctor",
+            hint=hint_for(submission.reason),
         )
     asked = submission.retry_after_s
     after = f"; it asks to wait {asked:.0f} s" if asked else ""

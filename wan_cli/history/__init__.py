@@ -83,6 +83,11 @@ class History:
         """Close the file."""
         self._connection.close()
 
+    def wait_for_locks(self, seconds: float) -> None:
+        """Wait that long for another process that writes, instead of 5 s."""
+        with trouble(self.path):
+            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
     def journal(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
         """Put a new submission on disk, before anything is sent.
 

@@ -3,7 +3,9 @@
 import os
 import ssl
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import certifi
 
@@ -12,7 +14,8 @@ class Authorities:
     """Authorities that are read once for all connections, in a thread of their own.
 
     To parse the usual bundle takes 20 ms; meanwhile the caller goes on importing. As for requests,
-    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name another file or folder.
+    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name another file or folder; after them, SSL_CERT_FILE and
+    SSL_CERT_DIR, as for OpenSSL.
     """
 
     def __init__(self) -> None:
@@ -43,15 +46,18 @@ class Authorities:
         return self._context
 
     def _read(self) -> None:
-        environ = os.environ
-        named = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
-        place = named or certifi.where()
         try:
-            if Path(place).is_dir():
-                self._context = ssl.create_default_context(capath=place)
-            else:
-                self._context = ssl.create_default_context(cafile=place)
+            self._context = ssl.create_default_context(**_places(os.environ))
         except OSError as cause:
             self._failure = cause
         finally:
             self._done.set()
+
+
+def _places(env: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the file or folders of authorities that the environment names, else the bundle's."""
+    named = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")
+    if named:
+        return {"capath" if Path(named).is_dir() else "cafile": named}
+    ours = {"cafile": env.get("SSL_CERT_FILE"), "capath": env.get("SSL_CERT_DIR")}
+    return {name: place for name, place in ours.items() if place} or {"cafile": certifi.where()}
