@@ -19,7 +19,7 @@ from wan_cli.destination import Destination, try_places
 from wan_cli.download.publish import free_names, move
 from wan_cli.drives import try_files
 from wan_cli.errors import DriveTrouble, LocalFileError, UsageError, local_file_error
-from wan_cli.text import DEFAULT_NAME_TEMPLATE
+from wan_cli.text import DEFAULT_NAME_TEMPLATE, is_portable
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has /proc/x to write to")
 
@@ -140,6 +140,18 @@ def test_two_names_that_are_one_on_exfat_are_told_apart_before_anything_is_paid(
     assert "for the name of another file" in str(found[1])
 
 
+def test_letters_are_tried_together_and_a_name_that_is_refused_is_found(drive: Path) -> None:
+    letters = [f"{chr(0x4E00 + number)} {number}.mp4" for number in range(500)]
+    files = [drive / name for name in (*letters, "🦊.mp4", "a\udcff.mp4", "b\ud800.mp4", "é.mp4")]
+    before = names(drive)
+    found = try_files(files)
+    assert [file.name for file, error in zip(files, found, strict=True) if error] == [
+        "a\udcff.mp4",
+        "b\ud800.mp4",
+    ]
+    assert names(drive) == before
+
+
 def test_of_many_files_that_want_one_name_on_exfat_none_is_lost(drive: Path) -> None:
     folder = drive / "race"
     folder.mkdir()
@@ -237,6 +249,36 @@ def test_of_10_000_rows_each_folder_is_tried_once_and_plain_names_are_not(tmp_pa
     )
     # Modules are opened too.
     assert int(told.stdout) < 100
+
+
+@pytest.mark.parametrize(
+    "name", ["a fox's tale (1), 2 & 3!.mp4", "~a", "-a.mp4", "a.tar.gz", "#1 100%.mp4", "x" * 100]
+)
+def test_a_plain_name_is_taken_by_every_drive(name: str) -> None:
+    assert is_portable(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a ",
+        " a",
+        "a.",
+        ".a",
+        "con.mp4",
+        "COM1",
+        "a:b",
+        "x\ty",
+        "é",
+        "a|b",
+        "a\\b",
+        'a"',
+        "x" * 101,
+    ],
+)
+def test_a_name_that_some_drives_refuse_is_not_plain(name: str) -> None:
+    assert not is_portable(name)
 
 
 def test_an_error_is_that_of_its_row(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ from wan_cli.text import is_portable, one_line
 
 # The largest clip (15 s at 1080p) needs about this much.
 FREE_BYTES_MIN = 32 * 1024 * 1024
+# As many letters of four bytes each as fit into a name.
+_SAMPLE_LETTERS = 60
+_SAMPLED_BYTES_MAX = 200
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def try_files(files: Sequence[Path]) -> list[LocalFileError | None]:
@@ -25,6 +29,7 @@ def try_files(files: Sequence[Path]) -> list[LocalFileError | None]:
     Each folder is made where it is missing, and tried once, however many files are to go there.
     Plain names are not tried, for every drive takes them. Any other is created for a moment, in a
     private folder beside the final name, so that no moment leaves an empty file under that name.
+    Letters that are not ASCII are first tried many together.
 
     Returns:
         For each file, in order, why it cannot be saved, or None. Its folder can neither be found
@@ -87,11 +92,27 @@ def _doubtful(names: set[str]) -> list[str]:
     return sorted(name for name in names if not is_portable(name) or alike[_folded(name)] > 1)
 
 
+def _samples(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return names with all the letters of names that are plain but for letters beyond ASCII.
+
+    The second list has the names of which those are samples.
+    """
+    plain_but = [name for name in names if not name.isascii() and _is_plain_but_for_letters(name)]
+    letters = sorted({letter for name in plain_but for letter in name if not letter.isascii()})
+    groups = [letters[at : at + _SAMPLE_LETTERS] for at in range(0, len(letters), _SAMPLE_LETTERS)]
+    return [f"x{''.join(group)}.mp4" for group in groups], plain_but
+
+
+def _is_plain_but_for_letters(name: str) -> bool:
+    ascii_name = "".join(letter if letter.isascii() else "x" for letter in name)
+    return is_portable(ascii_name) and len(name.encode("utf-8", "replace")) <= _SAMPLED_BYTES_MAX
+
+
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _refused(folder: Path, names: Iterable[str]) -> dict[str, OSError]:
+def _refused(folder: Path, names: list[str]) -> dict[str, OSError]:
     """Return the names that a folder does not take, each with why.
 
     Raises:
@@ -102,22 +123,34 @@ def _refused(folder: Path, names: Iterable[str]) -> dict[str, OSError]:
     # It takes long to import.
     import tempfile
 
-    refused: dict[str, OSError] = {}
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with tempfile.TemporaryDirectory(
         prefix=".wan-", dir=folder, ignore_cleanup_errors=True
     ) as private:
         place = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for name in names:
-                try:
-                    os.close(os.open(name, flags, 0o600, dir_fd=place))
-                except OSError as cause:
-                    if is_drive_trouble(cause):
-                        raise
-                    refused[name] = cause
+            samples, of_samples = _samples(names)
+            if len(of_samples) > len(samples) and not _created(samples, place):
+                # Twins are still to be told apart.
+                alike = Counter(map(_folded, names))
+                sampled = {name for name in of_samples if alike[_folded(name)] == 1}
+                names = [name for name in names if name not in sampled]
+            return _created(names, place)
         finally:
             os.close(place)
+
+
+def _created(names: Iterable[str], place: int) -> dict[str, OSError]:
+    """Create files in a folder; return those that it does not take, each with why."""
+    refused: dict[str, OSError] = {}
+    for name in names:
+        try:
+            os.close(os.open(name, _CREATE, 0o600, dir_fd=place))
+        except OSError as cause:
+            if is_drive_trouble(cause):
+                raise
+            refused[name] = cause
+        except ValueError:
+            refused[name] = OSError(errno.EILSEQ, os.strerror(errno.EILSEQ))
     return refused
 
 

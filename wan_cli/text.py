@@ -13,7 +13,12 @@ _HARMFUL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 _SPACE = re.compile(r"\s+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_PORTABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(?<!\.)")
+# All of ASCII but controls and "*/:<>?\|, which FAT and its successors refuse; no name ends in a
+# space or a dot there.
+_PORTABLE = re.compile(
+    r"""[^\x00-\x20."*/:<>?\\|\x7f-\U0010ffff]"""
+    r"""[^\x00-\x1f"*/:<>?\\|\x7f-\U0010ffff]{0,99}(?<![ .])"""
+)
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 # Windows gives these names to devices, with any extension.
@@ -166,7 +171,7 @@ def check_name_template(template: str) -> str:
 
 
 def is_portable(name: str) -> bool:
-    """Whether every drive takes a file name: plain letters, not long, and no device's name."""
+    """Whether every drive takes a file name: plain ASCII, not long, and no device's name."""
     return bool(_PORTABLE.fullmatch(name)) and name.split(".")[0].lower() not in _RESERVED
 
 
