@@ -14,7 +14,8 @@ MAX_LINES = 300
 # Each imports only from those above it: a package counts as one.
 LAYERS = (
     ("errors",),
-    ("text", "storage", "deadline", "mp4", "schedule", "numbers", "programs"),
+    ("text", "storage", "deadline", "mp4", "schedule", "numbers", "secrets"),
+    ("programs",),
     ("durations",),
     ("generation",),
     ("models", "filetypes"),

@@ -10,7 +10,6 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from wan_cli import __version__
-from wan_cli.config.keys import KEY_VARIABLES
 from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import EXIT_CODE_PRIORITY
 from wan_cli.generation import Status
@@ -19,6 +18,7 @@ from wan_cli.models import FIELD_NAMES, MODELS, flag_of
 from wan_cli.output.faces import record_json
 from wan_cli.record import Record
 from wan_cli.sandbox.magic import MAGIC_WORDS
+from wan_cli.secrets import KEY_VARIABLES
 from wan_cli.text import NAME_FIELDS
 
 ROOT = Path(__file__).parents[1]

@@ -196,7 +196,7 @@ def parse_destination(
         return Destination(here / folder, None, name_template, to_stdout=True)
     if not output.strip() or "\x00" in output:
         raise UsageError("--output is empty", hint="-o FILE, -o DIR/ or -o -")
-    path = Path(os.path.normpath(here / output))
+    path = Path(os.path.normpath(here / os.path.expanduser(output)))  # noqa: PTH111  No RuntimeError.
     if output.endswith("/") or _is_folder(path):
         return Destination(path, None, name_template)
     if several:

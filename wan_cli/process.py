@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,7 @@ def _mend_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+            _Stdout.was_closed = _Stdout.was_closed or number == 1
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     # A locale that cannot show a character must not turn a result into a traceback.
@@ -115,6 +117,9 @@ def _mend_streams() -> None:
 class _Stdout(io.FileIO):
     """Standard output, whose troubles are ours whoever writes: a result, a help text, a video."""
 
+    # A video that is written there would vanish.
+    was_closed = False
+
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write to the file; return how many bytes it took.
 
@@ -123,7 +128,12 @@ class _Stdout(io.FileIO):
             LocalFileError: it cannot be written (a full disk).
         """
         try:
-            return super().write(data)
+            written = super().write(data)
+            # A pipe that does not block, and is full: wait for its reader.
+            while written is None:
+                select.select([], [self], [])
+                written = super().write(data)
+            return written
         except BrokenPipeError:
             raise StdoutClosed from None
         except OSError as cause:

@@ -1,18 +1,12 @@
-"""Programs that wan opens: the player, the editor, the key command. They never see the key."""
+"""The program that shows a video. It does not see the key."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
-
-
-def without_keys(env: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the variables that hold a key."""
-    return {name: value for name, value in env.items() if name not in KEY_VARIABLES}
+from wan_cli.secrets import without_keys
 
 
 def open_file(path: Path) -> str | None:

@@ -9,9 +9,9 @@ from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
 from wan_cli.api.reading import json_object, refusal, server_words
 from wan_cli.api.reasons import hint_for
-from wan_cli.api.replies import about_it
-from wan_cli.api.submission import Ambiguous, NotSent, Submission, judge
-from wan_cli.errors import NotTheApi, Unreachable
+from wan_cli.api.replies import about_it, about_us
+from wan_cli.api.submission import Ambiguous, NotSent, Refused, Submission, judge
+from wan_cli.errors import NotFound, NotTheApi, Unreachable, WanError
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
 from wan_cli.models import GenerationRequest
@@ -40,8 +40,13 @@ class Client:
     `server_offset_s` is the server's clock minus ours by the newest `Date` header, None before one.
     """
 
-    def __init__(self, base_url: str, key: str | None) -> None:
+    def __init__(
+        self, base_url: str, key: str | None, *, key_origin: str = "", key_remedy: str = ""
+    ) -> None:
         self.base_url = base_url
+        # Where the key came from, and what helps where the API refuses it.
+        self._key_origin = key_origin
+        self._key_remedy = key_remedy
         self.server_offset_s: float | None = None
         # Whether a reply named itself as that of a sandbox, where nothing is charged.
         self.is_sandbox = False
@@ -89,7 +94,11 @@ class Client:
             if body.abandon():
                 return Ambiguous(str(failure))
             return NotSent(str(failure), failure.is_final)
-        return judge(reply, client_request_id)
+        outcome = judge(reply, client_request_id)
+        return Refused(self._about_us(outcome.error)) if isinstance(outcome, Refused) else outcome
+
+    def _about_us(self, error: WanError) -> WanError:
+        return about_us(error, self.base_url, self._key_origin, self._key_remedy)
 
     def generation(
         self, generation_id: str, *, alias: str | None = None, seconds: float = GET_SECONDS
@@ -238,7 +247,7 @@ class Client:
             if isinstance(error, NotTheApi):
                 # On the way to the API, it may pass.
                 raise Unreachable(error.message, hint=error.hint)
-            raise error
+            raise error if isinstance(error, NotFound) else self._about_us(error)
         if not 200 <= reply.status < 300:
             words = server_words(reply)
             failure = self._unreachable(f"it answered {words} ({reply.status})")

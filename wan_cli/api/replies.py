@@ -1,7 +1,7 @@
 """What a reply is about: it is believed only where it is about what was asked."""
 
 from wan_cli.api.exchange import Reply
-from wan_cli.errors import NotAboutIt
+from wan_cli.errors import KeyRefused, NotAboutIt, NotFound, WanError
 from wan_cli.generation import Generation
 
 
@@ -23,3 +23,14 @@ def is_about_another(reply: Reply, label: str) -> bool:
     """
     echoed = reply.headers.get("x-client-request-id")
     return bool(echoed) and echoed != label
+
+
+def about_us(error: WanError, base_url: str, key_origin: str, key_remedy: str) -> WanError:
+    """Return a refusal that names what of ours was refused: the key (401), or the address (404)."""
+    if type(error) is KeyRefused and key_origin:
+        words = f"{error.message} (the key {key_origin})"
+        return error.with_message(words).with_hint(key_remedy)
+    if isinstance(error, NotFound):
+        words = f"{base_url} knows no such endpoint or model ({error.message})"
+        return error.with_message(words).with_hint("wan models, and: wan config get base_url")
+    return error

@@ -10,12 +10,12 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from wan_cli import __version__
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
 from wan_cli.api.reasons import failed
 from wan_cli.deadline import within
 from wan_cli.errors import SetupError
 from wan_cli.http.adapter import Adapter
+from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
 from wan_cli.http.light import (
     AuthBase,
@@ -40,7 +40,7 @@ _LIBRARY_ERRORS = (
 
 
 _HEADERS = {
-    "User-Agent": f"aimlapi-wan/{__version__}",
+    "User-Agent": USER_AGENT,
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "Content-Type": "application/json",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wan_cli.commands.arguments import not_negative
 from wan_cli.config import Settings, load
-from wan_cli.config.keys import find_key
+from wan_cli.config.keys import Key, find_key
 from wan_cli.config.paths import Paths, paths
 from wan_cli.durations import parse_duration
 from wan_cli.errors import HistoryReadOnly, SetupError
@@ -98,8 +98,15 @@ class Workspace(NamedTuple):
             with sandbox_server(self.paths.sandbox_dir) as server:
                 yield Client(server.base_url, SANDBOX_KEY)
             return
-        key = find_key(self.settings.keys).value if with_key else None
-        yield Client(self.settings.base_url, key)
+        yield self._client(find_key(self.settings.keys) if with_key else None)
+
+    def _client(self, key: Key | None) -> "Client":
+        from wan_cli.api.client import Client
+
+        url = self.settings.base_url
+        if key is None:
+            return Client(url, None)
+        return Client(url, key.value, key_origin=key.origin, key_remedy=key.remedy)
 
     def check_prices(
         self,
@@ -180,7 +187,7 @@ class Workspace(NamedTuple):
             return
         key = find_key(self.settings.keys)
         with self._history(out, keeps) as (history, written):
-            client = Client(self.settings.base_url, key.value)
+            client = self._client(key)
             yield Tools(client, history, key.fingerprint, written, clock)
 
     @contextmanager
@@ -272,9 +279,15 @@ def examine(*, sandbox: bool | None) -> Iterator["Check"]:
         SetupError: there is no place for configuration and history.
     """
     from wan_cli.checkup import Level
-    from wan_cli.core.doctor import examine_api, examine_config, examine_history
+    from wan_cli.core.doctor import (
+        examine_api,
+        examine_config,
+        examine_environment,
+        examine_history,
+    )
 
     places = paths(os.environ)
+    yield from examine_environment(os.environ)
     checks, settings = examine_config(places, os.environ, sandbox=sandbox)
     yield from checks
     if settings is None:

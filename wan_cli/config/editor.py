@@ -10,11 +10,12 @@ from pathlib import Path
 from wan_cli.config import check_file
 from wan_cli.config.paths import replace_private
 from wan_cli.errors import SetupError
+from wan_cli.secrets import without_keys
 
 _HINT = "export EDITOR=nano"
 _FALLBACKS = ("vi", "nano")
 TEMPLATE = """\
-# Configuration of wan. Flags and environment variables go before it.
+# Configuration of wan. Flags and environment variables override it.
 # See all keys, their values and sources: wan config list
 # Store the API key without showing it:   wan config set api_key
 
@@ -46,7 +47,9 @@ def edit(file: Path, env: Mapping[str, str]) -> None:
     if not file.exists():
         replace_private(file, TEMPLATE.encode())
     try:
-        status = subprocess.run([*command, str(file)], check=False).returncode  # noqa: S603
+        status = subprocess.run(  # noqa: S603
+            [*command, str(file)], check=False, env=without_keys(env)
+        ).returncode
     except OSError as cause:
         raise SetupError(
             f"the editor {command[0]} cannot be run: {cause.strerror}", hint=_HINT

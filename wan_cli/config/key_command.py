@@ -7,12 +7,14 @@ from contextlib import suppress
 
 from wan_cli.config.keys import COMMAND_VARIABLE
 from wan_cli.errors import SetupError
+from wan_cli.secrets import without_keys
+from wan_cli.text import one_line
 
 COMMAND_TIMEOUT_S = 30
 
 
 def first_line(command: str, source: str) -> str:
-    """Return the first line that a command prints; what else it prints is shown to nobody.
+    """Return the first line that a command prints; of its errors, only the last line is shown.
 
     Args:
         command: for the shell.
@@ -22,40 +24,49 @@ def first_line(command: str, source: str) -> str:
         SetupError: it failed, or printed nothing.
     """
     try:
-        status, output = _run(command)
+        status, output, told = _run(command)
     except subprocess.TimeoutExpired:
         raise _command_failed(source, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
     except OSError as cause:
         raise _command_failed(source, f"cannot be run: {cause.strerror}") from None
     if status:
-        raise _command_failed(source, f"ended with status {status}")
+        raise _command_failed(source, f"ended with status {status}{_last_words(told)}")
     line = output.partition(b"\n")[0].decode("utf-8", "replace")
     if not line.strip():
-        raise _command_failed(source, "printed no key on its first line")
+        raise _command_failed(source, f"printed no key on its first line{_last_words(told)}")
     return line
 
 
-def _run(command: str) -> tuple[int, bytes]:
+def _run(command: str) -> tuple[int, bytes, bytes]:
     """Run a shell command; at the time limit it ends with all that it started."""
     process = subprocess.Popen(  # noqa: S602  The user's own command line, pipes and all.
         command,
         shell=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         process_group=0,
+        env=without_keys(os.environ),
     )
     with process:
         output = None
         try:
-            output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            output, told = process.communicate(timeout=COMMAND_TIMEOUT_S)
         finally:
             if output is None:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, output
+    return process.returncode, output, told
+
+
+def _last_words(told: bytes) -> str:
+    """Return the last line of what a command said on stderr."""
+    lines = told.decode("utf-8", "replace").strip().splitlines()
+    return f": {one_line(lines[-1], 200)}" if lines else ""
 
 
 def _command_failed(source: str, what: str) -> SetupError:
-    hint = f"unset {COMMAND_VARIABLE}" if source == COMMAND_VARIABLE else "wan config edit"
-    return SetupError(f"the command of {source} {what}", hint=hint)
+    place = (
+        f"${COMMAND_VARIABLE}" if source == COMMAND_VARIABLE else "wan config get api_key_command"
+    )
+    return SetupError(f"the command of {source} {what}", hint=f"run the command by hand: {place}")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wan_cli.errors import SetupError, UsageError
+from wan_cli.secrets import KEY_VARIABLES
 
-KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
 COMMAND_VARIABLE = "WAN_API_KEY_COMMAND"
 MAX_CHARS = 512
 _HINT = "wan config set api_key"
@@ -34,6 +34,18 @@ class Key(NamedTuple):
     def __repr__(self) -> str:
         """Leave the key out."""
         return f"Key(source={self.source!r})"
+
+    @property
+    def origin(self) -> str:
+        """Where it came from and how it may be shown, for the sentence that it was refused."""
+        return f"{mask(self.value)} from {self.source}"
+
+    @property
+    def remedy(self) -> str:
+        """What helps where it was refused."""
+        if self.source in KEY_VARIABLES:
+            return f"export {self.source}=KEY with a valid key, or: unset {self.source}"
+        return _HINT if self.source == "config file" else f"{_HINT}, or change {self.source}"
 
     @property
     def fingerprint(self) -> str:

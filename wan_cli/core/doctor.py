@@ -1,16 +1,21 @@
 """The examination behind `wan doctor`: key, files, API, clock, balance, what is unresolved."""
 
 import stat
+import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
+from wan_cli import __version__
 from wan_cli.api.client import Client
 from wan_cli.checkup import Check, fine, problem, warning
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import find_key, mask
 from wan_cli.config.paths import Paths
+from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.history import History
+from wan_cli.history.file import VERSION
 
 CLOCK_OFF_MAX_S = 120.0
 # What one clip of 10 s in 1080p costs.
@@ -37,6 +42,18 @@ def examine_config(
     except WanError as error:
         return [*checks, problem("key", error)], settings
     return [*checks, fine("key", f"{mask(key.value)} from {key.source}")], settings
+
+
+def examine_environment(env: Mapping[str, str]) -> Iterator[Check]:
+    """Name the versions, and variables that wan does not know: a typing mistake changes nothing."""
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    yield fine("versions", f"wan {__version__}, Python {python}, history schema {VERSION}")
+    known = {setting.variable for setting in SETTINGS.values()} | {"WAN_HOME", "WAN_DEBUG"}
+    for name in sorted(env):
+        if name.startswith("WAN_") and name not in known:
+            near = get_close_matches(name, sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"unset {name}"
+            yield warning("environment", f"{name} is not a variable of wan", hint=hint)
 
 
 def examine_history(file: Path) -> Iterator[Check]:
@@ -82,8 +99,9 @@ def examine_api(client: Client) -> Iterator[Check]:
     try:
         balance, currency = client.balance()
     except Unreachable as error:
-        # Its own hint is this very command.
-        yield problem("API", error)._replace(hint="wan config get base_url")
+        # Its own hint may be this very command.
+        hint = "check the network and the proxy" if error.hint == "wan doctor" else error.hint
+        yield problem("API", error)._replace(hint=hint)
         return
     except WanError as error:
         yield problem("API", error)

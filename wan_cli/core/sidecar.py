@@ -1,5 +1,6 @@
 """The sidecar: FILE.json beside a video, with the request, the id, the cost and the times."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     try:
         replace_whole(sidecar_of(video), text.encode("utf-8"), private=False)
-    except OSError as cause:
+    except (OSError, RuntimeError) as trouble:
+        # Symbolic links in a circle are a RuntimeError of pathlib.
+        cause = (
+            trouble if isinstance(trouble, OSError) else OSError(errno.ELOOP, "a link to itself")
+        )
         return local_file_error(
             f"the video is saved as {video}, but its sidecar cannot be written: {cause.strerror}",
             cause,

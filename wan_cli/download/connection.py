@@ -4,7 +4,7 @@ import contextlib
 from functools import partial
 from typing import Any
 
-from wan_cli import __version__, mp4
+from wan_cli import mp4
 from wan_cli.deadline import within
 from wan_cli.download.address import (
     Network,
@@ -22,6 +22,7 @@ from wan_cli.download.ranges import Answer, Asked, read_answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.adapter import Adapter
+from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
 from wan_cli.http.light import Request, Response, get_environ_proxies, select_proxy
 
@@ -30,7 +31,7 @@ CONNECT_SECONDS = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Refusals that have nothing to do with the URL: too early, too often.
 _NOT_OF_THE_URL = frozenset({408, 425, 429})
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": f"wan-cli/{__version__}"}
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 
 
 class Cdn:

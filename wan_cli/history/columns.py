@@ -1,12 +1,14 @@
 """A record as a row of the history, and back."""
 
 import json
+import os
 import sqlite3
 
 from wan_cli.generation import Status
 from wan_cli.record import Record
 
 COLUMNS = Record._fields
+_PATHS = ("folder", "name", "file")
 
 
 def request_json(record: Record) -> str:
@@ -19,7 +21,18 @@ def to_column(record: Record, name: str) -> object:
     if name == "request":
         return request_json(record)
     value: object = getattr(record, name)
+    if isinstance(value, str) and name in _PATHS and not _is_text(value):
+        # A folder whose name is not UTF-8.
+        return os.fsencode(value)
     return str(value) if isinstance(value, Status) else value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_record(row: sqlite3.Row) -> Record:
@@ -27,6 +40,9 @@ def to_record(row: sqlite3.Row) -> Record:
     values = dict(row)
     values["status"] = Status(values["status"])
     values["request"] = json.loads(values["request"])
+    for name in _PATHS:
+        if isinstance(values[name], bytes):
+            values[name] = os.fsdecode(values[name])
     values["sidecar"] = bool(values["sidecar"])
     values["sandbox"] = bool(values["sandbox"])
     return Record(**values)

@@ -165,7 +165,11 @@ def trouble(path: Path) -> Iterator[None]:
     except OSError as cause:
         # Who asks `wan doctor` gets this too: it must not send him there.
         is_there = os.path.exists(path)  # noqa: PTH110  Path.exists() raises in a closed folder.
-        hint = f"chmod u+rw {quote(str(path))}" if is_there else "wan config path"
+        hint = (
+            f"chmod u+rw {quote(str(path))}"
+            if is_there
+            else "export WAN_HOME=DIR (a folder that you can write)"
+        )
         raise HistoryReadOnly(
             f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}", hint=hint
         ) from None

@@ -40,6 +40,7 @@ from wan_cli.output.streams import (
     colored,
     folded,
     is_terminal,
+    refuse_closed_stdout,
     talk,
     width_of_stdout,
     write_stdout,
@@ -146,9 +147,11 @@ class Output:
 
         Raises:
             UsageError: it is a terminal, or the JSON goes there.
+            LocalFileError: it is closed.
         """
         if self._json:
             raise UsageError("-o - and --json both want standard output", hint="-o FILE --json")
+        refuse_closed_stdout()
         if sys.stdout.isatty() and not force:
             raise UsageError(
                 "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
@@ -222,7 +225,7 @@ class Output:
                 # JSON shows the hint too, also of an error that is not said here.
                 outcome.error.hint = self._typeable(outcome.error.hint)
                 if said or notes:
-                    (self.error if said else self._as_note)(outcome.error)
+                    self.error(outcome.error) if said else self.note(outcome.error.message)
             try:
                 self._outcome(outcome, text, shown=outcome.exit_code in shown)
             except LocalFileError as cause:
@@ -234,9 +237,6 @@ class Output:
                     interrupted.explain(what, hint=hint, record=record)
                 raise
         return exit_code_of(codes)
-
-    def _as_note(self, error: WanError) -> None:
-        self.note(error.message)
 
     def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
         if outcome.record is None:

@@ -4,6 +4,7 @@ import os
 import sys
 from typing import TextIO
 
+from wan_cli.errors import LocalFileError
 from wan_cli.text import clean
 
 
@@ -53,3 +54,14 @@ def write_stdout(text: str) -> None:
     """
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def refuse_closed_stdout() -> None:
+    """Let a video be written to a stdout that is open.
+
+    Raises:
+        LocalFileError: it was closed when the process began: the video would vanish.
+    """
+    raw = getattr(sys.stdout.buffer, "raw", None)
+    if getattr(raw, "was_closed", False):
+        raise LocalFileError("standard output is closed", hint="-o FILE")
