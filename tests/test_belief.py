@@ -9,7 +9,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.crossing import Crossing
 from tests.fake.process import Wan
-from tests.fake.script import Reply, forever, refusal, repeat
+from tests.fake.script import FIREWALL, NO_ROWS, Reply, forever, refusal, repeat
 from tests.fake.waiting import wait_until
 from tests.trials import (
     SPEED,
@@ -244,6 +244,15 @@ def test_a_reply_without_the_label_is_believed(wan: Wan, api: FakeApi) -> None:
     assert log_reads(api) == 0
 
 
+def test_a_refusal_of_another_submission_is_not_a_refusal_of_ours(wan: Wan, api: FakeApi) -> None:
+    # Taken for ours, it would let the same command pay a second time.
+    other = {"x-client-request-id": "wan-0123456789abcdef0123456789abcdef.1"}
+    api.on_post(Reply(status=400, accept=True, headers=other))
+    result = wan("generate", "a fox", "--json")
+    assert len(api.posts) == 1
+    assert (result.code, result.json_lines[0].get("id")) == (0, api.posts[0].id)
+
+
 # --- both at once ---
 
 
@@ -340,3 +349,33 @@ def test_of_many_the_one_of_another_key_ends_alone(wan: Wan, api: FakeApi, work:
     }
     assert result.code == 4
     assert len(videos(work)) == 2
+
+
+def test_a_firewalls_page_in_a_wait_is_no_word_about_the_key(wan: Wan, api: FakeApi) -> None:
+    (ours,) = submitted(wan, api, "a fox", status="completed")
+    api.on_get(*repeat(FIREWALL, 3), *repeat(Reply(status=401, body=b"<html>log in</html>"), 2))
+    result = wan("fetch", ours)
+    assert result.code == 0, result.err
+    assert polls(api, ours) == 6
+    assert "key" not in result.err
+
+
+def test_a_firewalls_page_on_a_post_is_a_refusal_that_blames_no_key(wan: Wan, api: FakeApi) -> None:
+    api.on_post(FIREWALL)
+    result = wan("generate", "a fox")
+    # Refused, by the words of the contract; which code that is, is not what matters here.
+    assert result.code in (4, 6, 11)
+    assert len(api.posts) == 1
+    assert "refused the key" not in result.err
+    assert "proxy" in result.err
+    assert [row["status"] for row in rows(wan)] == ["rejected"]
+    assert wan("generate", "a fox").code == 0
+    assert log_reads(api) == 0
+
+
+def test_a_log_that_a_firewall_hides_is_read_again(wan: Wan, api: FakeApi) -> None:
+    api.on_post(Reply(fault="reset"))
+    api.on_logs(*repeat(FIREWALL, 2), NO_ROWS)
+    result = wan("generate", "a fox", "--json")
+    assert (result.code, len(api.posts)) == (0, 1)
+    assert has_right_file(api, result.json_lines[0])

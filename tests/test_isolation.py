@@ -28,6 +28,7 @@ from tests.trials import (
     history_of,
     in_flight,
     lock,
+    log_reads,
     polls,
     rows,
     submitted,
@@ -133,13 +134,30 @@ def test_as_many_downloads_that_hang_as_may_run_at_once_hold_up_no_other(
     all_right(fast, api, 12)
 
 
+def test_a_post_that_hangs_holds_up_no_poll_no_download_and_no_other_row(
+    fast: Wan, api: FakeApi, work: Path
+) -> None:
+    api.on_post(Reply(), Reply(fault="hang"))
+    running = fast.start("batch", batch_file(work, *animals(6)), "--yes")
+    wait_until(lambda: len(videos(work)) == 5)
+    # The others have not waited until wan gave the answer up.
+    assert "no answer" not in running.err
+    api.release()
+    result = running.wait()
+    assert result.code == 0, result.err
+    assert log_reads(api) == 0
+    all_right(fast, api, 6)
+
+
 def test_sixty_are_polled_while_sixteen_polls_hang(fast: Wan, api: FakeApi, work: Path) -> None:
     ids = in_flight(fast, api, 76, status="completed")
     for each in ids[:16]:
         api.on_get_of[each](forever(Reply(fault="hang")))
+    fast.speed = 2.0  # Half a minute, after which a poll is given up, stays long.
     running = fast.start("fetch", "--all")
     wait_until(lambda: len(videos(work)) == 60)
-    assert running.process.poll() is None
+    # The others have not waited until wan gave those polls up.
+    assert "no answer" not in running.err
     api.release()
     assert running.wait().code == 0
     all_right(fast, api, 76)
@@ -191,6 +209,30 @@ def test_the_other_rows_go_on_while_a_stopped_process_holds_one(
     api.release()
     assert [first.wait().code, second.wait().code] == [0, 0]
     all_right(fast, api, 3)
+
+
+def test_what_another_process_has_saved_before_the_deadline_is_a_success(
+    wan: Wan, api: FakeApi
+) -> None:
+    (ours,) = submitted(wan, api, "a fox", status="completed")
+    api.on_get(Reply(fault="hang"))
+    late = wan.start("fetch", ours, "--timeout", "4")
+    wait_until(lambda: polls(api, ours))
+    saved = wan("fetch", ours)
+    assert saved.code == 0
+    result = late.wait()
+    assert (result.code, result.out) == (0, saved.out), result.err
+
+
+def test_of_many_what_another_process_has_saved_is_a_success(wan: Wan, api: FakeApi) -> None:
+    one, other = submitted(wan, api, "a fox", "a hen", status="completed")
+    api.on_get(Reply(fault="hang"), Reply(fault="hang"))
+    late = wan.start("fetch", one, other, "--timeout", "4", "--json")
+    wait_until(lambda: polls(api, one) and polls(api, other))
+    assert wan("fetch", one).code == 0
+    result = late.wait()
+    ends = {line["id"]: line["exit_code"] for line in result.json_lines}
+    assert (result.code, ends) == (8, {one: 0, other: 8})
 
 
 # --- one that cannot be saved (C5) ---
@@ -336,6 +378,20 @@ def test_what_nobody_knows_cannot_be_forgotten(wan: Wan, api: FakeApi) -> None:
     result = wan("recover", "--forget", "nobody-knows-this-one")
     assert result.code == 2
     assert [row["status"] for row in rows(wan)] == ["queued"]
+
+
+def test_still_being_made_is_no_error_for_cron(wan: Wan, api: FakeApi, work: Path) -> None:
+    submitted(wan, api, "a fox", status="generating")
+    (ready,) = submitted(wan, api, "a hen", status="completed")
+    first = wan("fetch", "--all", "--no-wait", "-q")
+    assert (first.code, first.err) == (8, "")
+    assert first.out.strip() == str(videos(work)[0])
+    second = wan("fetch", "--all", "--no-wait", "-q")
+    assert (second.code, second.out, second.err) == (8, "", "")
+    assert ready in {row["id"] for row in rows(wan)}
+    # Without -q it is told, and not as an error.
+    told = wan("fetch", "--all", "--no-wait")
+    assert (told.code, "error:" in told.err) == (8, False)
 
 
 # --- signals (B20, B21) ---

@@ -148,3 +148,11 @@ def test_what_tls_kept_from_being_sent_is_sent_later_under_another_label(
     (row,) = rows(wan)
     assert (row["id"], row["client_request_id"]) == (post.id, post.label)
     assert videos(wan.work) == []
+
+
+def test_a_certificate_that_is_not_trusted_is_tried_once(wan: Wan, api: FakeApi) -> None:
+    result = wan("generate", "a fox", env={"REQUESTS_CA_BUNDLE": None})
+    assert result.code == 11
+    assert api.connections <= 3  # The price, perhaps, and one attempt.
+    assert "CA" in result.err
+    assert statuses(wan) == ["unsent"]

@@ -383,7 +383,7 @@ def test_a_video_that_never_comes_is_12_at_the_deadline_and_can_be_fetched_later
 # --- a history that is locked when the reply comes (B18) ---
 
 
-@pytest.mark.parametrize("command", ["generate"])
+@pytest.mark.parametrize("command", ["generate", "batch"])
 def test_an_id_is_kept_in_memory_while_the_history_is_locked(
     wan: Wan, api: FakeApi, work: Path, command: str
 ) -> None:
