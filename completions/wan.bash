@@ -64,6 +64,7 @@ _wan() {
     'generate --poll-interval') : ;;
     'generate -o'|'generate --output') _wan_files ;;
     'generate --max-cost') : ;;
+    'generate --once') : ;;
     'status --timeout') : ;;
     'status --poll-interval') : ;;
     'fetch --timeout') : ;;
@@ -92,6 +93,7 @@ _wan() {
     'batch --poll-interval') : ;;
     'batch --output-dir') _wan_files ;;
     'batch --max-cost') : ;;
+    'batch --as') : ;;
     'sandbox --port') : ;;
     'sandbox --speed') : ;;
     *) _wan_rest ;;
@@ -106,12 +108,12 @@ _wan() {
 
 _wan_rest() {
   case $command in
-    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'list') flags='--status --limit --since --search --stats --sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'models') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'balance') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
     'config') flags='-h --help' ;;

@@ -57,7 +57,9 @@ complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into D
 complete -c wan -n '__wan_in generate' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
 complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more, or an unknown price' -x
-complete -c wan -n '__wan_in generate' -l again -d 'Submit although an identical submission may have been accepted'
+complete -c wan -n '__wan_in generate' -l again -d 'Submit another one, although an identical one may be in flight'
+complete -c wan -n '__wan_in generate' -l once -d 'Pay for at most one video per KEY; run again, it continues with that one' -x
+complete -c wan -n '__wan_in generate' -l no-lookup -d 'Do not search the account’s log for what other machines made'
 complete -c wan -n '__wan_in generate' -l open -d 'Show the video when it is here'
 complete -c wan -n '__wan_in generate' -l sidecar -l no-sidecar -d 'Write FILE.json: request, id, cost, times'
 complete -c wan -n '__wan_in generate' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
@@ -127,7 +129,9 @@ complete -c wan -n '__wan_in batch' -l max-cost -d 'Refuse to pay more, or an un
 complete -c wan -n '__wan_in batch' -s y -l yes -d 'Pay without asking; a script needs this or --max-cost'
 complete -c wan -n '__wan_in batch' -l fail-fast -l keep-going -d 'Submit no more rows after one has failed, or go on'
 complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit rows anew whose generation has failed'
-complete -c wan -n '__wan_in batch' -l again -d 'Submit although an identical submission may have been accepted'
+complete -c wan -n '__wan_in batch' -l again -d 'Submit another one, although an identical one may be in flight'
+complete -c wan -n '__wan_in batch' -l as -d 'Name of the batch; the same name continues it' -x
+complete -c wan -n '__wan_in batch' -l no-lookup -d 'Do not search the account’s log for what other machines made'
 complete -c wan -n '__wan_in batch' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
 complete -c wan -n '__wan_in batch' -l json -d 'One compact JSON object a line on stdout'
 complete -c wan -n '__wan_in batch' -s q -l quiet -d 'No talk on stderr; errors stay'

@@ -14,7 +14,7 @@ MAX_LINES = 300
 # Each imports only from those above it: a package counts as one.
 LAYERS = (
     ("errors",),
-    ("text", "storage", "deadline", "mp4", "schedule", "numbers", "secrets"),
+    ("text", "storage", "deadline", "mp4", "schedule", "numbers", "secrets", "identity"),
     ("programs",),
     ("durations",),
     ("generation",),

@@ -15,12 +15,13 @@ from wan_cli.batchfile.row import Mistake, Row
 from wan_cli.batchfile.shard import Shard, parse_shard
 from wan_cli.errors import UsageError
 from wan_cli.filetypes import Source
+from wan_cli.identity import BatchName
 
 HERE = Source("prompts.txt", "wan batch")
 
 
-def read(text: str, form: str, *, scope: str = "here", **defaults: Any) -> Contents:
-    return parse(text, form, HERE, scope=scope, defaults=defaults)
+def read(text: str, form: str, *, name: str = "here", **defaults: Any) -> Contents:
+    return parse(text, form, HERE, batch=BatchName("https://api.test", name), defaults=defaults)
 
 
 def rows_of(text: str, form: str, **defaults: Any) -> list[Row]:
@@ -250,16 +251,18 @@ def test_all_mistakes_are_found_and_the_other_rows_too():
 
 
 def test_a_row_keeps_its_key_where_others_come_and_go():
-    key = {row.request.prompt: row.key for row in rows_of("a fox\na hen\n", TEXT)}
-    later = {row.request.prompt: row.key for row in rows_of("an owl\n\na hen\na fox\n", TEXT)}
+    key = {row.request.prompt: row.keys.first for row in rows_of("a fox\na hen\n", TEXT)}
+    later = {
+        row.request.prompt: row.keys.first for row in rows_of("an owl\n\na hen\na fox\n", TEXT)
+    }
     assert {prompt: later[prompt] for prompt in key} == key
 
 
 def test_equal_rows_are_two_and_so_are_those_of_two_files_or_requests():
     rows = rows_of("a fox\na fox\n", TEXT)
-    keys = {row.key for row in rows}
-    keys |= {row.key for row in read("a fox", TEXT, scope="there").rows}
-    keys |= {row.key for row in rows_of("a fox", TEXT, seed=1)}
+    keys = {row.keys.first for row in rows}
+    keys |= {row.keys.first for row in read("a fox", TEXT, name="there").rows}
+    keys |= {row.keys.first for row in rows_of("a fox", TEXT, seed=1)}
     assert len(keys) == 4
 
 

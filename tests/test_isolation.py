@@ -180,7 +180,7 @@ def test_no_more_connections_are_held_than_there_is_room_for(fast: Wan, api: Fak
 def test_a_log_that_hangs_holds_up_no_other_row(fast: Wan, api: FakeApi, work: Path) -> None:
     api.on_post(Reply(fault="reset"))
     api.on_logs(Reply(fault="hang"))
-    running = fast.start("batch", batch_file(work, *animals(6)), "--yes")
+    running = fast.start("batch", batch_file(work, *animals(6)), "--yes", "--no-lookup")
     wait_until(lambda: len(videos(work)) == 5)
     api.release()
     assert running.wait().code == 0

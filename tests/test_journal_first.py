@@ -40,7 +40,9 @@ def statuses(wan: Wan) -> list[str]:
 def test_a_process_that_is_killed_during_tls_has_sent_nothing_and_the_next_one_says_so(
     wan: Wan, api: FakeApi, work: Path, command: str
 ) -> None:
-    words = ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes"]
+    words = (
+        ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes", "--no-lookup"]
+    )
     hangs(api)
     running = wan.start(command, *words)
     wait_until(lambda: statuses(wan) == ["claimed"] and api.connections)
@@ -63,7 +65,9 @@ def test_a_process_that_is_killed_during_tls_has_sent_nothing_and_the_next_one_s
 def test_a_signal_during_tls_says_that_nothing_was_submitted(
     wan: Wan, api: FakeApi, work: Path, command: str, number: int
 ) -> None:
-    words = ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes"]
+    words = (
+        ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes", "--no-lookup"]
+    )
     hangs(api)
     running = wan.start(command, *words)
     wait_until(lambda: statuses(wan) == ["claimed"] and api.connections)
@@ -125,10 +129,10 @@ def test_a_process_that_is_killed_once_the_body_began_leaves_the_outcome_unknown
 def test_a_claim_of_a_living_process_is_its_own(wan: Wan, api: FakeApi, work: Path) -> None:
     name = batch_file(work, "a fox")
     hangs(api)
-    first = wan.start("batch", name, "--yes")
+    first = wan.start("batch", name, "--yes", "--no-lookup")
     wait_until(lambda: statuses(wan) == ["claimed"] and api.connections)
     api.on_connect.clear()
-    second = wan.start("batch", name, "--yes")
+    second = wan.start("batch", name, "--yes", "--no-lookup")
     second.wait_for(str(first.process.pid))
     api.release()
     assert [first.wait().code, second.wait().code] == [0, 0]

@@ -241,7 +241,9 @@ def test_an_answer_to_a_post_may_take_more_than_a_minute(
 ) -> None:
     api.looks = 0
     api.on_post(Reply(delay=66 / SPEED))
-    words = ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes"]
+    words = (
+        ["a fox"] if command == "generate" else [batch_file(work, "a fox"), "--yes", "--no-lookup"]
+    )
     result = fast(command, *words)
     assert result.code == 0, result.err
     # It was the answer that told, not the log.

@@ -6,11 +6,14 @@ from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import TEXT
 from wan_cli.errors import UsageError
 from wan_cli.filetypes import Source
+from wan_cli.identity import BatchName
 
 
 def read(text: str, *, name: str = "list.txt", is_sure: bool = False) -> list[str]:
     source = Source(name, "wan batch")
-    contents = parse(text, TEXT, source, scope="", defaults={}, is_sure=is_sure)
+    contents = parse(
+        text, TEXT, source, batch=BatchName("https://api.test", "x"), defaults={}, is_sure=is_sure
+    )
     assert contents.mistakes == []
     return [row.request.prompt for row in contents.rows]
 

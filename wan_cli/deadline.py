@@ -13,6 +13,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+class NoThread(OSError):
+    """The system has no thread left; the call never began."""
+
+
 LOOK_EVERY_S = 0.05
 
 
@@ -35,7 +39,7 @@ def within(
     Raises:
         TimeoutError: it did not end in time, or was given up; where `seconds` is not above zero,
             it never began.
-        OSError: the system has no thread left; the call never began.
+        NoThread: the system has no thread left; the call never began.
     """
     if seconds <= 0:
         raise TimeoutError(f"no time left for {name}")
@@ -63,7 +67,7 @@ def _start(task: "_Task[T]", name: str) -> None:
     try:
         threading.Thread(target=task.run, name=name, daemon=True).start()
     except RuntimeError as cause:
-        raise OSError(errno.EAGAIN, f"no thread for {name}") from cause
+        raise NoThread(errno.EAGAIN, f"no thread for {name}") from cause
 
 
 class _Task(Generic[T]):

@@ -181,12 +181,14 @@ class OutcomeUnknown(WanError):
 class Unreachable(WanError):
     """The API could not be reached; certainly nothing was submitted.
 
-    `retry_after_s` is how long the API asks to wait, None where it does not say.
+    `retry_after_s` is how long the API asks to wait, None where it does not say. `is_final` says
+    that another try would fail alike, as with a certificate that is not trusted.
     """
 
     exit_code = 11
     code = "unreachable"
     retry_after_s: float | None = None
+    is_final = False
 
 
 class DownloadFailed(WanError):

@@ -14,8 +14,10 @@ class Record(NamedTuple):
     """One row of the history. Times are seconds since the epoch (UTC), paths are absolute.
 
     `ref` names the submission (`wan-<uuid4 hex>`); `client_request_id` is the label of its newest
-    attempt (`<ref>.<attempt>`); `id` is the server's and None until it answered. `row_key`
-    names the row of a batch that it was submitted for, and `row` is that row's number. `sandbox`
+    attempt: `<ref>.<attempt>`, or `wan-<hash>.<attempt>` if it has a key; `id` is the server's and
+    None until it answered. `row_key` and `other_key` name what it was submitted for: a row of a
+    batch, or the key of `--once`. `row` is the row's number, `batch` the name of its batch (None
+    for rows of histories that did not keep it), `once` the key as the user wrote it. `sandbox`
     marks what a served sandbox made: it is not charged.
     """
 
@@ -48,6 +50,9 @@ class Record(NamedTuple):
     row_key: str | None = None
     row: int | None = None
     sandbox: bool = False
+    other_key: str | None = None
+    batch: str | None = None
+    once: str | None = None
 
     @property
     def prompt(self) -> str:

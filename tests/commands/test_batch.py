@@ -439,6 +439,7 @@ def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: P
 
 
 def test_a_retried_row_is_tried_again_as_any_other(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.allow_multiple = True  # The first has failed, by its reply.
     file.write_text("a fox\n")
     api.on_post(Reply(body={"id": "{id}", "status": "error", "error": {"message": "no"}}))
     assert wan("batch", "--yes", file.name).code == 9

@@ -53,7 +53,8 @@ def _labels(api: FakeApi) -> Iterator[str]:
 
 
 def _payments(api: FakeApi, runs: list[Running]) -> Iterator[str]:
-    paid = Counter(_base(post) for post in api.accepted if _base(post))
+    # What failed on the server is not charged: the next attempt has the same base.
+    paid = Counter(_base(post) for post in api.accepted if _base(post) and not _failed(api, post))
     for base, times in paid.items():
         if times > 1:
             yield f"I2: {times} accepted POSTs for one generation, {base}"
@@ -61,6 +62,11 @@ def _payments(api: FakeApi, runs: list[Running]) -> Iterator[str]:
     is_batch = any("batch" in run.argv for run in runs)
     if wanted and not is_batch and len(api.accepted) > wanted:
         yield f"I2: {len(api.accepted)} accepted POSTs for {wanted} runs of wan generate"
+
+
+def _failed(api: FakeApi, post: Post) -> bool:
+    state = api.generations.get(post.id or "")
+    return state is not None and state.error is not None
 
 
 def _courtesy_to_the_cdn(api: FakeApi) -> Iterator[str]:

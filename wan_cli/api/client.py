@@ -120,25 +120,27 @@ class Client:
         return about_it(Generation.parse(reply), generation_id, alias)
 
     def log(
-        self, start: float, end: float, *, seconds: float = ACCOUNT_SECONDS
+        self,
+        start: float,
+        end: float,
+        *,
+        seconds: float = ACCOUNT_SECONDS,
+        page_seconds: float = GET_SECONDS,
     ) -> Iterator[LogRow]:
         """Yield the log's rows of a window (seconds since the epoch, server's clock), all pages.
 
-        GET /v2/logs, within `seconds` in all. Newest rows come first, so that rows which come in
-        while paging push others to the next page, where they are seen again: each is yielded once.
-        What the server says of there being more is not relied on. Raises as `get`.
+        GET /v2/logs, within `seconds` in all and `page_seconds` for each page. Newest rows come
+        first, so that rows which come in while paging push others to the next page, where they are
+        seen again: each is yielded once. What the server says of there being more is not relied on.
+        Raises as `get`.
         """
         deadline = time.monotonic() + seconds
         seen: set[str] = set()
         offset = stale = 0
+        window = {"start": iso(start), "end": iso(end), "limit": str(PAGE_ROWS)}
         while stale < STALE_PAGES_MAX:
-            params = {
-                "start": iso(start),
-                "end": iso(end),
-                "limit": str(PAGE_ROWS),
-                "offset": str(offset),
-            }
-            rows = rows_of(self.get("/v2/logs", params, seconds=_left(deadline)))
+            params = window | {"offset": str(offset)}
+            rows = rows_of(self.get("/v2/logs", params, seconds=_left(deadline, page_seconds)))
             if not rows:
                 return
             known = len(seen)
@@ -239,7 +241,7 @@ class Client:
         try:
             return self._exchange("GET", path, seconds=seconds, params=params, headers=headers)
         except ExchangeFailed as failure:
-            raise self._unreachable(str(failure)) from None
+            raise self._unreachable(str(failure), is_final=failure.is_final) from None
 
     def _object(self, reply: Reply, *, waiting: bool = False) -> dict[str, object]:
         if 400 <= reply.status < 500 and reply.status not in _TRANSIENT:
@@ -259,8 +261,11 @@ class Client:
             raise self._unreachable("its answer is not JSON")
         return data
 
-    def _unreachable(self, why: str) -> Unreachable:
-        return Unreachable(f"cannot reach the API at {self.base_url}: {why}", hint=hint_for(why))
+    def _unreachable(self, why: str, *, is_final: bool = False) -> Unreachable:
+        words = f"cannot reach the API at {self.base_url}: {why}"
+        failure = Unreachable(words, hint=hint_for(why))
+        failure.is_final = is_final
+        return failure
 
     def _exchange(
         self,
@@ -282,9 +287,9 @@ class Client:
         return reply
 
 
-def _left(deadline: float) -> float:
+def _left(deadline: float, page_seconds: float = GET_SECONDS) -> float:
     """Return the seconds of one page, of those that are left for all."""
-    return min(GET_SECONDS, deadline - time.monotonic())
+    return min(page_seconds, deadline - time.monotonic())
 
 
 def _as_number(value: object) -> object:

@@ -12,8 +12,8 @@ import urllib3
 
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
 from wan_cli.api.reasons import failed
-from wan_cli.deadline import within
-from wan_cli.errors import SetupError
+from wan_cli.deadline import NoThread, within
+from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
@@ -110,6 +110,8 @@ class Transport:
             return within(seconds, call, name=f"{method} {path}")
         except TimeoutError:
             raise ExchangeFailed(f"no answer within {seconds:.3g} s") from None
+        except NoThread:
+            raise SetupError("no thread could be started (EAGAIN)", hint=RUN_AGAIN) from None
         except _LIBRARY_ERRORS as cause:
             raise failed(cause) from None
 

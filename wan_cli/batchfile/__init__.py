@@ -1,7 +1,5 @@
 """A batch file becomes rows, each with its line. Pure."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from wan_cli.batchfile.structure import refuse_structure
 from wan_cli.batchfile.table import table_rows
 from wan_cli.errors import UsageError
 from wan_cli.filetypes import Source
+from wan_cli.identity import BatchName, Keys
 
 _READERS = {
     JSON_LINES: json_lines,
@@ -36,7 +35,7 @@ def parse(
     form: str,
     source: Source,
     *,
-    scope: str,
+    batch: BatchName,
     defaults: Mapping[str, object],
     is_sure: bool = False,
 ) -> Contents:
@@ -46,7 +45,7 @@ def parse(
         text: the whole of it.
         form: one of the formats.
         source: where it comes from, for messages.
-        scope: what tells its rows from equal ones of another file.
+        batch: what tells its rows from equal ones of another batch.
         defaults: fields of the API that rows do not have.
         is_sure: the user named the format.
 
@@ -59,40 +58,48 @@ def parse(
     mistakes: list[Mistake] = []
     equal: Counter[str] = Counter()
     keys: dict[str, Row] = {}
+    repeated = 0
     for number, (line, found) in enumerate(_READERS[form](text), 1):
         if isinstance(found, str):
             mistakes.append(Mistake(line, found))
             continue
         try:
             row = _row(number, line, found, defaults)
-            _refuse_other_use(keys, row)
+            if _repeats(keys, row):
+                repeated += 1
+                continue
         except UsageError as wrong:
             mistakes.append(Mistake(line, wrong.message))
             continue
         body = row.request.to_json()
         equal[body] += 1
-        rows.append(row._replace(key=_key(scope, body, equal[body])))
-    return Contents(rows, mistakes, skipped(text) if form == TEXT else "")
+        named = batch.keys(body, equal[body], row.once)
+        rows.append(row._replace(keys=named, nth=equal[body]))
+    left_out = [skipped(text)] if form == TEXT else []
+    if repeated:
+        words = "1 row that repeats" if repeated == 1 else f"{repeated} rows that repeat"
+        left_out.append(f"{words} a key of once")
+    return Contents(rows, mistakes, ", ".join(filter(None, left_out)))
 
 
 def _row(number: int, line: int, found: dict[str, object], defaults: Mapping[str, object]) -> Row:
     request = request_of(found, defaults)
     output, name = (place_of(found, word) for word in ("output", "name"))
-    return Row(number, line, "", request, output, name, once_of(found))
+    return Row(number, line, Keys(""), request, output, name, once_of(found))
 
 
-def _refuse_other_use(keys: dict[str, Row], row: Row) -> None:
-    """Let one key of `once` stand for one request."""
+def _repeats(keys: dict[str, Row], row: Row) -> bool:
+    """Whether an earlier row has the same key of `once`: there is one video for both.
+
+    Raises:
+        UsageError: the earlier row asks for something else.
+    """
     if row.once is None:
-        return
+        return False
     first = keys.setdefault(row.once, row)
+    what = f"once: {row.once!r} is the key of"
     if first.request != row.request:
-        raise UsageError(
-            f"once: {row.once!r} is the key of another request, in line {first.line}", hint=""
-        )
-
-
-def _key(scope: str, body: str, nth: int) -> str:
-    """Return a name for the nth of equal rows, the same whatever rows are around it."""
-    whole = json.dumps([scope, body, nth])
-    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        raise UsageError(f"{what} another request, in line {first.line}", hint="")
+    if (first.output, first.name) != (row.output, row.name):
+        raise UsageError(f"{what} line {first.line} too, whose video goes elsewhere", hint="")
+    return first is not row

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wan_cli.errors import UsageError
+from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key
 from wan_cli.models import DEFAULT_MODEL, FIELD_NAMES, MODELS, GenerationRequest
 from wan_cli.prompt import option_meant
 from wan_cli.text import check_encodable, one_line
@@ -26,24 +27,25 @@ _WHOLE = frozenset(
 _POINT_ZERO = re.compile(r"([+-]?[0-9]{1,19})[.,]0+")
 _FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
-ONCE_MAX_CHARS = 200
 
 
 class Row(NamedTuple):
     """One video that is wanted.
 
-    `number` counts the rows of the file from 1, `line` its lines. `key` names the row whenever the
-    same file is read: rows before it may come and go. `output` and `name` say where it is saved;
-    `once` is a key of the user's own, for which at most one generation is paid.
+    `number` counts the rows of the file from 1, `line` its lines. `keys` name the row whenever the
+    same batch is read: rows before it may come and go. `output` and `name` say where it is saved;
+    `once` is a key of the user's own, for which at most one generation is paid. `nth` counts the
+    rows with the same request from 1.
     """
 
     number: int
     line: int
-    key: str
+    keys: Keys
     request: GenerationRequest
     output: str | None = None
     name: str | None = None
     once: str | None = None
+    nth: int = 1
 
 
 class Mistake(NamedTuple):
@@ -142,12 +144,7 @@ def once_of(found: Mapping[str, object]) -> str | None:
     key = found.get("once")
     if key is None:
         return None
-    if (
-        not isinstance(key, str)
-        or not key.isprintable()
-        or not key.strip()
-        or len(key) > ONCE_MAX_CHARS
-    ):
+    if not isinstance(key, str) or not is_once_key(key):
         raise UsageError(
             f"once: {one_line(str(key), 80)!r} is not a key of 1 to {ONCE_MAX_CHARS} printable"
             " characters",

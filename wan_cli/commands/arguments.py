@@ -2,10 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wan_cli.errors import UsageError
+from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key, once_key
 from wan_cli.models import FIELD_NAMES, one_shot_type
+from wan_cli.text import one_line
+
+if TYPE_CHECKING:
+    from wan_cli.core.items import Order
 
 
 def positive(flag: str, value: float | None) -> float | None:
@@ -37,6 +42,39 @@ def request_fields(arguments: Mapping[str, Any]) -> dict[str, object]:
     fields = {name: arguments[name] for name in ("model", *FIELD_NAMES)}
     multi, single = arguments["multi_shot"], arguments["single_shot"]
     return fields | {"shot_type": one_shot_type(fields["shot_type"], multi=multi, single=single)}
+
+
+def with_once(order: "Order", once: str | None, service: str) -> "Order":
+    """Return an order with the key of `--once KEY`, if there is one.
+
+    Raises:
+        UsageError: it is no key.
+    """
+    if once is None:
+        return order
+    if not is_once_key(once):
+        raise UsageError(
+            f"--once {one_line(once, 80)!r} is not a key of 1 to {ONCE_MAX_CHARS} printable"
+            " characters",
+            hint="such as: --once build-7",
+        )
+    keys = Keys(once_key(service, once))
+    return order._replace(keys=keys, once=once, retry_failed=True)
+
+
+def name_of(name: str | None) -> str | None:
+    """Return the NAME of `--as NAME`.
+
+    Raises:
+        UsageError: no text of 1 to 200 printable characters.
+    """
+    if name is not None and not is_once_key(name):
+        raise UsageError(
+            f"--as {one_line(name, 80)!r} is not a name of 1 to {ONCE_MAX_CHARS} printable"
+            " characters",
+            hint="such as: --as prompts.txt",
+        )
+    return name
 
 
 def one_of(given: Mapping[str, str | None]) -> None:

@@ -1,13 +1,18 @@
 """wan batch: many prompts from a file, each paid for once however often it is run."""
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wan_cli.commands import options
+
+if TYPE_CHECKING:
+    from wan_cli.commands.workspace import Workspace
+    from wan_cli.core.batch import Batch
+    from wan_cli.core.survey import Survey
+    from wan_cli.output import Output
 
 app = options.command_app()
 
@@ -90,6 +95,15 @@ def command(
         typer.Option("--retry-failed", help="Submit rows anew whose generation has failed."),
     ] = False,
     again: options.Again = False,
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Name of the batch; the same name continues it.  [default: the file's name]",
+        ),
+    ] = None,
+    no_lookup: options.NoLookup = False,
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -97,30 +111,32 @@ def command(
     """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.batchfile.shard import parse_shard
-    from wan_cli.commands.arguments import request_fields
+    from wan_cli.commands.arguments import name_of, request_fields
     from wan_cli.commands.workspace import workspace
     from wan_cli.core import plan
     from wan_cli.core.batch import Batch, Terms
+    from wan_cli.core.survey import survey
     from wan_cli.output import Output
     from wan_cli.output.faces import path_or_id
 
     arguments = locals()
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    entries, notes = plan.load(
+    base_url = space.settings.base_url
+    loaded = plan.load(
         file,
         format_,
         parse_shard(shard, os.environ),
-        base_url=space.settings.base_url,
+        batch=plan.batch_name(file, name_of(as_), base_url, sandbox=space.sandbox),
         defaults=space.with_defaults(request_fields(arguments)),
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
     )
-    out.note(*notes)
+    out.note(*loaded.notes)
     budget = space.budget(max_cost)
     if dry_run:
         with space.history(out) as history:
-            found = plan.survey(history, entries, retry_failed=retry_failed)
+            found = survey(history, loaded, retry_failed=retry_failed)
         budget.add(found.paid_usd)
         return space.dry_run(out, budget, timeout, found.requests, found.at_unknown_cost)
     with space.tools(out) as tools:
@@ -136,10 +152,24 @@ def command(
             again=again,
             retry_failed=retry_failed,
             fail_fast=fail_fast,
+            lookup=not no_lookup,
         )
-        left_s = timing.left(tools.clock)
-        price = partial(
-            space.check_prices, out, tools.client, budget, left_s, needs_consent=not yes
-        )
-        batch = Batch(tools, terms, plan.source_of(file))
-        return out.outcomes(out.each(batch.run(batch.agree(entries, price))), path_or_id)
+        batch = Batch(tools, terms, loaded)
+        found = _agreed(out, space, batch, yes=yes)
+        return out.outcomes(out.each(batch.run(found)), path_or_id)
+
+
+def _agreed(out: "Output", space: "Workspace", batch: "Batch", *, yes: bool) -> "Survey":
+    """Return what is to be done, with prices to which the user agrees; as `Batch.agree` raises."""
+    tools, terms = batch.tools, batch.terms
+    found = out.follow(batch.agree())
+    prices = space.check_prices(
+        out,
+        tools.client,
+        terms.budget,
+        terms.timing.left(tools.clock),
+        found.requests,
+        found.at_unknown_cost,
+        needs_consent=not yes,
+    )
+    return found.priced(prices)

@@ -1,11 +1,15 @@
 """wan generate: a prompt becomes a video file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wan_cli.commands import options
+
+if TYPE_CHECKING:
+    from wan_cli.output import Output
+    from wan_cli.record import Record
 
 app = options.command_app()
 
@@ -47,6 +51,15 @@ def command(
     dry_run: options.DryRun = False,
     max_cost: options.MaxCost = None,
     again: options.Again = False,
+    once: Annotated[
+        str | None,
+        typer.Option(
+            "--once",
+            metavar="KEY",
+            help="Pay for at most one video per KEY; run again, it continues with that one.",
+        ),
+    ] = None,
+    no_lookup: options.NoLookup = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the video when it is here.")] = False,
     sidecar: options.Sidecar = None,
     sandbox: options.Sandbox = None,
@@ -56,10 +69,12 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.commands.arguments import request_fields
+    from wan_cli.commands.arguments import request_fields, with_once
     from wan_cli.commands.workspace import workspace
+    from wan_cli.config.service import service_of
     from wan_cli.core.generate import generate
     from wan_cli.core.items import Goal, Order
+    from wan_cli.core.known import find_known
     from wan_cli.destination import parse_destination
     from wan_cli.models import GenerationRequest
     from wan_cli.output import Output
@@ -80,20 +95,32 @@ def command(
     # Without a wait, standard output gets the id.
     stdout = out.video_stream(force=force) if destination.to_stdout and waits else None
     has_sidecar = space.chosen("sidecar", sidecar)
-    destination.prepare(overwrite=force, sidecar=has_sidecar)
+    order = Order(request, destination, has_sidecar, again, is_placed=output is not None)
+    service = service_of(space.settings.base_url, sandbox=space.sandbox)
+    order = with_once(order, once, service)
+    if once is None:
+        destination.prepare(overwrite=force, sidecar=has_sidecar)
     with space.tools(out) as tools:
         timing = space.timing(tools, timeout, poll_interval)
-        left_s = timing.left(tools.clock)
-        space.check_prices(out, tools.client, budget, left_s, [request])
-        order = Order(request, destination, sidecar=has_sidecar, again=again)
-        goal = Goal(waits, waits, destination, overwrite=force, stdout=stdout)
-        outcomes = list(out.each(generate(tools, order, goal, timing)))
+        search = find_known(tools, order, timing, service, lookup=not no_lookup)
+        order, known = out.follow(search)
+        if known is None and once is not None:
+            destination.prepare(overwrite=force, sidecar=has_sidecar)
+        if known is None:
+            space.check_prices(out, tools.client, budget, timing.left(tools.clock), [request])
+        goal = Goal(waits, waits, destination, force, stdout, accepts_saved=stdout is None)
+        outcomes = list(out.each(generate(tools, order, goal, timing, known)))
     code = out.outcomes(outcomes, nothing if stdout else path_or_id)
-    outcome = outcomes[0]
-    if open_ and outcome.record and outcome.record.file:
-        from wan_cli.programs import open_file
-
-        trouble = open_file(Path(outcome.record.file))
-        if trouble:
-            out.warn(f"{outcome.record.file}: {trouble}")
+    if open_:
+        _open(out, outcomes[0].record)
     return code
+
+
+def _open(out: "Output", record: "Record | None") -> None:
+    """Show a video, if there is one."""
+    from wan_cli.programs import open_file
+
+    if record and record.file:
+        trouble = open_file(Path(record.file))
+        if trouble:
+            out.warn(f"{record.file}: {trouble}")

@@ -59,7 +59,13 @@ DryRun = Annotated[
 ]
 Again = Annotated[
     bool,
-    typer.Option("--again", help="Submit although an identical submission may have been accepted."),
+    typer.Option("--again", help="Submit another one, although an identical one may be in flight."),
+]
+NoLookup = Annotated[
+    bool,
+    typer.Option(
+        "--no-lookup", help="Do not search the account's log for what other machines made."
+    ),
 ]
 Sidecar = Annotated[
     bool | None,

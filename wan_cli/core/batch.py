@@ -1,19 +1,30 @@
 """wan batch: many rows, some of them in flight, each submitted once however often it is run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal, Order
-from wan_cli.core.plan import Entry, Survey, prepare, survey
+from wan_cli.core.known import unsearched
+from wan_cli.core.lookup import Events, look_up
+from wan_cli.core.place import is_elsewhere, placed
+from wan_cli.core.plan import Entry, Plan
 from wan_cli.core.save import DOWNLOADS
+from wan_cli.core.survey import Survey, is_known, made_elsewhere, prepare, survey
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
 from wan_cli.destination import is_on_disk
-from wan_cli.errors import RUN_AGAIN, GenerationFailed, Interrupted, Rejected
-from wan_cli.models import GenerationRequest
-from wan_cli.prices import Price
+from wan_cli.errors import (
+    RUN_AGAIN,
+    GenerationFailed,
+    Interrupted,
+    KeyNotAllowed,
+    LocalFileError,
+    NoCredits,
+    Rejected,
+    WanError,
+)
 from wan_cli.progress import Note, Warned
 from wan_cli.record import Outcome, Record
 
@@ -31,6 +42,7 @@ class Terms(NamedTuple):
     again: bool = False
     retry_failed: bool = False
     fail_fast: bool = False
+    lookup: bool = True
 
 
 class Batch:
@@ -39,39 +51,68 @@ class Batch:
     Args:
         tools: the client, the journal and the clock.
         terms: how it is run.
-        source: what the file is called in messages.
+        plan: its rows.
     """
 
-    def __init__(self, tools: Tools, terms: Terms, source: str) -> None:
-        self._tools = tools
-        self._terms = terms
-        self._source = source
-        self._lines: dict[int, int] = {}
+    def __init__(self, tools: Tools, terms: Terms, plan: Plan) -> None:
+        self.tools = tools
+        self.terms = terms
+        self._source = plan.source
+        self._plan = plan
+        self._lines = {entry.row.number: entry.row.line for entry in plan.entries}
+        # The folders to which videos were copied that were on disk already, once for each.
+        self._copied: list[str] = []
 
-    def agree(
-        self,
-        entries: Sequence[Entry],
-        price: Callable[
-            [Sequence[GenerationRequest], Sequence[GenerationRequest]], Sequence[Price]
-        ],
-    ) -> Survey:
+    def agree(self) -> Events[Survey]:
         """Return what is to be done, after everything that can be wrong on this side was tried.
 
-        Args:
-            entries: the rows.
-            price: has what is to be submitted, and what was submitted at an unknown cost, agreed
-                to, and returns the prices of the former.
-
         Raises:
-            UsageError: files exist and must not be replaced, or the price is not agreed to.
-            OverBudget: it is too much.
+            UsageError: files exist and must not be replaced, or a key is for another request.
             LocalFileError: a folder cannot be used.
+            WanError: the account's log cannot be read; nothing was sent.
         """
-        terms = self._terms
-        found = survey(self._tools.history, entries, retry_failed=terms.retry_failed)
+        terms, history = self.terms, self.tools.history
+        found = survey(history, self._plan, retry_failed=terms.retry_failed)
+        if terms.lookup:
+            found = yield from self._look_up(found)
+        for words in made_elsewhere(history, self._plan, found):
+            yield Warned(words)
         found = prepare(self._source, found, overwrite=terms.overwrite, sidecar=terms.sidecar)
         terms.budget.add(found.paid_usd)
-        return found.priced(price(found.requests, found.at_unknown_cost))
+        return found
+
+    def _look_up(self, found: Survey) -> Events[Survey]:
+        """Search the account's log for the rows of a batch that the history does not know.
+
+        A key of `once` is searched for in any case: it promises more than a batch.
+        """
+        new = found.coming[: len(found.coming) - found.unresolved]
+        if found.known or found.unresolved or is_known(self.tools.history, self._plan.batch):
+            new = [entry for entry in new if entry.row.once is not None]
+        if not new:
+            return found
+        orders = [self._order(entry) for entry in new]
+        try:
+            pairs = yield from look_up(self.tools, orders, self.terms.timing)
+        except (KeyNotAllowed, NoCredits, Rejected) as failure:
+            if any(entry.row.once is not None for entry in new):
+                raise unsearched(failure) from None
+            yield Warned(
+                f"this key may not read the account's log ({failure.message}): what other machines"
+                " made for this batch cannot be seen"
+            )
+            return found
+        except WanError as failure:
+            raise unsearched(failure) from None
+        made = {order.row: (order.attempts, record) for order, record in pairs}
+        known, coming = list(found.known), []
+        for entry in found.coming:
+            attempts, record = made.get(entry.row.number, (0, None))
+            if record is None:
+                coming.append(entry._replace(attempts=attempts))
+            else:
+                known.append((entry, record))
+        return found._replace(known=known, coming=coming)
 
     def run(self, found: Survey) -> Outcomes:
         """Submit what is to be submitted, some at a time, and save all videos as they are ready.
@@ -79,10 +120,10 @@ class Batch:
         Raises:
             Interrupted: a signal; running the same command again continues.
         """
-        terms = self._terms
+        terms = self.terms
         goal = Goal(wait=terms.wait, save=True, overwrite=terms.overwrite)
         engine = Engine(
-            self._tools,
+            self.tools,
             terms.timing,
             goal,
             budget=terms.budget,
@@ -94,9 +135,10 @@ class Batch:
         try:
             for entry, record in found.known:
                 yield from self._continue_with(engine, entry, record)
+            if self._copied:
+                yield Note(_copied_words(self._copied))
             yield from self._impossible(engine, found)
             for entry in found.coming:
-                self._lines[entry.row.number] = entry.row.line
                 engine.submit(self._order(entry))
                 for words in entry.row.request.warnings:
                     yield Warned(self._at(entry.row.number, words))
@@ -111,47 +153,65 @@ class Batch:
             yield Warned(f"{words} not submitted; to continue, {RUN_AGAIN}")
 
     def _order(self, entry: Entry) -> Order:
-        terms, row = self._terms, entry.row
+        terms, row = self.terms, entry.row
         return Order(
             row.request,
             entry.destination,
             sidecar=terms.sidecar,
             again=terms.again,
-            row_key=row.key,
+            keys=row.keys,
+            batch=self._plan.batch.name,
+            once=row.once,
             row=row.number,
-            retry_failed=terms.retry_failed,
+            retry_failed=terms.retry_failed or row.once is not None,
             price=entry.price,
+            attempts=entry.attempts,
         )
 
     def _continue_with(self, engine: Engine, entry: Entry, record: Record) -> Outcomes:
         """Wait for a generation that a row has, or tell how it ended."""
         row, place = entry.row, entry.destination
-        self._lines[row.number] = row.line
-        error = ended(record)
+        error: WanError | None = ended(record)
         if is_on_disk(record):
-            yield Note(f"{record.id} is on disk already")
-            if place.name and record.file != str(place.folder / place.name):
-                words = f"its video is {record.file}, saved before"
-                yield Warned(self._at(row.number, words))
+            if is_elsewhere(record, place):
+                record, error = self._placed(entry, record)
+            else:
+                yield Note(f"{record.id} is on disk already")
         elif error is None:
-            record = self._tools.save_new(
+            record = self.tools.save_new(
                 record,
                 row=row.number,
                 folder=str(place.folder),
                 name=place.name,
                 name_template=place.name_template,
             )
-            if self._terms.wait:
+            if self.terms.wait:
                 engine.add(record, deadline=engine.run.deadline_of_new(), row=row.number)
                 return
         yield self._named(Outcome(record, error, row.number))
+
+    def _placed(self, entry: Entry, record: Record) -> tuple[Record, LocalFileError | None]:
+        """Copy the video of a row to where this run wants it."""
+        terms = self.terms
+        try:
+            record, is_copied = placed(
+                self.tools,
+                record,
+                entry.destination,
+                overwrite=terms.overwrite,
+                sidecar=terms.sidecar,
+            )
+        except LocalFileError as trouble:
+            return record, trouble
+        if is_copied and record.file:
+            self._copied.append(record.file.rpartition("/")[0])
+        return record, None
 
     def _impossible(self, engine: Engine, found: Survey) -> Outcomes:
         """Tell which rows fail because their video could not be saved; nothing is paid for them."""
         for entry, error in found.impossible:
             row = entry.row
-            self._lines[row.number] = row.line
-            if self._terms.fail_fast:
+            if self.terms.fail_fast:
                 engine.run.stop = error
             words = error.with_hint(f"change the row, then {RUN_AGAIN}")
             yield self._named(Outcome(None, words, row.number))
@@ -170,6 +230,14 @@ class Batch:
 
     def _at(self, number: int, words: str) -> str:
         return f"{self._source}:{self._lines[number]}: {words}"
+
+
+def _copied_words(folders: Sequence[str]) -> str:
+    """Return one line for all videos that were copied."""
+    many = "1 video was" if len(folders) == 1 else f"{len(folders)} videos were"
+    places = sorted(set(folders))
+    more = f" and {len(places) - 1} other folders" if len(places) > 1 else ""
+    return f"{many} on disk elsewhere: copied to {places[0]}{more}"
 
 
 def _explain(interrupted: Interrupted, *, safe: bool) -> None:

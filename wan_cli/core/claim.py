@@ -6,10 +6,12 @@ from wan_cli.core.items import Item, Order, Step, pause_s
 from wan_cli.core.processes import is_being_sent
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
+from wan_cli.core.standing import is_free, other_request
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import ended, not_sent_again
 from wan_cli.core.watch import starts_watching
 from wan_cli.generation import Status
+from wan_cli.identity import Keys, Label, label_base
 from wan_cli.progress import Note
 from wan_cli.record import Record
 
@@ -32,10 +34,9 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     """
     history = run.tools.history
     if item.tries:
-        label, now = f"{item.ref}.{item.tries + 1}", run.tools.clock.now()
-        record = run.record_of(item)._replace(
-            status=Status.CLAIMED, client_request_id=label, updated_at=now
-        )
+        record, now = run.record_of(item), run.tools.clock.now()
+        label = str(Label.of(record.client_request_id).next)
+        record = record._replace(status=Status.CLAIMED, client_request_id=label, updated_at=now)
         changed = ("status", "client_request_id", "updated_at")
         if not history.journal_attempt(record, changed, over=item.over):
             # Another process has taken the row meanwhile: continue with what it made.
@@ -46,9 +47,9 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         return True
     run.budget.check([order.price])
     item.ref = item.ref or new_ref()
-    if order.row_key and order.retry_failed:
-        item.over |= _failed_before(run, order.row_key)
-    record = _new_record(run.tools, item, order)
+    if order.keys and order.retry_failed:
+        item.over |= _failed_before(run, order.keys)
+    record = new_record(run.tools, order, item.ref, _label(run.tools, item, order))
     standing = history.journal(record, again=order.again, over=item.over)
     if standing is None:
         run.budget.take(order.price)
@@ -58,11 +59,20 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     return False
 
 
-def _new_record(tools: Tools, item: Item, order: Order) -> Record:
+def _label(tools: Tools, item: Item, order: Order) -> Label:
+    """Return the label of the first attempt: with keys, one that other machines arrive at too."""
+    if order.keys is None:
+        return Label(item.ref, 1)
+    key, base = order.keys.first, label_base(order.keys.first, order.request.to_json())
+    return Label(base, max(order.attempts, tools.history.keys.attempts(key, base)) + 1)
+
+
+def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
+    """Return the record of a submission that is about to be made."""
     now = tools.clock.now()
     return Record(
-        ref=item.ref,
-        client_request_id=f"{item.ref}.1",
+        ref=ref,
+        client_request_id=str(label),
         status=Status.CLAIMED,
         request=order.request.body(),
         created_at=now,
@@ -73,7 +83,10 @@ def _new_record(tools: Tools, item: Item, order: Order) -> Record:
         name=order.destination.name,
         name_template=order.destination.name_template,
         sidecar=order.sidecar,
-        row_key=order.row_key,
+        row_key=order.keys.first if order.keys else None,
+        other_key=order.keys.other if order.keys else None,
+        batch=order.batch,
+        once=order.once,
         row=order.row,
         pid=os.getpid(),
         server_offset_s=tools.client.server_offset_s,
@@ -81,8 +94,14 @@ def _new_record(tools: Tools, item: Item, order: Order) -> Record:
 
 
 def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
-    """Decide what to do about an earlier submission that stands in the way."""
-    is_own = standing.row_key == order.row_key
+    """Decide what to do about an earlier submission that stands in the way.
+
+    Raises:
+        UsageError: it is for the same key of `once`, and asks for something else.
+    """
+    is_own = order.owns(standing)
+    if order.once and is_own and (wrong := other_request(order.once, standing, order.request)):
+        raise wrong
     if not standing.status.is_unresolved:
         _continue_with(run, item, standing)
     elif is_being_sent(standing, run.tools.clock.now()):
@@ -98,9 +117,7 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
         item.go(Step.SUBMIT, run.now)
     else:
         item.stands_for, item.record = True, None
-        item.settle_until = settle_until(
-            run, item, standing, once=order.again or not is_own or order.row_key is None
-        )
+        item.settle_until = settle_until(run, item, standing, once=order.again or not is_own)
         item.ref = standing.ref
         words = f"looking for the earlier submission {standing.ref} in the account's log"
         run.tell(Note(words))
@@ -118,7 +135,7 @@ def _continue_with(run: Run, item: Item, record: Record) -> None:
         starts_watching(run, item, record)
 
 
-def _failed_before(run: Run, row_key: str) -> set[str]:
-    """Return the refs of a row's generations that have failed."""
-    found = run.tools.history.of_row(row_key)
-    return {record.ref for record in found if record.status is Status.ERROR}
+def _failed_before(run: Run, keys: Keys) -> set[str]:
+    """Return the refs of the generations for some keys that have failed."""
+    found = run.tools.history.keys.of(*keys.all)
+    return {record.ref for record in found if is_free(record)}

@@ -2,18 +2,55 @@
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal, Order
+from wan_cli.core.place import placed
 from wan_cli.core.tools import Timing, Tools
-from wan_cli.progress import Warned
+from wan_cli.core.verdicts import ended
+from wan_cli.destination import is_on_disk
+from wan_cli.errors import LocalFileError
+from wan_cli.progress import Note, Warned
+from wan_cli.record import Outcome, Record
 
 
-def generate(tools: Tools, order: Order, goal: Goal, timing: Timing) -> Outcomes:
+def generate(
+    tools: Tools, order: Order, goal: Goal, timing: Timing, known: Record | None = None
+) -> Outcomes:
     """Submit a request, wait for its generation and save the video; yield its outcome.
+
+    Args:
+        tools: the client, the journal and the clock.
+        order: what to submit.
+        goal: how far to take it.
+        timing: the deadline and the polling interval.
+        known: the generation to continue with in place of a submission.
 
     Raises:
         Interrupted: a signal; it says what happens to the generation.
     """
     for words in order.request.warnings:
         yield Warned(words)
+    if known is not None and not goal.wait:
+        yield Outcome(known, ended(known))
+        return
+    if known is not None and is_on_disk(known) and goal.stdout is None:
+        yield Note(f"{known.id} is on disk already")
+        yield _placed(tools, order, goal, known)
+        return
     engine = Engine(tools, timing, goal)
-    engine.submit(order)
+    if known is None:
+        engine.submit(order)
+    else:
+        engine.add(known)
     yield from engine.outcomes()
+
+
+def _placed(tools: Tools, order: Order, goal: Goal, known: Record) -> Outcome:
+    """Return the outcome of a generation on disk, at the FILE or in the DIR/ that was asked for."""
+    if not order.is_placed:
+        return Outcome(known)
+    try:
+        record, _ = placed(
+            tools, known, order.destination, overwrite=goal.overwrite, sidecar=order.sidecar
+        )
+    except LocalFileError as trouble:
+        return Outcome(known, trouble)
+    return Outcome(record)

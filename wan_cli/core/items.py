@@ -6,6 +6,7 @@ from typing import BinaryIO, NamedTuple
 from wan_cli.destination import Destination
 from wan_cli.download.outcome import NOTHING_KEPT, Kept
 from wan_cli.generation import Status
+from wan_cli.identity import Keys
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.record import Record
@@ -42,20 +43,31 @@ class Step(Enum):
 class Order(NamedTuple):
     """What to submit, and for whom.
 
-    `row_key` and `row` name the row of a batch, which has one generation; another one only with
-    `retry_failed`, after that one has failed. `again` submits although an identical submission may
-    have been accepted.
+    `keys` name what it is for, a row of a `batch` or the key of `once`: that has one generation;
+    another one only with `retry_failed`, after that one has failed. `row` is the row's number.
+    `again` submits although an identical submission may have been accepted. `attempts` is the
+    number of the last attempt that another machine made for the same keys, in vain.
     """
 
     request: GenerationRequest
     destination: Destination
     sidecar: bool = False
     again: bool = False
-    row_key: str | None = None
+    keys: Keys | None = None
+    batch: str | None = None
+    once: str | None = None
     row: int | None = None
     line: int | None = None
     retry_failed: bool = False
     price: Price = NOT_ASKED
+    attempts: int = 0
+    # Whether the user has named the destination.
+    is_placed: bool = False
+
+    def owns(self, record: Record) -> bool:
+        """Whether a record is of a submission for the same keys."""
+        keys = self.keys.all if self.keys else ()
+        return record.row_key in keys or record.other_key in keys
 
 
 class Goal(NamedTuple):
@@ -67,6 +79,7 @@ class Goal(NamedTuple):
         destination: where videos go; None: where the history says.
         overwrite: replace an existing file.
         stdout: the stream that gets the video in place of a file.
+        accepts_saved: a video that another process has saved at the destination is enough.
     """
 
     wait: bool = True
@@ -74,6 +87,7 @@ class Goal(NamedTuple):
     destination: Destination | None = None
     overwrite: bool = False
     stdout: BinaryIO | None = None
+    accepts_saved: bool = False
 
 
 class Item:

@@ -10,66 +10,42 @@ from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import JSON_LINES, format_of
 from wan_cli.batchfile.row import Mistake, Row
 from wan_cli.batchfile.shard import Shard
-from wan_cli.destination import Destination, parse_destination, try_places, working_folder
-from wan_cli.errors import DriveTrouble, LocalFileError, UsageError, WanError
+from wan_cli.config.service import service_of
+from wan_cli.destination import Destination, parse_destination, working_folder
+from wan_cli.errors import UsageError, WanError
 from wan_cli.filetypes import STDIN, Source
-from wan_cli.generation import Status
-from wan_cli.history import History
-from wan_cli.models import GenerationRequest
+from wan_cli.identity import BatchName
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.prompt import file_meant, read_batch
-from wan_cli.record import Record
 from wan_cli.text import check_name_template, file_name, one_line
 
-_MEND = "correct the file, then run the same command again; nothing was submitted"
+CORRECT = "correct the file, then run the same command again; nothing was submitted"
 # Of the rows that cannot be used, so many are named.
 MISTAKES_SHOWN = 20
 
 
 class Entry(NamedTuple):
-    """A row with all that its submission needs: where its video goes, and what it costs."""
+    """A row with all that its submission needs: where its video goes, and what it costs.
+
+    `attempts` is the number of the last attempt that another machine made for it, in vain.
+    """
 
     row: Row
     destination: Destination
     price: Price = NOT_ASKED
+    attempts: int = 0
 
 
 class Plan(NamedTuple):
-    """The rows of a file that are meant, and what the user is told of the reading."""
+    """A batch: its name, the rows that are meant, and what the user is told of the reading.
 
-    entries: list[Entry]
-    notes: tuple[str, ...]
-
-
-class Survey(NamedTuple):
-    """What the history knows of rows: those with a generation, and those to be submitted.
-
-    `impossible` are those that would be submitted if their video could be saved, each with why not.
+    `source` is what its file is called in messages.
     """
 
-    known: Sequence[tuple[Entry, Record]]
-    coming: Sequence[Entry]
-    impossible: Sequence[tuple[Entry, LocalFileError]] = ()
-
-    @property
-    def requests(self) -> list[GenerationRequest]:
-        """What is to be submitted."""
-        return [entry.row.request for entry in self.coming]
-
-    @property
-    def paid_usd(self) -> float:
-        """What the generations of rows cost, as far as that is known."""
-        return sum(record.cost_usd or 0.0 for _, record in self.known)
-
-    @property
-    def at_unknown_cost(self) -> list[GenerationRequest]:
-        """What was submitted, and costs nobody knows how much yet."""
-        return [entry.row.request for entry, record in self.known if record.cost_usd is None]
-
-    def priced(self, prices: Sequence[Price]) -> "Survey":
-        """Return the same with what each request costs."""
-        pairs = zip(self.coming, prices, strict=True)
-        return self._replace(coming=[entry._replace(price=price) for entry, price in pairs])
+    batch: BatchName
+    source: str
+    entries: list[Entry]
+    notes: tuple[str, ...]
 
 
 def load(
@@ -77,7 +53,7 @@ def load(
     form: str | None,
     shard: Shard,
     *,
-    base_url: str,
+    batch: BatchName,
     defaults: Mapping[str, object],
     folder: Path,
     name_template: str,
@@ -88,7 +64,7 @@ def load(
         file: `-` is stdin.
         form: one of the formats, None where the file tells.
         shard: which rows are meant; all of them are checked.
-        base_url: the API's; another one knows nothing of what this one has made.
+        batch: its name.
         defaults: fields of the API that rows do not have.
         folder: where videos go.
         name_template: what they are called where the row does not say.
@@ -99,14 +75,7 @@ def load(
     source = Source(str(file), "wan batch", f"--format {form}" if form else "")
     text = read_batch(source)
     found = format_of(form, source, text)
-    contents = parse(
-        text,
-        found,
-        source,
-        scope=f"{base_url} {_place(file)}",
-        defaults=defaults,
-        is_sure=form is not None,
-    )
+    contents = parse(text, found, source, batch=batch, defaults=defaults, is_sure=form is not None)
     entries, misplaced = entries_of(contents.rows, folder, name_template)
     refuse(source.name, [*contents.mistakes, *misplaced])
     skipped = f" ({contents.skipped} skipped)" if contents.skipped else ""
@@ -117,7 +86,8 @@ def load(
     notes = [f"{source.name}: {contents.skipped} skipped"] if contents.skipped else []
     if form is None and found == JSON_LINES and _has_no_suffix(source):
         notes.append(f"{source.name} is read as JSON Lines")
-    return Plan([entry for entry in entries if shard.has(entry.row)], tuple(notes))
+    meant = [entry for entry in entries if shard.has(entry.row)]
+    return Plan(batch, source_of(file), meant, tuple(notes))
 
 
 def _has_no_suffix(source: Source) -> bool:
@@ -129,21 +99,42 @@ def source_of(file: Path) -> str:
     return "stdin" if str(file) == "-" else str(file)
 
 
-def _place(file: Path) -> str:
-    """Return what tells the rows of a file from equal ones of another: where it is.
+def batch_name(file: Path, name: str | None, base_url: str, *, sandbox: bool) -> BatchName:
+    """Return the name of a batch: not its path, so that a link, a copy or a checkout continues it.
 
-    Links are not followed: where what they lead to is replaced, it is the same file still. What
-    comes through a pipe has no place of its own; it is told by the folder in which it is read.
+    A link has the name of its file too. What comes through a pipe has no name: the folder in which
+    it is read is its name.
+
+    Args:
+        file: `-` is stdin.
+        name: what the user calls the batch, None: as its file is called.
+        base_url: the API's URL; another service knows nothing of what this one has made.
+        sandbox: it is the embedded sandbox instead.
     """
-    if str(file) != "-" and file.is_file():
-        return os.path.abspath(file)  # noqa: PTH100  Path.absolute() keeps "..".
-    return f"stdin of {working_folder()}"
+    service = service_of(base_url, sandbox=sandbox)
+    target = ""
+    if str(file) == STDIN or not file.is_file():
+        own = str(working_folder())
+        places: tuple[str, ...] = (f"stdin of {own}",)
+    else:
+        places = os.path.abspath(file), os.path.realpath(file)  # noqa: PTH100  Keeps links.
+        own, target = (os.path.basename(place) for place in places)  # noqa: PTH119
+    if name is not None and name != own:
+        # Histories that knew a batch by its path alone knew no other name.
+        return BatchName(service, name)
+    other = None if target in ("", own) else _as_text(target)
+    return BatchName(service, _as_text(own), other, base_url, places)
+
+
+def _as_text(name: str) -> str:
+    """Return a file's name as text, also if it is not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def refuse(
     source: str,
     mistakes: Sequence[Mistake],
-    hint: str = _MEND,
+    hint: str = CORRECT,
     kind: type[WanError] = UsageError,
 ) -> None:
     """Let a file pass that has no mistake.
@@ -228,60 +219,3 @@ def _take_name(taken: dict[Path, int], entry: Entry) -> None:
     line = taken.setdefault(place.folder / place.name, entry.row.line)
     if line != entry.row.line:
         raise UsageError(f"{place.name} is the file of line {line} too", hint="")
-
-
-def prepare(source: str, found: Survey, *, overwrite: bool, sidecar: bool) -> Survey:
-    """Return a survey whose coming rows can be saved: each final name was tried.
-
-    Rows whose folder or name is impossible are no longer coming, but `impossible`: only they fail.
-
-    Raises:
-        UsageError: files exist and must not be replaced.
-        LocalFileError: no row can be saved, or a drive takes nothing.
-    """
-    places = [entry.destination for entry in found.coming]
-    tried = zip(found.coming, try_places(places, overwrite=overwrite, sidecar=sidecar), strict=True)
-    can_be_saved, impossible, usage = [], [], []
-    for entry, error in tried:
-        if error is None:
-            can_be_saved.append(entry)
-        elif isinstance(error, UsageError):
-            usage.append(Mistake(entry.row.line, error.message))
-        else:
-            impossible.append((entry, error))
-    refuse(source, usage, f"add --force, or {_MEND}")
-    _refuse_drive(source, impossible, is_all=not can_be_saved)
-    return found._replace(coming=can_be_saved, impossible=impossible)
-
-
-def _refuse_drive(
-    source: str, impossible: Sequence[tuple[Entry, LocalFileError]], *, is_all: bool
-) -> None:
-    """Raise a LocalFileError if a drive takes nothing, or none of the rows can be saved."""
-    hint = "choose another folder: --output-dir DIR"
-    for _, error in impossible:
-        if isinstance(error, DriveTrouble):
-            raise DriveTrouble(error.message, hint=hint)
-    if impossible and is_all:
-        if len({error.message for _, error in impossible}) == 1:
-            raise LocalFileError(impossible[0][1].message, hint=hint)
-        mistakes = [Mistake(entry.row.line, error.message) for entry, error in impossible]
-        refuse(source, mistakes, hint, LocalFileError)
-
-
-def survey(history: History, entries: Sequence[Entry], *, retry_failed: bool) -> Survey:
-    """Tell the rows that have a generation from those that are to be submitted.
-
-    A row whose submission has an unknown outcome is among the latter: it is settled there, after
-    the rows that were never sent.
-    """
-    known, new, unknown = [], [], []
-    for entry in entries:
-        records = history.of_row(entry.row.key)
-        if records and records[0].status.is_unresolved:
-            unknown.append(entry)
-        elif not records or (retry_failed and records[0].status is Status.ERROR):
-            new.append(entry)
-        else:
-            known.append((entry, records[0]))
-    return Survey(known, [*new, *unknown])

@@ -80,7 +80,8 @@ class Saving:
         record = run.current(item)
         if item.record is not None:
             item.record = record
-        if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
+        is_saved = is_there(record, goal.destination, to_stdout=goal.stdout is not None)
+        if is_saved or self._is_where_wanted(record):
             run.tell(Note(f"{record.id} is on disk already"))
             run.end(item, None, record)
             return None
@@ -99,6 +100,13 @@ class Saving:
         if goal.stdout is None:
             return Job(partial(_to_file, video=video), hear=self._hears)
         return Job(partial(_to_stdout, video=video, folders=self._folders), hear=self._hears)
+
+    def _is_where_wanted(self, record: Record) -> bool:
+        """Whether another process has saved the video at the very place that is wanted."""
+        goal = self._run.goal
+        if goal.destination is None or not goal.accepts_saved or not is_on_disk(record):
+            return False
+        return record.file == str(goal.destination.path_of(record))
 
     def take(self, item: Item, value: object) -> None:
         """Take in how a download ended."""

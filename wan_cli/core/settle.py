@@ -16,6 +16,7 @@ from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import Unreachable, WanError
 from wan_cli.generation import Status
+from wan_cli.identity import Label
 from wan_cli.progress import Note, Warned
 from wan_cli.record import Record, error_fields
 
@@ -96,8 +97,8 @@ class Settling:
             else:
                 run.end(item, failed_unpaid(record), record)
             return
-        is_own = item.order is None or record.row_key == item.order.row_key
-        if item.stands_for and not (is_own or item.order is None or item.order.row_key is None):
+        may_continue = item.order is None or item.order.keys is None or item.order.owns(record)
+        if item.stands_for and not may_continue:
             self._submits_again(item, record)
             return
         if item.stands_for:
@@ -214,10 +215,12 @@ def match(record: Record, rows: Iterable[LogRow]) -> LogRow | None:
 
 
 def is_success(record: Record, row: LogRow) -> bool:
-    """Whether a row says that an attempt of this submission was accepted."""
-    label = row.client_request_id or ""
-    base = record.client_request_id.rpartition(".")[0]
-    return row.succeeded and label.startswith(base + ".")
+    """Whether a row says that an attempt of this submission was accepted.
+
+    Attempts after it are of a later submission for the same key.
+    """
+    label, own = Label.of(row.client_request_id), Label.of(record.client_request_id)
+    return row.succeeded and label.base == own.base and label.attempt <= own.attempt
 
 
 def adopted(record: Record, row: LogRow) -> dict[str, object]:

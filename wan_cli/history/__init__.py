@@ -9,7 +9,7 @@ from typing import Self
 
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.generation import Status
-from wan_cli.history.columns import COLUMNS, request_json, to_column, to_record
+from wan_cli.history.columns import COLUMNS, request_json, select, to_column
 from wan_cli.history.file import (
     UNRESOLVED,
     connect,
@@ -20,6 +20,7 @@ from wan_cli.history.file import (
     transaction,
     trouble,
 )
+from wan_cli.history.keys import KeyIndex
 from wan_cli.history.totals import newest, spent
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
@@ -43,6 +44,7 @@ class History:
         self.path = path
         self._connection = connection
         self._identity = identity(path)
+        self.keys = KeyIndex(path, connection)
         connection.row_factory = sqlite3.Row
 
     @classmethod
@@ -92,9 +94,8 @@ class History:
         """Put a new submission on disk, before anything is sent.
 
         Returns:
-            None when it is written; else what stands in its way, and nothing is written: what was
-            submitted for the same row of a batch (but for the refs in `over`), or, unless `again`,
-            the unresolved record of an identical request.
+            None when it is written; else what stands in its way: what was submitted for the same
+            key (but for the refs in `over`), or, unless `again`, an identical unresolved request.
         """
         with self._transaction():
             own = self._other_of_row(record, over)
@@ -113,8 +114,8 @@ class History:
         """Put a further attempt of a submission on disk, before anything is sent.
 
         Returns:
-            False where another process has submitted for the same row of a batch meanwhile, and
-            nothing is written.
+            False where another process has submitted for the same key meanwhile, and nothing is
+            written.
         """
         with self._transaction():
             if self._other_of_row(record, over):
@@ -152,14 +153,17 @@ class History:
         where = "? IN (id, other_id) AND base_url = ? LIMIT 1"
         return self._one(where, (generation_id, base_url))
 
-    def of_row(self, row_key: str) -> list[Record]:
-        """Return what was submitted for a row of a batch and not refused, newest first."""
-        where = "row_key = ? AND status NOT IN ('unsent', 'rejected') ORDER BY seq DESC"
-        return self._all(where, (row_key,))
+    def adopt(self, record: Record) -> Record:
+        """Put a generation of another machine on disk; return the record that has its key or id."""
+        with self._transaction():
+            known = self._other_of_row(record, ()) or self.owner(record.id or "", record.base_url)
+            if known is None:
+                self._put(record)
+        return known or record
 
     def _other_of_row(self, record: Record, over: Collection[str]) -> Record | None:
         known = {record.ref, *over}
-        others = self.of_row(record.row_key) if record.row_key else []
+        others = self.keys.of(record.row_key, record.other_key)
         return next((other for other in others if other.ref not in known), None)
 
     @contextmanager
@@ -179,8 +183,14 @@ class History:
         Two processes may be at one record: what the other wrote in the other columns stays, and an
         id that was ever seen is not lost to one who has not heard of it.
         """
-        with self._transaction():
-            self._put(record, changed)
+        self.save_all([record], changed)
+
+    def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
+        """Do what `save` does, with all records or none."""
+        if records:
+            with self._transaction():
+                for record in records:
+                    self._put(record, changed)
 
     def _put(self, record: Record, changed: Collection[str] = ()) -> None:
         marks = ", ".join("?" * len(COLUMNS))
@@ -287,9 +297,4 @@ class History:
         return found[0] if found else None
 
     def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
-        with trouble(self.path):
-            rows = self._connection.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM generations WHERE {where}",
-                values,
-            ).fetchall()
-            return [to_record(row) for row in rows]
+        return select(self.path, self._connection, where, values)

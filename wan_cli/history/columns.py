@@ -3,8 +3,11 @@
 import json
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from wan_cli.generation import Status
+from wan_cli.history.file import trouble
 from wan_cli.record import Record
 
 COLUMNS = Record._fields
@@ -21,18 +24,18 @@ def to_column(record: Record, name: str) -> object:
     if name == "request":
         return request_json(record)
     value: object = getattr(record, name)
-    if isinstance(value, str) and name in _PATHS and not _is_text(value):
-        # A folder whose name is not UTF-8.
-        return os.fsencode(value)
+    if isinstance(value, str) and name in _PATHS:
+        return path_column(value)
     return str(value) if isinstance(value, Status) else value
 
 
-def _is_text(value: str) -> bool:
+def path_column(path: str) -> str | bytes:
+    """Return what SQLite keeps of a path: bytes if it is not UTF-8."""
     try:
-        value.encode()
+        path.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return os.fsencode(path)
+    return path
 
 
 def to_record(row: sqlite3.Row) -> Record:
@@ -46,3 +49,21 @@ def to_record(row: sqlite3.Row) -> Record:
     values["sidecar"] = bool(values["sidecar"])
     values["sandbox"] = bool(values["sandbox"])
     return Record(**values)
+
+
+def select(
+    path: Path,
+    connection: sqlite3.Connection,
+    where: str,
+    values: Sequence[object] | Mapping[str, object],
+) -> list[Record]:
+    """Return the records that fit a condition.
+
+    Raises:
+        SetupError: the history cannot be read.
+    """
+    with trouble(path):
+        rows = connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM generations WHERE {where}", values
+        ).fetchall()
+        return [to_record(row) for row in rows]

@@ -17,6 +17,9 @@ BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
 UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
 
+# Submitted for a row of a batch whose name was not kept: its key is made of the file's path.
+OLD_KEY = "row_key IS NOT NULL AND batch IS NULL AND once IS NULL"
+
 # Each step takes the file from the version of its place to the next (PRAGMA user_version).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -77,6 +80,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # Made by a served sandbox: nothing was charged.
         "ALTER TABLE generations ADD COLUMN sandbox INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        # A row is known by its batch's name, no longer by its file's path: a row_key without a
+        # batch and a key of --once is of the old kind, and stays until its row is seen again.
+        "ALTER TABLE generations ADD COLUMN other_key TEXT",
+        "ALTER TABLE generations ADD COLUMN batch TEXT",
+        "ALTER TABLE generations ADD COLUMN once TEXT",
+        "CREATE INDEX generations_other ON generations (other_key) WHERE other_key IS NOT NULL",
+        "CREATE INDEX generations_batch ON generations (batch, base_url) WHERE batch IS NOT NULL",
+        f"CREATE INDEX generations_old ON generations (base_url) WHERE {OLD_KEY}",
     ),
 )
 VERSION = len(MIGRATIONS)

@@ -1,0 +1,143 @@
+"""Searching the account's log for what other machines made for the same keys.
+
+Labels are derived from keys and requests, so every machine arrives at the same ones. The log shows
+finished generations of the key in use only: absence proves nothing about those still in flight.
+"""
+
+from collections.abc import Generator, Sequence
+from math import inf
+from typing import NamedTuple, TypeVar
+
+from wan_cli.account import LogRow
+from wan_cli.api.client import ACCOUNT_SECONDS
+from wan_cli.core.claim import new_record, new_ref
+from wan_cli.core.items import Order, pause_s
+from wan_cli.core.tools import Timing, Tools
+from wan_cli.errors import Unreachable
+from wan_cli.generation import Status
+from wan_cli.identity import Label, label_base
+from wan_cli.progress import Event, Note, Warned
+from wan_cli.record import Record
+
+T = TypeVar("T")
+Events = Generator[Event, None, T]
+# How far back the log is searched.
+WINDOW_S = 7 * 86_400.0
+# A page that takes longer than this is asked for again.
+PAGE_SECONDS = 10.0
+# Clocks may differ by this much before the window has to move.
+CLOCK_S = 3600.0
+
+
+class Found(NamedTuple):
+    """What the log shows for one order: the first generation that succeeded, and the last attempt.
+
+    `paid` counts the generations that succeeded: more than one were paid for by machines that share
+    no history.
+    """
+
+    row: LogRow | None = None
+    attempts: int = 0
+    paid: int = 0
+
+    def with_row(self, row: LogRow) -> "Found":
+        """Return it with one more row of the log; rows come newest first."""
+        attempts = max(self.attempts, Label.of(row.client_request_id).attempt)
+        if not row.succeeded:
+            return self._replace(attempts=attempts)
+        return Found(row, attempts, self.paid + 1)
+
+
+def look_up(
+    tools: Tools, orders: Sequence[Order], timing: Timing
+) -> Events[list[tuple[Order, Record | None]]]:
+    """Return each order with the record to continue with, or None to submit it.
+
+    What succeeded on another machine is written to the history; what failed there makes the next
+    attempt of the order a later one.
+
+    Args:
+        tools: the client, the journal and the clock.
+        orders: with keys; the history knows no generation for them.
+        timing: until its deadline, a log that cannot be read is asked for again.
+
+    Raises:
+        Unreachable: the log could not be read; nothing was sent.
+        KeyRefused, Rejected: this key may not read it.
+    """
+    bases = {base: number for number, order in enumerate(orders) for base in _bases(order)}
+    found = [Found() for _ in orders]
+    seen: set[str] = set()
+    yield Note(
+        "searching the account's log of the last 7 days for what another machine made"
+        " (--no-lookup skips this); generations still in flight cannot be seen there"
+    )
+    rows = yield from _rows(tools, timing)
+    for row in rows:
+        number = bases.get(Label.of(row.client_request_id).base)
+        if number is not None and row.id not in seen:
+            seen.add(row.id)
+            found[number] = found[number].with_row(row)
+    pairs = []
+    for order, what in zip(orders, found, strict=True):
+        record = _adopted(tools, order, what.row) if what.row else None
+        pairs.append((order._replace(attempts=what.attempts), record))
+        if record and what.paid > 1:
+            yield Warned(
+                f"{what.paid} generations were paid for the same key by machines that share no"
+                f" history; continuing with the first, {record.id}"
+            )
+    if count := sum(record is not None for _, record in pairs):
+        many = "1 generation" if count == 1 else f"{count} generations"
+        yield Note(f"found {many} in the account's log: continuing without paying again")
+    return pairs
+
+
+def _bases(order: Order) -> list[str]:
+    assert order.keys is not None
+    return [label_base(key, order.request.to_json()) for key in order.keys.all]
+
+
+def _rows(tools: Tools, timing: Timing) -> Events[list[LogRow]]:
+    """Return the labelled rows of the window, newest first; continue where trouble interrupted."""
+    client, clock = tools.client, tools.clock
+    rows: list[LogRow] = []
+    tries, offset, oldest = 0, client.server_offset_s, inf
+    while True:
+        now = clock.now() + (offset or 0.0)
+        end = min(now + CLOCK_S, oldest + 1.0)
+        seconds = min(ACCOUNT_SECONDS, timing.left(clock) + 1.0)
+        try:
+            for row in client.log(now - WINDOW_S, end, seconds=seconds, page_seconds=PAGE_SECONDS):
+                tries = 0
+                oldest = min(oldest, inf if row.created_at is None else row.created_at)
+                if row.client_request_id is not None:
+                    rows.append(row)
+        except Unreachable as trouble:
+            tries += 1
+            left_s = timing.left(clock)
+            if left_s <= 0 or trouble.is_final:
+                raise
+            if tries == 1:
+                yield Note(f"the account's log cannot be read: {trouble.message}; trying again")
+            pause = max(pause_s(tries, timing.poll_interval_s), trouble.retry_after_s or 0.0)
+            clock.sleep(min(left_s, pause))
+            continue
+        shift = (client.server_offset_s or 0.0) - (offset or 0.0)
+        if abs(shift) < CLOCK_S / 2:
+            return rows
+        # This was the first reply ever: only now it is known how far the server's clock is off.
+        offset, rows, oldest = client.server_offset_s, [], inf
+
+
+def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
+    """Return the record of a generation of another machine, after it is in the history."""
+    label = Label.of(row.client_request_id)
+    now = tools.clock.now()
+    created_at = now
+    if row.created_at is not None:
+        created_at = row.created_at - (tools.client.server_offset_s or 0.0)
+    record = new_record(tools, order, new_ref(), label)
+    return tools.history.adopt(
+        record._replace(id=row.id, status=Status.GENERATING, created_at=created_at, pid=None)
+    )

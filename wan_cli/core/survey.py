@@ -1,0 +1,202 @@
+"""Surveying a batch: which rows have a generation, and which are still to be submitted."""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from shlex import quote
+from typing import NamedTuple
+
+from wan_cli.batchfile.row import Mistake
+from wan_cli.config.service import is_of
+from wan_cli.core.plan import CORRECT, Entry, Plan, refuse
+from wan_cli.core.standing import is_free, other_request, standing
+from wan_cli.destination import try_places
+from wan_cli.errors import DriveTrouble, LocalFileError, UsageError
+from wan_cli.history import History
+from wan_cli.identity import BatchName, old_key
+from wan_cli.models import GenerationRequest
+from wan_cli.prices import Price
+from wan_cli.record import Record
+from wan_cli.text import one_line
+
+# How many other batches are named that made equal requests.
+NAMED_MAX = 3
+
+
+class Survey(NamedTuple):
+    """What the history knows of rows: those with a generation, and those to be submitted.
+
+    The last of `coming`, as many as `unresolved`, were perhaps submitted before. `impossible` are
+    those that would be submitted if their video could be saved, each with why not.
+    """
+
+    known: Sequence[tuple[Entry, Record]]
+    coming: Sequence[Entry]
+    unresolved: int = 0
+    impossible: Sequence[tuple[Entry, LocalFileError]] = ()
+
+    @property
+    def requests(self) -> list[GenerationRequest]:
+        """What is to be submitted."""
+        return [entry.row.request for entry in self.coming]
+
+    @property
+    def paid_usd(self) -> float:
+        """What the generations of rows cost, as far as that is known."""
+        return sum(record.cost_usd or 0.0 for _, record in self.known)
+
+    @property
+    def at_unknown_cost(self) -> list[GenerationRequest]:
+        """What was submitted, and costs nobody knows how much yet."""
+        return [entry.row.request for entry, record in self.known if record.cost_usd is None]
+
+    def priced(self, prices: Sequence[Price]) -> "Survey":
+        """Return the same with what each request costs."""
+        pairs = zip(self.coming, prices, strict=True)
+        return self._replace(coming=[entry._replace(price=price) for entry, price in pairs])
+
+
+def survey(history: History, plan: Plan, *, retry_failed: bool) -> Survey:
+    """Tell the rows that have a generation from those that are to be submitted.
+
+    A row whose submission has an unknown outcome is among the latter: it is settled there, after
+    the rows that were never sent. Rows that an older history knows by the path of their file get
+    their new keys.
+
+    Raises:
+        UsageError: a key of `once` stands for another request.
+    """
+    batch, old_urls = plan.batch, history.keys.old_urls()
+    if old_urls:
+        old_urls = {url for url in old_urls if is_of(url, batch.service)} | {batch.old_url}
+    known, new, unknown, renamed = [], [], [], []
+    mistakes = []
+    for entry in plan.entries:
+        record = standing(history.keys.of(*entry.row.keys.all))
+        if record is None and old_urls:
+            record = _of_old_row(history, batch, entry, old_urls)
+            renamed += [record] if record else []
+        if (
+            record
+            and entry.row.once
+            and (wrong := other_request(entry.row.once, record, entry.row.request))
+        ):
+            mistakes.append(Mistake(entry.row.line, wrong.message))
+        elif record is None or _is_due(entry, record, retry_failed=retry_failed):
+            new.append(entry)
+        elif record.status.is_unresolved:
+            unknown.append(entry)
+        else:
+            known.append((entry, record))
+    refuse(plan.source, mistakes, "use another key; nothing was submitted")
+    history.save_all(renamed, ("row_key", "other_key", "batch", "once"))
+    return Survey(known, [*new, *unknown], len(unknown))
+
+
+def _is_due(entry: Entry, record: Record, *, retry_failed: bool) -> bool:
+    """Whether a row is submitted again, because its generation has failed."""
+    return is_free(record) and (retry_failed or entry.row.once is not None)
+
+
+def _of_old_row(
+    history: History, batch: BatchName, entry: Entry, urls: Collection[str]
+) -> Record | None:
+    """Return the record that an older history has for a row, with its new keys."""
+    row, body = entry.row, entry.row.request.to_json()
+    keys = [old_key(url, place, body, row.nth) for url in urls for place in batch.old_places]
+    record = standing(history.keys.of(*keys))
+    if record is None:
+        return None
+    first, other = row.keys
+    return record._replace(row_key=first, other_key=other, batch=batch.name, once=row.once)
+
+
+def is_known(history: History, batch: BatchName) -> bool:
+    """Whether the history has a generation of a batch."""
+    urls = history.keys.urls_of_batch(batch.name)
+    return any(is_of(url, batch.service) for url in urls)
+
+
+def made_elsewhere(history: History, plan: Plan, found: Survey) -> list[str]:
+    """Return which other batches, or `wan generate`, made requests that are still to be submitted.
+
+    Each is a line for the user, before anything is paid.
+    """
+    batch = plan.batch
+    wanted = Counter(request.to_json() for request in found.requests)
+    if not wanted:
+        return []
+    counts: dict[tuple[str | None, bool], Counter[str]] = {}
+    latest: dict[tuple[str | None, bool], float] = {}
+    services: dict[str, bool] = {}
+    for made in history.keys.made():
+        if made.request not in wanted or made.batch == batch.name:
+            continue
+        url = made.base_url
+        services.setdefault(url, is_of(url, batch.service))
+        if services[url]:
+            maker = made.batch, made.is_old
+            counts.setdefault(maker, Counter())[made.request] += 1
+            latest[maker] = made.created_at
+    shared = {maker: (count & wanted).total() for maker, count in counts.items()}
+    makers = sorted(shared, key=lambda maker: (-shared[maker], -latest[maker]))
+    return [
+        _words(maker, shared[maker], len(plan.entries), latest[maker])
+        for maker in makers[:NAMED_MAX]
+    ]
+
+
+def _words(maker: tuple[str | None, bool], count: int, total: int, at: float) -> str:
+    name, is_old = maker
+    many = f"{count} of these {total} rows {'was' if count == 1 else 'were'} made by"
+    if name is not None:
+        shown = one_line(name, 200)
+        return f"{many} batch {shown} {_day(at)}; --as {quote(shown)} continues it"
+    if is_old:
+        return f"{many} a batch {_day(at)}, with an older wan; running that file continues it"
+    return f"{many} wan generate {_day(at)}"
+
+
+def _day(at: float) -> str:
+    """Return the day of a time, as a person says it."""
+    day = time.strftime("%Y-%m-%d", time.localtime(at))
+    return "today" if day == time.strftime("%Y-%m-%d") else f"on {day}"
+
+
+def prepare(source: str, found: Survey, *, overwrite: bool, sidecar: bool) -> Survey:
+    """Return a survey whose coming rows can be saved: each final name was tried.
+
+    Rows whose folder or name is impossible are no longer coming, but `impossible`: only they fail.
+
+    Raises:
+        UsageError: files exist and must not be replaced.
+        LocalFileError: no row can be saved, or a drive takes nothing.
+    """
+    places = [entry.destination for entry in found.coming]
+    tried = zip(found.coming, try_places(places, overwrite=overwrite, sidecar=sidecar), strict=True)
+    can_be_saved, impossible, usage = [], [], []
+    for entry, error in tried:
+        if error is None:
+            can_be_saved.append(entry)
+        elif isinstance(error, UsageError):
+            usage.append(Mistake(entry.row.line, error.message))
+        else:
+            impossible.append((entry, error))
+    refuse(source, usage, f"add --force, or {CORRECT}")
+    _refuse_drive(source, impossible, is_all=not can_be_saved)
+    return found._replace(coming=can_be_saved, impossible=impossible)
+
+
+def _refuse_drive(
+    source: str, impossible: Sequence[tuple[Entry, LocalFileError]], *, is_all: bool
+) -> None:
+    """Raise a LocalFileError if a drive takes nothing, or none of the rows can be saved."""
+    hint = "choose another folder: --output-dir DIR"
+    for _, error in impossible:
+        if isinstance(error, DriveTrouble):
+            raise DriveTrouble(error.message, hint=hint)
+    if impossible and is_all:
+        if len({error.message for _, error in impossible}) == 1:
+            raise LocalFileError(impossible[0][1].message, hint=hint)
+        mistakes = [Mistake(entry.row.line, error.message) for entry, error in impossible]
+        refuse(source, mistakes, hint, LocalFileError)

@@ -1,0 +1,104 @@
+"""Which generation is which: the keys that a history knows it by, and the labels the API sees.
+
+Everything here is pure, and equal on every machine: two machines that run the same batch, or the
+same `--once KEY`, arrive at the same keys and labels.
+"""
+
+import hashlib
+import json
+from typing import NamedTuple
+
+ONCE_MAX_CHARS = 200
+_HEX_CHARS = 32
+
+
+class Keys(NamedTuple):
+    """What a generation is known by: `first`, and `other` if there is a second name for it."""
+
+    first: str
+    other: str | None = None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every key, the first one first."""
+        return (self.first,) if self.other is None else (self.first, self.other)
+
+
+class BatchName(NamedTuple):
+    """What tells the rows of a batch from equal rows of another batch.
+
+    Args:
+        service: the API, whichever way its base URL is written.
+        name: `--as NAME`, or the file's name without folders, or the folder in which stdin is read.
+        target: the name of the file that a link leads to, where that is another name.
+        old_url: the API's base URL as it is written, by which an older history knows the rows.
+        old_places: how an older history names the place of the file.
+    """
+
+    service: str
+    name: str
+    target: str | None = None
+    old_url: str = ""
+    old_places: tuple[str, ...] = ()
+
+    def keys(self, body: str, nth: int, once: str | None = None) -> Keys:
+        """Return the keys of the nth of the rows that have this request, as JSON."""
+        first = _digest("row", self.service, self.name, body, nth)
+        if once is not None:
+            return Keys(once_key(self.service, once), first)
+        if self.target is None:
+            return Keys(first)
+        return Keys(first, _digest("row", self.service, self.target, body, nth))
+
+
+def once_key(service: str, key: str) -> str:
+    """Return the key of `--once KEY` at a service."""
+    return _digest("once", service, key)
+
+
+def is_once_key(value: object) -> bool:
+    """Whether a value can be the KEY of `--once KEY`: 1 to 200 printable characters."""
+    return (
+        isinstance(value, str)
+        and value.isprintable()
+        and bool(value.strip())
+        and len(value) <= ONCE_MAX_CHARS
+    )
+
+
+def old_key(base_url: str, place: str, body: str, nth: int) -> str:
+    """Return the key by which a history of schema 5 or older knows a row: by its file's path."""
+    return _digest(f"{base_url} {place}", body, nth)
+
+
+class Label(NamedTuple):
+    """The `client_request_id` of one attempt: `base.attempt`."""
+
+    base: str
+    attempt: int
+
+    @classmethod
+    def of(cls, text: str | None) -> "Label":
+        """Return a label by its parts; what is none has attempt 0."""
+        base, _, number = (text or "").rpartition(".")
+        is_number = number.isascii() and number.isdigit() and len(number) < 7
+        return cls(base, int(number)) if base and is_number else cls(text or "", 0)
+
+    def __str__(self) -> str:
+        """Return it as it is sent."""
+        return f"{self.base}.{self.attempt}"
+
+    @property
+    def next(self) -> "Label":
+        """The label of the next attempt."""
+        return self._replace(attempt=self.attempt + 1)
+
+
+def label_base(key: str, body: str) -> str:
+    """Return what the labels of all attempts for a key and a request begin with."""
+    return f"wan-{_digest('label', key, body)}"
+
+
+def _digest(*parts: object) -> str:
+    whole = json.dumps(parts)
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_CHARS]
