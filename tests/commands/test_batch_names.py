@@ -449,3 +449,20 @@ def test_a_certificate_that_is_not_trusted_is_tried_once(wan: Wan, work: Path) -
     assert result.code == 11
     assert "trying again" not in result.err
     assert "hint: set SSL_CERT_FILE" in result.err
+
+
+def test_the_embedded_sandbox_knows_its_rows_and_keys_again(
+    wan: Wan, api: FakeApi, file: Path, work: Path
+) -> None:
+    small = ("--sandbox", "--duration", "5", "--resolution", "720p")
+    first = run(wan, "prompts.txt", *small)
+    assert "the account's log" not in first.err  # No other machine has used it.
+    file.rename(work / "copy.txt")
+    again = run(wan, "copy.txt", "--as", "prompts.txt", *small)
+    assert {*again.out.splitlines()} == {*first.out.splitlines()}
+    for _ in range(2):
+        assert wan("generate", "a cat", "--once", "k", "-o", "cat.mp4", *small).code == 0
+    assert wan("generate", "a dog", "-o", "dog.mp4", "--no-wait", *small).code == 0
+    assert "continuing with" in wan("generate", "a dog", "-o", "dog.mp4", *small).err
+    assert len(wan("list", "--json", "--sandbox").json_lines) == 5
+    api.check_files = False  # The sandbox has served them.

@@ -22,7 +22,10 @@ def test_a_second_run_prints_the_same_path_and_pays_nothing(wan: Wan, api: FakeA
     again = wan("generate", "a fox", "--once", "build-7", "--max-cost", "0")
     assert (first.code, again.code) == (0, 0)
     assert again.out == first.out
-    assert "was made for --once build-7: continuing with it, nothing is paid" in again.err
+    assert (
+        f"continuing with generation {api.posts[0].id}, made for --once build-7; nothing is paid"
+        in again.err
+    )
     assert "price:" not in again.err
     (post,) = api.posts
     assert LABEL.fullmatch(post.label or "")
@@ -238,8 +241,8 @@ def test_the_same_request_for_the_same_file_is_continued(
     assert first.code == 0
     result = wan("generate", "a fox", "-o", "clip.mp4", "--max-cost", "0")
     assert (result.code, result.out) == (0, f"{work / 'clip.mp4'}\n")
-    said = f"generation {first.out.strip()} is on its way to the same file; --again submits another"
-    assert said in result.err
+    said = f"continuing with generation {first.out.strip()}, which goes to the same file"
+    assert f"warning: {said}; nothing is paid (--again submits another one)" in result.err
     assert len(api.posts) == 1
 
 
@@ -269,7 +272,7 @@ def test_what_differs_is_another_video(wan: Wan, api: FakeApi, argv: list[str]) 
     assert wan("generate", "a fox", "-o", "clip.mp4", "--no-wait").code == 0
     result = wan("generate", *argv, "--no-wait")
     assert (result.code, len(api.accepted)) == (0, 2)
-    assert "on its way" not in result.err
+    assert "continuing" not in result.err
 
 
 def test_a_generation_that_failed_meanwhile_makes_room_for_another(wan: Wan, api: FakeApi) -> None:

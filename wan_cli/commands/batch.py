@@ -122,12 +122,11 @@ def command(
     arguments = locals()
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    base_url = space.settings.base_url
     loaded = plan.load(
         file,
         format_,
         parse_shard(shard, os.environ),
-        batch=plan.batch_name(file, name_of(as_), base_url, sandbox=space.sandbox),
+        batch=plan.batch_name(file, name_of(as_), space.settings.base_url, sandbox=space.sandbox),
         defaults=space.with_defaults(request_fields(arguments)),
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
@@ -152,7 +151,7 @@ def command(
             again=again,
             retry_failed=retry_failed,
             fail_fast=fail_fast,
-            lookup=not no_lookup,
+            lookup=not (no_lookup or space.sandbox),
         )
         batch = Batch(tools, terms, loaded)
         found = _agreed(out, space, batch, yes=yes)

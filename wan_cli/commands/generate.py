@@ -83,10 +83,9 @@ def command(
 
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    fields = request_fields(arguments) | {
-        "prompt": read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
-    }
-    request = GenerationRequest.parse(space.with_defaults(fields))
+    text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
+    fields = space.with_defaults(request_fields(arguments) | {"prompt": text})
+    request = GenerationRequest.parse(fields)
     budget = space.budget(max_cost)
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:
@@ -102,13 +101,12 @@ def command(
         destination.prepare(overwrite=force, sidecar=has_sidecar)
     with space.tools(out) as tools:
         timing = space.timing(tools, timeout, poll_interval)
-        search = find_known(tools, order, timing, service, lookup=not no_lookup)
-        order, known = out.follow(search)
-        if known is None and once is not None:
-            destination.prepare(overwrite=force, sidecar=has_sidecar)
-        if known is None:
-            space.check_prices(out, tools.client, budget, timing.left(tools.clock), [request])
+        lookup = not (no_lookup or space.sandbox)
+        order, known = out.follow(find_known(tools, order, timing, service, lookup=lookup))
         goal = Goal(waits, waits, destination, force, stdout, accepts_saved=stdout is None)
+        if known is None:
+            destination.prepare(overwrite=force, sidecar=has_sidecar)
+            space.check_prices(out, tools.client, budget, timing.left(tools.clock), [request])
         outcomes = list(out.each(generate(tools, order, goal, timing, known)))
     code = out.outcomes(outcomes, nothing if stdout else path_or_id)
     if open_:

@@ -30,17 +30,20 @@ def find_known(
     """
     if order.once is None:
         record = None if order.again else _of_same_file(tools, order, service)
-        words = "is on its way to the same file; --again submits another"
     else:
         order, record = yield from _of_key(tools, order, timing, lookup=lookup)
-        words = f"was made for --once {order.once}"
     if record is None or record.status.is_unresolved:
         return order, None
     record = _confirmed(tools, record)
     if is_free(record):
         yield Note(f"generation {record.id} failed on the server and was not charged")
         return order, None
-    yield Warned(f"generation {record.id} {words}: continuing with it, nothing is paid")
+    words = f"continuing with generation {record.id}"
+    if order.once is None:
+        why = "which goes to the same file; nothing is paid (--again submits another one)"
+        yield Warned(f"{words}, {why}")
+    else:
+        yield Note(f"{words}, made for --once {order.once}; nothing is paid")
     return order, record
 
 
