@@ -254,12 +254,7 @@ def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writes},  # type: ignore[call-overload]
     )
     wait_until(lambda: api.posts)
-    filler = os.open(f"/proc/self/fd/{writes}", os.O_WRONLY | os.O_NONBLOCK)
-    with contextlib.suppress(BlockingIOError):
-        while os.write(filler, b"\n" * 4096):
-            pass
-    os.close(filler)
-    os.close(writes)
+    fill(writes)
     api.release()
     number = {"stdout": "0x1", "stderr": "0x2"}[stream]
     wait_until(lambda: api.posts and sleeps_in(process, {"1", "64"}, number))
@@ -272,4 +267,41 @@ def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_
     assert "nothing was submitted" not in words
     assert f"{api.posts[0].id} " in words
     assert "is safe" in words
+    assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id
+
+
+def fill(pipe: int) -> None:
+    """Fill a pipe that another process writes to, and let go of it."""
+    filler = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(filler, b"\n" * 4096):
+            pass
+    os.close(filler)
+    os.close(pipe)
+
+
+def test_a_signal_while_a_batch_shows_something_says_what_is_in_flight(
+    api: FakeApi, wan: Wan, work: Path
+) -> None:
+    (work / "prompts.txt").write_text("a fox\na hen\n")
+    reads, writes = os.pipe()
+    api.on_post(Reply(fault="hang"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wan_cli", "batch", "prompts.txt", "--yes", "--concurrency", "1"],
+        cwd=wan.work,
+        env=wan.env,
+        stdout=subprocess.PIPE,
+        stderr=writes,
+    )
+    wait_until(lambda: api.posts)
+    fill(writes)
+    api.release()
+    wait_until(lambda: sleeps_in(process, {"1", "64"}, "0x2"))
+    process.send_signal(signal.SIGINT)
+    with os.fdopen(reads, "rb") as reader:
+        words = reader.read().decode()
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert "nothing was submitted" not in words
+    assert f"{api.posts[0].id} goes on and is safe" in words.partition("error: ")[2]
     assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id

@@ -1,6 +1,7 @@
 """wan batch: many rows, some of them in flight, each submitted once however often it is run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from wan_cli.core.budget import Budget
@@ -131,6 +132,7 @@ class Batch:
             downloads=terms.downloads,
             fail_fast=terms.fail_fast,
         )
+        outcomes = engine.outcomes()
         safe = bool(found.known)
         try:
             for entry, record in found.known:
@@ -142,10 +144,13 @@ class Batch:
                 engine.submit(self._order(entry))
                 for words in entry.row.request.warnings:
                     yield Warned(self._at(entry.row.number, words))
-            for told in engine.outcomes():
+            for told in outcomes:
                 safe = safe or (isinstance(told, Outcome) and told.error is None)
                 yield self._named(told) if isinstance(told, Outcome) else told
         except Interrupted as interrupted:
+            with suppress(Interrupted):
+                # It may have come while something was shown: the engine knows what it means.
+                outcomes.throw(interrupted)
             _explain(interrupted, safe=safe)
             raise
         if left := engine.not_submitted:
