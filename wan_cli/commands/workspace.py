@@ -208,6 +208,7 @@ class Workspace(NamedTuple):
         else:
             keeps = True
         with history:
+            out.warn_all(history.warnings)
             yield history, keeps
 
     def timing(

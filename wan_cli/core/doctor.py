@@ -16,6 +16,7 @@ from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.history import History
 from wan_cli.history.file import VERSION
+from wan_cli.history.trouble import ELSEWHERE
 
 CLOCK_OFF_MAX_S = 120.0
 # What one clip of 10 s in 1080p costs.
@@ -67,6 +68,8 @@ def examine_history(file: Path) -> Iterator[Check]:
                 yield problem("history", _damaged(file, damage))
                 return
             yield fine("history", "sound, and it can be written")
+            for words in history.warnings:
+                yield warning("history", words, hint=ELSEWHERE)
             unresolved = len(history.unresolved())
             waiting = len(history.to_fetch())
     except WanError as error:

@@ -1,7 +1,7 @@
 """The journal: an SQLite file in which every submission stands before its connection is opened."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,15 +18,15 @@ from wan_cli.history.file import (
     identity,
     prepare,
     transaction,
-    trouble,
 )
 from wan_cli.history.keys import KeyIndex
-from wan_cli.history.totals import newest, spent
+from wan_cli.history.place import network
+from wan_cli.history.totals import durations, newest, spent
+from wan_cli.history.trouble import trouble, warnings
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 from wan_cli.text import one_line
 
-LEARN_FROM = 50
 MIN_PREFIX = 6
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
@@ -40,19 +40,27 @@ class History:
     Every method raises SetupError where the file is broken, locked or cannot be written.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, network: str | None = None
+    ) -> None:
         self.path = path
+        self.warnings = warnings(path, network)
         self._connection = connection
         self._identity = identity(path)
         self.keys = KeyIndex(path, connection)
         connection.row_factory = sqlite3.Row
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the history for reading and writing; make or migrate it where that is due."""
+    def open(cls, path: Path, network: Callable[[Path], str | None] = network) -> Self:
+        """Open the history for reading and writing; make or migrate it where that is due.
+
+        `network` names the network file system on which a file lies.
+        """
         with trouble(path):
             create(path)
-            history = cls(path, connect(f"{path.as_uri()}?mode=rw"))
+            name = network(path)
+            connection = connect(f"{path.as_uri()}?mode=rw", shared=name is None)
+            history = cls(path, connection, name)
         try:
             prepare(path, history._connection)
         except BaseException:
@@ -274,17 +282,7 @@ class History:
 
     def durations(self, record: Record) -> Sequence[float]:
         """Return the seconds that the last finished generations of the same class took."""
-        same = " AND ".join(
-            f"json_extract(request, '$.{name}') IS ?"
-            for name in ("model", "resolution", "duration")
-        )
-        with trouble(self.path):
-            rows = self._connection.execute(
-                f"SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
-                f" AND finished_at IS NOT NULL AND {same} ORDER BY seq DESC LIMIT {LEARN_FROM}",
-                [record.request.get(name) for name in ("model", "resolution", "duration")],
-            ).fetchall()
-        return [float(row[0]) for row in rows]
+        return durations(self.path, self._connection, record)
 
     def check(self) -> str | None:
         """Return None where the file is sound, else what SQLite says of the damage."""

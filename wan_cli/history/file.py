@@ -1,4 +1,4 @@
-"""The file of the journal: made private, opened durably, migrated; its troubles as sentences."""
+"""The file of the journal: made private, opened durably, migrated."""
 
 import os
 import sqlite3
@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from shlex import quote
+from typing import Any
 
-from wan_cli.errors import HistoryLocked, HistoryReadOnly, SetupError
+from wan_cli.errors import SetupError
+from wan_cli.history.place import lock_trouble
+from wan_cli.history.trouble import damaged, trouble, unlockable
 from wan_cli.storage import make_private
-from wan_cli.text import one_line
 
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
@@ -101,6 +102,7 @@ def create(path: Path) -> None:
 
     Raises:
         SetupError: something else has its name. SQLite would write over a short file.
+        HistoryReadOnly: its file system cannot lock it.
         OSError: it cannot be made.
     """
     make_private(path.parent)
@@ -108,13 +110,15 @@ def create(path: Path) -> None:
     try:
         descriptor = os.open(path, flags, 0o600)
     except IsADirectoryError:
-        raise _damaged(path, "it is a folder") from None
+        raise damaged(path, "it is a folder") from None
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _damaged(path, "it is not a file")
+            raise damaged(path, "it is not a file")
         # No byte at all: whoever made it was killed before SQLite began.
         if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-            raise _damaged(path, "it is not a database")
+            raise damaged(path, "it is not a database")
+        if words := lock_trouble(descriptor):
+            raise unlockable(path, words)
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -126,28 +130,45 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def connect(uri: str) -> sqlite3.Connection:
-    """Open a database; one that is written is durable at each commit."""
+def connect(uri: str, *, shared: bool = True) -> sqlite3.Connection:
+    """Open a database; one that is written is durable at each commit.
+
+    Args:
+        uri: which, and whether it is written.
+        shared: its processes share memory. WAL needs that; on a network file system they do not.
+    """
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
         # To ask for WAL alters the file: not one of a newer wan.
-        if "mode=rw" in uri and _version(connection) <= VERSION:
-            _keep_a_log(connection)
-        # With NORMAL no fsync would happen between the record and the POST.
-        connection.execute("PRAGMA synchronous = FULL")
+        if "mode=rw" in uri and not shared:
+            _keep_a_rollback_journal(connection)
+        elif "mode=rw" in uri and _version(connection) <= VERSION:
+            _when_free(connection, "PRAGMA journal_mode = WAL")
+        # With NORMAL no fsync would happen between the record and the POST; with FULL none of the
+        # folder, from which a commit removes the rollback journal.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if shared else 'EXTRA'}")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _keep_a_log(connection: sqlite3.Connection) -> None:
+def _keep_a_rollback_journal(connection: sqlite3.Connection) -> None:
+    # A file that has been in WAL mode is read without shared memory by one process at a time.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    if _when_free(connection, "PRAGMA user_version") <= VERSION:
+        _when_free(connection, "PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA locking_mode = NORMAL")
+        # The lock ends with the next access.
+        _version(connection)
+
+
+def _when_free(connection: sqlite3.Connection, statement: str) -> Any:
     # Where another process turns the same new file to WAL, SQLite says "busy" without waiting.
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
+            return connection.execute(statement).fetchone()[0]
         except sqlite3.OperationalError as cause:
             busy = cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() >= deadline:
@@ -157,7 +178,9 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 
 def copy_into(target: sqlite3.Connection, path: Path) -> None:
     """Copy a file that cannot be written into an open database."""
-    for how in ("mode=ro", "mode=ro&immutable=1"):
+    with path.open("rb") as file:
+        locks = lock_trouble(file.fileno()) is None
+    for how in ("mode=ro", "mode=ro&immutable=1")[0 if locks else 1 :]:
         try:
             with closing(connect(f"{path.as_uri()}?{how}")) as source:
                 source.backup(target)
@@ -166,48 +189,6 @@ def copy_into(target: sqlite3.Connection, path: Path) -> None:
             # A folder that takes no -shm file: immutable then, without what stands in the -wal.
             if "immutable" in how:
                 raise
-
-
-@contextmanager
-def trouble(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a sentence."""
-    try:
-        yield
-    except sqlite3.Error as cause:
-        raise _explained(path, str(cause)) from None
-    except OSError as cause:
-        # Who asks `wan doctor` gets this too: it must not send him there.
-        is_there = os.path.exists(path)  # noqa: PTH110  Path.exists() raises in a closed folder.
-        hint = (
-            f"chmod u+rw {quote(str(path))}"
-            if is_there
-            else "export WAN_HOME=DIR (a folder that you can write)"
-        )
-        raise HistoryReadOnly(
-            f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}", hint=hint
-        ) from None
-    except (ValueError, KeyError, TypeError) as cause:
-        raise SetupError(
-            f"the history {path} holds a row that cannot be read: {one_line(str(cause), 100)}",
-            hint="wan doctor",
-        ) from None
-
-
-def _explained(path: Path, words: str) -> SetupError:
-    if "locked" in words or "busy" in words:
-        return HistoryLocked(
-            f"the history {path} is locked by another process", hint="try again in a moment"
-        )
-    if "full" in words or "I/O" in words or "readonly" in words or "unable to open" in words:
-        return HistoryReadOnly(f"the history {path} cannot be written: {words}", hint="wan doctor")
-    return _damaged(path, words)
-
-
-def _damaged(path: Path, words: str) -> SetupError:
-    return SetupError(
-        f"the history {path} is damaged: {one_line(words, 100)}",
-        hint=f"keep it and start anew: mv '{path}' '{path}.damaged'",
-    )
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wan_cli.history.columns import path_column, select
-from wan_cli.history.file import OLD_KEY, trouble
+from wan_cli.history.file import OLD_KEY
+from wan_cli.history.trouble import trouble
 from wan_cli.identity import Label
 from wan_cli.record import Record
 

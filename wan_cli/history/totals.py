@@ -3,8 +3,11 @@
 import sqlite3
 from pathlib import Path
 
-from wan_cli.history.file import trouble
+from wan_cli.history.trouble import trouble
 from wan_cli.listing import Listing, Spent
+from wan_cli.record import Record
+
+LEARN_FROM = 50
 
 _FILTERS = {
     "status": "status = :status",
@@ -39,6 +42,19 @@ def spent(
         Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
         for day, model, count, used, usd in rows
     ]
+
+
+def durations(path: Path, connection: sqlite3.Connection, record: Record) -> list[float]:
+    """Return the seconds that the last finished generations of a record's class took."""
+    names = ("model", "resolution", "duration")
+    same = " AND ".join(f"json_extract(request, '$.{name}') IS ?" for name in names)
+    with trouble(path):
+        rows = connection.execute(
+            f"SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
+            f" AND finished_at IS NOT NULL AND {same} ORDER BY seq DESC LIMIT {LEARN_FROM}",
+            [record.request.get(name) for name in names],
+        ).fetchall()
+    return [float(row[0]) for row in rows]
 
 
 def _filtered(listing: Listing) -> str:
