@@ -14,6 +14,8 @@ class Crossing:
         self.crossed_polls = self.crossed_posts = 0
         self._polls, self._posts = polls, posts
         self._random = Random(seed)
+        # Of their own: how many POSTs are crossed must not depend on the order of the polls.
+        self._random_posts = Random(seed + 1)
         self._lock = Lock()
 
     def poll(
@@ -34,10 +36,10 @@ class Crossing:
         with self._lock:
             ids = list(generations)
             earlier = ids[: ids.index(made_id)]
-            if not earlier or self._random.random() >= self._posts:
+            if not earlier or self._random_posts.random() >= self._posts:
                 return None
             self.crossed_posts += 1
-            return generations[self._random.choice(earlier)]
+            return generations[self._random_posts.choice(earlier)]
 
 
 def neighbour(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from wan_cli.config.keys import check_key
+from wan_cli.config.service import service_of
 from wan_cli.durations import EXAMPLES, seconds_of
 from wan_cli.errors import UsageError
 from wan_cli.models import (
@@ -136,7 +137,7 @@ def _amount(value: object) -> float:
 def _base_url(value: object) -> str:
     url = re.fullmatch(_BASE_URL, str(value), re.IGNORECASE)
     if url and 0 < int(url["port"] or 443) < 2**16 and _is_allowed(url["scheme"], url["host"]):
-        return str(value).rstrip("/")
+        return service_of(str(value))
     # The value is not shown: it may hold a password.
     raise UsageError(
         "the base URL must be https://HOST[:PORT][/PATH] without user, query and fragment;"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from wan_cli.core.budget import Budget
@@ -11,10 +12,13 @@ from wan_cli.core.known import unsearched
 from wan_cli.core.lookup import Events, look_up
 from wan_cli.core.place import is_elsewhere, placed
 from wan_cli.core.plan import Entry, Plan
-from wan_cli.core.save import DOWNLOADS
+from wan_cli.core.save import DOWNLOADS, Saving
+from wan_cli.core.settle import Settling
+from wan_cli.core.submit import Submitting
 from wan_cli.core.survey import Survey, is_known, made_elsewhere, prepare, survey
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
+from wan_cli.core.watch import Watching
 from wan_cli.destination import is_on_disk
 from wan_cli.errors import (
     RUN_AGAIN,
@@ -127,9 +131,9 @@ class Batch:
             self.tools,
             terms.timing,
             goal,
+            [Submitting, Settling, Watching, partial(Saving, downloads=terms.downloads)],
             budget=terms.budget,
             concurrency=terms.concurrency,
-            downloads=terms.downloads,
             fail_fast=terms.fail_fast,
         )
         outcomes = engine.outcomes()

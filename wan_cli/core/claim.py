@@ -7,9 +7,9 @@ from wan_cli.core.processes import is_being_sent
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
 from wan_cli.core.standing import is_free, other_request
+from wan_cli.core.starts import starts_watching
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import ended, not_sent_again
-from wan_cli.core.watch import starts_watching
 from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
 from wan_cli.progress import Note

@@ -5,7 +5,7 @@ A heap holds when each item is due, one queue brings the answers. Waiting costs 
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
@@ -15,16 +15,13 @@ from wan_cli.core.budget import Budget
 from wan_cli.core.expectations import Expectations
 from wan_cli.core.interruption import explain
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
-from wan_cli.core.lanes import Answer, Lane, Question, Ticket, Work, Workers
+from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.polls import has_video
 from wan_cli.core.run import Run
-from wan_cli.core.save import DOWNLOADS, Saving
-from wan_cli.core.settle import Settling, starts_settling
-from wan_cli.core.submit import Submitting
+from wan_cli.core.starts import starts_settling, starts_watching
 from wan_cli.core.tally import Tallying
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import about, no_thread, without_id
-from wan_cli.core.watch import Watching, starts_watching
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
 from wan_cli.progress import Event
 from wan_cli.record import Outcome, Record
@@ -43,7 +40,7 @@ class Engine:
     Args:
         tools, timing, goal, budget: as in `Run`.
         concurrency: how many submitted generations may be in flight; None: any number.
-        downloads: how many videos are downloaded at once.
+        kinds: the kinds of work that the command needs, among submit, settle, watch and save.
         fail_fast: submit nothing more after the first failure.
     """
 
@@ -52,25 +49,18 @@ class Engine:
         tools: Tools,
         timing: Timing,
         goal: Goal,
+        kinds: Sequence[Callable[[Run], Work]],
         *,
         budget: Budget | None = None,
         concurrency: int | None = None,
-        downloads: int = DOWNLOADS,
         fail_fast: bool = False,
     ) -> None:
         self._workers = Workers(tools.client, tools.clock)
         expectations = Expectations(tools, timing, self._workers)
         self.run = Run(tools, timing, goal, expectations, budget=budget, fail_fast=fail_fast)
         self._concurrency = inf if concurrency is None else concurrency
-        self._submitting = Submitting(self.run)
-        self._saving = Saving(self.run, downloads)
-        self._works: dict[Step, Work] = {
-            Step.SUBMIT: self._submitting,
-            Step.SETTLE: Settling(self.run),
-            Step.WATCH: Watching(self.run),
-            Step.SAVE: self._saving,
-            Step.DONE: expectations,
-        }
+        works: list[Work] = [expectations, *(kind(self.run) for kind in kinds)]
+        self._works = {work.step: work for work in works}
         self._lanes = {work.lane: work for work in self._works.values()}
         self._open: set[Item] = set()
         self._occupying: set[Item] = set()
@@ -124,7 +114,8 @@ class Engine:
                 self._interrupted(interrupted)
                 raise
             finally:
-                self._saving.close()
+                for close in self.run.at_end:
+                    close()
                 self._workers.close()
 
     def _told(self) -> Outcomes:
@@ -140,7 +131,7 @@ class Engine:
         """Start what is due and take in what comes next; False when everything has ended."""
         now = self.run.now
         for lane, work in self._lanes.items():
-            lane.give_places(now, wanted=self._is_wanted(lane))
+            lane.give_places(now, wanted=self._is_wanted(work))
             for ticket in lane.overdue(now):
                 self._guarded(work.late, ticket)
         if self.run.refusal:
@@ -163,23 +154,25 @@ class Engine:
         for lane, work in self._lanes.items():
             while lane.waiting and lane.has_room(now):
                 self._begin(work, lane.waiting.popleft())
-        lane = self._submitting.lane
-        while self._has_room(lane, now):
+        while self._has_room(now):
             item = self.run.new_item(Step.SUBMIT, self.run.deadline_of_new())
             item.order = self._coming.popleft()
             item.row = item.order.row
             self._open.add(item)
-            self._begin(self._submitting, item)
+            self._begin(self._works[Step.SUBMIT], item)
 
-    def _is_wanted(self, lane: Lane) -> bool:
-        """Whether a request that is not an item yet waits for a place of the lane."""
-        if lane is not self._submitting.lane or self.run.stop or self.run.refusal:
+    def _is_wanted(self, work: Work) -> bool:
+        """Whether a request that is not an item yet waits for a place of this work."""
+        if work.step is not Step.SUBMIT or self.run.stop or self.run.refusal:
             return False
         return bool(self._coming) and len(self._occupying) < self._concurrency
 
-    def _has_room(self, lane: Lane, now: float) -> bool:
+    def _has_room(self, now: float) -> bool:
         """Whether one more request may be submitted."""
-        return self._is_wanted(lane) and not lane.waiting and lane.has_room(now)
+        if not self._coming:
+            return False
+        work = self._works[Step.SUBMIT]
+        return self._is_wanted(work) and not work.lane.waiting and work.lane.has_room(now)
 
     def _begin(self, work: Work, item: Item) -> None:
         if not item.is_open:
@@ -214,7 +207,7 @@ class Engine:
         now = self.run.now
         due = self._due[0][0] if self._due else inf
         wakes = min(
-            (lane.wakes_at(now, wanted=self._is_wanted(lane)) for lane in self._lanes), default=inf
+            lane.wakes_at(now, wanted=self._is_wanted(work)) for lane, work in self._lanes.items()
         )
         answers, clock = self._workers.answers, self.run.tools.clock
         seconds = min(due, wakes, self._tally.due) - now
@@ -235,7 +228,7 @@ class Engine:
             self._heard(ticket, answer.value)
             return
         was_open = work.lane.closed(ticket)
-        if was_open or work is self._submitting:
+        if was_open or work.step is Step.SUBMIT:
             # An id that comes too late is an id all the same.
             self._guarded(work.take, ticket, answer.value)
 
@@ -286,11 +279,12 @@ class Engine:
         while (answer := self.run.tools.clock.receive(self._workers.answers, 0.0)) is not None:
             if isinstance(answer.value, Question):
                 answer.value.answer(None)
-            elif answer.ticket and answer.ticket.work is self._submitting and answer.is_last:
+            elif answer.ticket and answer.ticket.work.step is Step.SUBMIT and answer.is_last:
                 with suppress(WanError):
-                    self._submitting.take(answer.ticket.item, answer.value)
-                self._submitting.lane.closed(answer.ticket)
-        unknown = [self._submitting.interrupted(item) for item in self._submitting.lane.items()]
+                    answer.ticket.work.take(answer.ticket.item, answer.value)
+                answer.ticket.work.lane.closed(answer.ticket)
+        cut = self.run.cut_off
+        unknown = [cut(item) for item in self._works[Step.SUBMIT].lane.items()] if cut else []
         with suppress(WanError):
             for item in self._open:
                 if item.unsaved and item.record:

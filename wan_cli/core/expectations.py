@@ -22,6 +22,8 @@ class Expectations:
     The API's median is asked for beside everything else; what comes of it serves from then on.
     """
 
+    step = Step.DONE
+
     def __init__(self, tools: Tools, timing: Timing, workers: Workers) -> None:
         self.lane = Lane(1)
         self._tools = tools

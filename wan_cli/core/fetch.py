@@ -1,13 +1,16 @@
 """wan fetch: wait for generations of earlier commands and save their videos."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
 from wan_cli.core.processes import is_being_sent
-from wan_cli.core.save import DOWNLOADS
+from wan_cli.core.save import DOWNLOADS, Saving
+from wan_cli.core.settle import Settling
 from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.watch import Watching
 from wan_cli.destination import is_there
 from wan_cli.download.meta import tidy
 from wan_cli.generation import Status
@@ -25,7 +28,8 @@ def fetch(
     downloads: int = DOWNLOADS,
 ) -> Outcomes:
     """Save the videos of generations, each as soon as it is ready; yield their outcomes."""
-    engine = Engine(tools, timing, goal, downloads=downloads)
+    saving = partial(Saving, downloads=downloads)
+    engine = Engine(tools, timing, goal, [Settling, Watching, saving])
     for record in records:
         if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
             yield Note(f"{record.id} is on disk already")

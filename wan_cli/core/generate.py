@@ -3,8 +3,12 @@
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal, Order
 from wan_cli.core.place import placed
+from wan_cli.core.save import Saving
+from wan_cli.core.settle import Settling
+from wan_cli.core.submit import Submitting
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
+from wan_cli.core.watch import Watching
 from wan_cli.destination import is_on_disk
 from wan_cli.errors import LocalFileError
 from wan_cli.progress import Note, Warned
@@ -35,7 +39,7 @@ def generate(
         yield Note(f"{known.id} is on disk already")
         yield _placed(tools, order, goal, known)
         return
-    engine = Engine(tools, timing, goal)
+    engine = Engine(tools, timing, goal, [Submitting, Settling, Watching, Saving])
     if known is None:
         engine.submit(order)
     else:

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from wan_cli.api.client import Client
-from wan_cli.core.items import Item
+from wan_cli.core.items import Item, Step
 from wan_cli.core.tools import Clock
 
 # Abandoned workers still hold a connection; never keep more of a lane than this.
@@ -47,6 +47,8 @@ class Work(Protocol):
 
     The main thread calls all of these; only the job that `begin` returns runs in a worker.
     """
+
+    step: Step
 
     @property
     def lane(self) -> "Lane":

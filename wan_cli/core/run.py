@@ -1,6 +1,7 @@
 """What the items of one command have in common: tools, goal, events, and why submitting stops."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 from wan_cli.core.budget import Budget
 from wan_cli.core.expectations import Expectations
@@ -70,6 +71,10 @@ class Run:
         self._numbers = self._next_number = 0
         # Items that ended while their generation goes on.
         self.left_running: list[Item] = []
+        # Writes down a submission that a signal cut off; None where nothing is submitted.
+        self.cut_off: Callable[[Item], Record | None] | None = None
+        # What is to be let go of when the command ends.
+        self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast
         self._in_vain = 0
         self._troubles: set[str] = set()

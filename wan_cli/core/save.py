@@ -67,6 +67,7 @@ class Saving:
         self._stop = threading.Event()
         # The private folders of videos for stdout.
         self._folders: list[ExitStack] = []
+        run.at_end.append(self.close)
 
     def close(self) -> None:
         """End the downloads that are under way, and keep no private folder."""

@@ -12,8 +12,8 @@ from wan_cli.api.client import ACCOUNT_SECONDS, Client
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane
 from wan_cli.core.run import Run
+from wan_cli.core.starts import starts_watching
 from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
-from wan_cli.core.watch import starts_watching
 from wan_cli.errors import Unreachable, WanError
 from wan_cli.generation import Status
 from wan_cli.identity import Label
@@ -130,16 +130,6 @@ class Settling:
             self._submits_again(item, record)
             return
         run.end(item, not_sent_again(record), record)
-
-
-def starts_settling(run: Run, item: Item, record: Record) -> None:
-    """Let an item find out what became of the submission of its record."""
-    item.ref, item.status = record.ref, record.status
-    item.reason = "no answer was kept"
-    run.tell(Note(f"looking for {record.ref} in the account's log"))
-    # The command that submitted it has looked for long: this one looks once.
-    item.settle_until = run.now
-    item.go(Step.SETTLE, run.now)
 
 
 def settle_until(run: Run, item: Item, record: Record, *, once: bool = False) -> float:

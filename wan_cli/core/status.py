@@ -6,6 +6,7 @@ from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
 from wan_cli.core.named import check_word
 from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.watch import Watching
 from wan_cli.destination import Destination
 from wan_cli.generation import Status
 from wan_cli.record import Record
@@ -13,7 +14,7 @@ from wan_cli.record import Record
 
 def status(tools: Tools, records: Sequence[Record], timing: Timing, *, watch: bool) -> Outcomes:
     """Ask for the state of generations, or follow them to their end; yield their outcomes."""
-    engine = Engine(tools, timing, Goal(wait=watch, save=False))
+    engine = Engine(tools, timing, Goal(wait=watch, save=False), [Watching])
     for record in records:
         engine.add(record)
     yield from engine.outcomes()

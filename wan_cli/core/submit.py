@@ -10,6 +10,7 @@ from wan_cli.core.lanes import Job, Lane, Question, Ticket
 from wan_cli.core.post import Posted, post
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
+from wan_cli.core.starts import starts_watching
 from wan_cli.core.verdicts import (
     ended,
     generation_failed,
@@ -18,7 +19,6 @@ from wan_cli.core.verdicts import (
     unknown,
     why_not_accepted,
 )
-from wan_cli.core.watch import starts_watching
 from wan_cli.errors import (
     HistoryLocked,
     KeyNotAllowed,
@@ -59,6 +59,7 @@ class Submitting:
         # One at a time, since a rate limit slows them all.
         self.lane = Lane(1, DOUBTFUL_S)
         self._run = run
+        run.cut_off = self._cut_off
 
     def begin(self, item: Item) -> Job | None:
         """Journal a submission and return its POST; None where the item has moved on."""
@@ -120,12 +121,11 @@ class Submitting:
 
     def late(self, item: Item) -> None:
         """Take in that no answer came in time; before the body's first byte, nothing was sent."""
-        if self._run.record_of(item).status is Status.CLAIMED:
-            self._take(item, NotSent("no connection in time"), None)
-        else:
-            self._take(item, Ambiguous("no answer in time"), None)
+        unsent = self._run.record_of(item).status is Status.CLAIMED
+        words = "no connection in time" if unsent else "no answer in time"
+        self._take(item, NotSent(words) if unsent else Ambiguous(words), None)
 
-    def interrupted(self, item: Item) -> Record | None:
+    def _cut_off(self, item: Item) -> Record | None:
         """Write down a submission that a signal cut off; return its record if it is unknown."""
         run = self._run
         record = item.record

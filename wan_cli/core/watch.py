@@ -244,33 +244,6 @@ class Watching:
             self._run.tell(self._run.expectations.event(item))
 
 
-def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: bool = False) -> None:
-    """Let an item wait for the generation of its record, from a poll now or the first one due."""
-    now = run.now
-    item.ref, item.asked_id, item.status = record.ref, record.handle, record.status
-    item.alias = record.other_id
-    # The wall clock may jump, so only the age comes from it.
-    item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
-    item.polled_at = now
-    item.said = None
-    if record.error_code is None and record.video_url is None and record.cost_usd is not None:
-        item.known = record.status, record.credits_used
-    if not record.request or not run.tools.keeps or item.unsaved:
-        item.record = record
-    else:
-        item.record = None
-    run.count(item, item.status)
-    if run.newest is None or item.start >= run.newest.start:
-        run.newest = item
-    item.law = run.expectations.of(record)
-    item.go(Step.WATCH, now)
-    if run.goal.wait:
-        item.said = item.status
-        run.tell(run.expectations.event(item))
-    if just_submitted:
-        item.due = item.next_poll(now, run.timing.poll_interval_s)
-
-
 def _poll(
     client: Client, _desk: Desk, *, asked_id: str, alias: str | None, seconds: float
 ) -> Generation:
