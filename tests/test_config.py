@@ -166,7 +166,9 @@ def test_a_wrong_value_in_the_environment_names_the_variable(
     [
         ("https://api.example.com/", "https://api.example.com"),
         ("https://api.example.com:8443/proxy/", "https://api.example.com:8443/proxy"),
-        ("http://127.8.9.1:80", "http://127.8.9.1:80"),
+        ("http://127.8.9.1:80", "http://127.8.9.1"),
+        ("HTTPS://API.example:443/v1/", "https://api.example"),
+        ("https://api.example/proxy/v2", "https://api.example/proxy"),
         ("http://[::1]:5000", "http://[::1]:5000"),
         ("http://localhost", "http://localhost"),
     ],
