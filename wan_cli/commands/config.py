@@ -54,6 +54,7 @@ def set_(key: Key, value: Given = None, json: Json = False, quiet: Quiet = False
     config.store(file, setting, text)
     out.result({"key": setting.key, "file": str(file)}, "")
     out.note(f"{setting.key} is set in {file}")
+    out.warn_all(config.overridden(setting, os.environ))
 
 
 @app.command()

@@ -6,10 +6,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from wan_cli.config.keys import Candidate, candidates, disagreement, mask
+from wan_cli.config.layout import with_value, without_key
+from wan_cli.config.lock import locked
 from wan_cli.config.paths import Paths, replace_private
 from wan_cli.config.setting import GENERATE, SETTINGS, TYPES, Setting
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.models import DEFAULT_MODEL, Value
+from wan_cli.secrets import KEY_VARIABLES
 from wan_cli.text import DEFAULT_NAME_TEMPLATE, check_encodable, decode_utf8, one_line
 
 Document = dict[str, object]
@@ -128,19 +131,21 @@ def entry(settings: Settings, setting: Setting) -> Entry:
 
 
 def store(file: Path, setting: Setting, text: str) -> None:
-    """Set a key in the file.
+    """Set a key in the file. Comments and layout stay; another command that does so waits.
 
     Raises:
         UsageError: not a right value of the key.
         SetupError: the file is broken elsewhere (it is left as it is), or cannot be written.
     """
     value = setting.stored(text)
-    document = read(file)
-    for key, old in _flat(document, file).items():
-        if key != setting.key:
-            _from_file(file, key, old)
-    _table(document, setting)[setting.name] = value
-    _write(file, document)
+    with locked(file):
+        document = read(file)
+        for key, old in _flat(document, file).items():
+            if key != setting.key:
+                _from_file(file, key, old)
+        _table(document, setting)[setting.name] = value
+        edited = with_value(_text(file), _table_name(setting), setting.name, value)
+        _write(file, document, edited)
 
 
 def remove(file: Path, setting: Setting) -> bool:
@@ -149,12 +154,31 @@ def remove(file: Path, setting: Setting) -> bool:
     Raises:
         SetupError: the file is not TOML, or cannot be written.
     """
-    document = read(file)
-    if setting.key not in _flat(document, file):
-        return False
-    del _table(document, setting)[setting.name]
-    _write(file, document)
+    with locked(file):
+        document = read(file)
+        if setting.key not in _flat(document, file):
+            return False
+        del _table(document, setting)[setting.name]
+        _write(file, document, without_key(_text(file), _table_name(setting), setting.name))
     return True
+
+
+def overridden(setting: Setting, env: Mapping[str, str]) -> list[str]:
+    """Return a warning where the environment overrides a key of the file."""
+    names = KEY_VARIABLES if setting.key == "api_key" else (setting.variable,)
+    found = [name for name in names if env.get(name)]
+    return [f"the variable {name} overrides it as long as it is set" for name in found[:1]]
+
+
+def _table_name(setting: Setting) -> str:
+    return setting.key.rpartition(".")[0]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def read(file: Path) -> Document:
@@ -206,10 +230,18 @@ def _table(document: Document, setting: Setting) -> Document:
     return table
 
 
-def _write(file: Path, document: Document) -> None:
-    import tomli_w  # Reading is far more common.
+def _write(file: Path, document: Document, edited: str | None) -> None:
+    """Write the edited text, if it says exactly what the document says; else the document anew."""
+    import tomllib
 
-    replace_private(file, tomli_w.dumps({k: v for k, v in document.items() if v != {}}).encode())
+    import tomli_w
+
+    try:
+        is_right = edited is not None and tomllib.loads(edited) == document
+    except tomllib.TOMLDecodeError:
+        is_right = False
+    text = edited if is_right and edited is not None else tomli_w.dumps(document)
+    replace_private(file, text.encode())
 
 
 def _from_file(file: Path, key: str, value: object) -> object:

@@ -149,7 +149,8 @@ def enter_key(given: Sequence[str]) -> str:
     if not given:
         raise UsageError("there is no terminal to ask for the key on", hint=f"{_HINT} -")
     line = sys.stdin.buffer.readline(8 * MAX_CHARS) if sys.stdin else b""
-    return check_key(line.decode("utf-8", "replace"), "stdin")
+    # An editor of Windows begins a file with a mark.
+    return check_key(line.decode("utf-8-sig", "replace"), "stdin")
 
 
 def _ask() -> str:

@@ -1,0 +1,89 @@
+"""Editing the text of a TOML file in place, so that comments and layout stay. Pure.
+
+A change is made to one line. Whatever cannot be changed so is left to the caller: None is returned.
+"""
+
+import re
+
+_HEADER = re.compile(r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(#.*)?$")
+
+
+def with_value(text: str, table: str, name: str, value: object) -> str | None:
+    """Return the text with a key of a table ("" for the top) set to a value, or None."""
+    import tomli_w
+
+    line = tomli_w.dumps({name: value}).rstrip("\n")
+    if "\n" in line:
+        return None
+    lines = text.splitlines()
+    at = _line_of(lines, table, name)
+    if at is None:
+        return _joined(_inserted(lines, table, line))
+    comment = _comment_of(lines[at])
+    if comment is None:
+        return None
+    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    lines[at] = f"{indent}{line}{comment}"
+    return _joined(lines)
+
+
+def without_key(text: str, table: str, name: str) -> str | None:
+    """Return the text without a key of a table, or None."""
+    lines = text.splitlines()
+    at = _line_of(lines, table, name)
+    if at is None or _comment_of(lines[at]) is None:
+        return None
+    del lines[at]
+    return _joined(lines)
+
+
+def _joined(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line_of(lines: list[str], table: str, name: str) -> int | None:
+    """Return the line that sets a key, None if there is none or it cannot be told."""
+    current = ""
+    key = re.compile(rf"\s*(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')\s*=")
+    for number, line in enumerate(lines):
+        header = _HEADER.match(line)
+        if header:
+            current = header[1].strip("\"' ")
+        elif current == table and key.match(line):
+            return number
+    return None
+
+
+def _comment_of(line: str) -> str | None:
+    """Return what follows the value of a line, with the space before it; None if it goes on."""
+    import tomllib
+
+    value = line.partition("=")[2]
+    marks = [at for at, char in enumerate(value) if char == "#"]
+    for end in [*marks, len(value)]:
+        try:
+            tomllib.loads(f"x ={value[:end]}")
+        except tomllib.TOMLDecodeError:
+            continue
+        kept = value[:end].rstrip()
+        return value[len(kept) :]
+    return None
+
+
+def _inserted(lines: list[str], table: str, line: str) -> list[str]:
+    """Return the lines with one more at the end of its table, which is added if it is missing."""
+    headers = [number for number, each in enumerate(lines) if _HEADER.match(each)]
+    names = [str(_HEADER.match(lines[number])[1]) for number in headers]  # type: ignore[index]
+    if table and table not in names:
+        return [*lines, *([""] if lines else []), f"[{table}]", line]
+    start = headers[names.index(table)] + 1 if table else 0
+    end = next((number for number in headers if number >= start), len(lines))
+    at = end
+    # Comments right before the next table are that table's.
+    while at > start and (not lines[at - 1].strip() or _is_of_next(lines, at, end)):
+        at -= 1
+    return [*lines[:at], line, *lines[at:]]
+
+
+def _is_of_next(lines: list[str], at: int, end: int) -> bool:
+    return end < len(lines) and lines[at - 1].lstrip().startswith("#")
