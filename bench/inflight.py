@@ -73,7 +73,9 @@ class _Answers(asyncio.Protocol):
             _Answers.looks += 1
             _Answers.last = time.monotonic()
             _Answers.first = _Answers.first or _Answers.last
-            self._transport.write(_GENERATING)
+            # A reply is believed only where it names the id that was asked for.
+            asked = request.partition(b"generation_id=")[2].partition(b" ")[0].decode()
+            self._transport.write(_message(_REPLY | {"id": asked}))
 
 
 def _message(body: object) -> bytes:
@@ -83,9 +85,6 @@ def _message(body: object) -> bytes:
         f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
     )
     return head.encode() + data
-
-
-_GENERATING = _message(_REPLY)
 
 
 async def _serve() -> None:

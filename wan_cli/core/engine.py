@@ -17,7 +17,7 @@ from wan_cli.core.interruption import explain
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.polls import has_video
-from wan_cli.core.run import Run
+from wan_cli.core.run import UNTOLD_MAX, Run
 from wan_cli.core.starts import starts_settling, starts_watching
 from wan_cli.core.tally import Tallying
 from wan_cli.core.tools import Timing, Tools
@@ -152,7 +152,7 @@ class Engine:
             if item.is_open:
                 self._works[item.step].lane.waiting.append(item)
         for lane, work in self._lanes.items():
-            while lane.waiting and lane.has_room(now):
+            while lane.waiting and lane.has_room(now) and len(self.run.events) < UNTOLD_MAX:
                 self._begin(work, lane.waiting.popleft())
         while self._has_room(now):
             item = self.run.new_item(Step.SUBMIT, self.run.deadline_of_new())
@@ -200,7 +200,10 @@ class Engine:
     def _place(self, item: Item) -> None:
         """Count an item as in flight, or not any longer."""
         self._open -= set() if item.is_open else {item}
-        (self._occupying.add if item.is_in_flight else self._occupying.discard)(item)
+        if self._concurrency < inf and item.is_in_flight:
+            self._occupying.add(item)
+        else:
+            self._occupying.discard(item)
 
     def _receive(self) -> None:
         """Wait for the next answer, or for what is due next, and take in what has come."""
@@ -252,6 +255,8 @@ class Engine:
     def _refuse_all(self, refusal: WanError) -> None:
         """End what asks the API: the key is refused. Downloads need no key."""
         for item in sorted(self._open, key=number_of):
+            if len(self.run.events) >= UNTOLD_MAX:
+                return
             if item.step is Step.SAVE:
                 continue
             if item.is_open and not item.is_posting:

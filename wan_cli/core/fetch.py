@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from wan_cli.core.engine import Engine, Outcomes
@@ -52,8 +53,8 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
         else:
             refs.append(record.ref)
     # One record at a time: all of them together would not fit into little memory.
-    refs += history.to_fetch()
-    yield from fetch(tools, map(history.at, refs), goal, timing, downloads=downloads)
+    records = map(history.at, chain(refs, history.to_fetch()))
+    yield from fetch(tools, records, goal, timing, downloads=downloads)
 
 
 def _tidy_up(tools: Tools) -> None:

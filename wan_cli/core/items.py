@@ -147,7 +147,7 @@ class Item:
         self.number = 0
         # The name of its submission in the history, and earlier ones that do not stand in its way.
         self.ref = ""
-        self.over: set[str] = set()
+        self.over: frozenset[str] = frozenset()
         self.record: Record | None = None
         # The names of what the history has not taken yet.
         self.unsaved: frozenset[str] = frozenset()
@@ -165,8 +165,7 @@ class Item:
         self.stands_for = False
         # Polling.
         self.asked_id = ""
-        self.start = now
-        self.polled_at = now
+        self.start = self.polled_at = now
         self.law = NO_LAW
         self.known: tuple[Status, int | None] | None = None
         self.said: Status | None = None

@@ -36,6 +36,8 @@ _STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
 # Failures that are likely to hit the next ones too; stop after that many in a row.
 _NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed, NotTheApi)
 IN_VAIN_MAX = 3
+# What waits in memory to be shown: an outcome holds a record, and there may be 10,000.
+UNTOLD_MAX = 100
 
 
 class Run:

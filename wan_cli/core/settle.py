@@ -114,7 +114,7 @@ class Settling:
 
     def _submits_again(self, item: Item, record: Record) -> None:
         """Submit after all: the earlier submission is none, or belongs to somebody else."""
-        item.over.add(record.ref)
+        item.over |= {record.ref}
         item.ref, item.record, item.stands_for, item.tries = "", None, False, 0
         item.go(Step.SUBMIT, self._run.now)
 

@@ -1,7 +1,7 @@
 """How an item starts to be watched or settled. No I/O."""
 
 from wan_cli.core.items import Item, Step
-from wan_cli.core.run import Run
+from wan_cli.core.run import UNTOLD_MAX, Run
 from wan_cli.progress import Note
 from wan_cli.record import Record
 
@@ -26,7 +26,7 @@ def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: boo
         run.newest = item
     item.law = run.expectations.of(record)
     item.go(Step.WATCH, now)
-    if run.goal.wait:
+    if run.goal.wait and len(run.events) < UNTOLD_MAX:
         item.said = item.status
         run.tell(run.expectations.event(item))
     if just_submitted:
