@@ -4,7 +4,6 @@ Everything here is pure, and equal on every machine: two machines that run the s
 same `--once KEY`, arrive at the same keys and labels.
 """
 
-import hashlib
 import json
 from typing import NamedTuple
 
@@ -100,5 +99,8 @@ def label_base(key: str, body: str) -> str:
 
 
 def _digest(*parts: object) -> str:
+    # OpenSSL comes with it: 3 ms, for commands that make a key alone.
+    import hashlib
+
     whole = json.dumps(parts)
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_CHARS]

@@ -18,14 +18,18 @@ def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
         UsageError: `@last` of an empty history, another word with @, the beginning of an id that is
             too short, or an id that only the sandbox knows.
     """
-    from wan_cli.core.named import check_word
+    from wan_cli.core.named import check_word, may_be_id
 
+    file = space.paths.sandbox_dir / "history.db"
+    has_sandbox = not space.sandbox and file.is_file()
+    # Of a whole id there is nothing to be checked, and the history need not be opened twice.
+    if not has_sandbox and all(may_be_id(word) for word in words):
+        return
     with space.history(out) as history:
         for word in words:
             check_word(history, word)
         unknown = [word for word in words if history.find(word) is None]
-    file = space.paths.sandbox_dir / "history.db"
-    if space.sandbox or not unknown or not file.is_file():
+    if not has_sandbox or not unknown:
         return
     with History.open_read_only(file) as sandbox:
         for word in unknown:

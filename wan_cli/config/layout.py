@@ -5,7 +5,8 @@ A change is made to one line. Whatever cannot be changed so is left to the calle
 
 import re
 
-_HEADER = re.compile(r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(#.*)?$")
+# Compiled where there is a file to edit: it takes 1 ms.
+_HEADER = r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(#.*)?$"
 
 
 def with_value(text: str, table: str, name: str, value: object) -> str | None:
@@ -46,7 +47,7 @@ def _line_of(lines: list[str], table: str, name: str) -> int | None:
     current = ""
     key = re.compile(rf"\s*(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')\s*=")
     for number, line in enumerate(lines):
-        header = _HEADER.match(line)
+        header = re.match(_HEADER, line)
         if header:
             current = header[1].strip("\"' ")
         elif current == table and key.match(line):
@@ -72,8 +73,8 @@ def _comment_of(line: str) -> str | None:
 
 def _inserted(lines: list[str], table: str, line: str) -> list[str]:
     """Return the lines with one more at the end of its table, which is added if it is missing."""
-    headers = [number for number, each in enumerate(lines) if _HEADER.match(each)]
-    names = [str(_HEADER.match(lines[number])[1]) for number in headers]  # type: ignore[index]
+    headers = [number for number, each in enumerate(lines) if re.match(_HEADER, each)]
+    names = [str(re.match(_HEADER, lines[number])[1]) for number in headers]  # type: ignore[index]
     if table and table not in names:
         return [*lines, *([""] if lines else []), f"[{table}]", line]
     start = headers[names.index(table)] + 1 if table else 0

@@ -6,6 +6,11 @@ from wan_cli.history import MIN_PREFIX, History
 from wan_cli.text import one_line
 
 
+def may_be_id(word: str) -> bool:
+    """Whether a word can be an id, or the beginning of one, whatever the history holds."""
+    return parse_id(word) is not None and not word.startswith("@") and len(word) >= MIN_PREFIX
+
+
 def check_word(history: History, word: str) -> None:
     """Refuse a word that can mean no generation.
 
