@@ -709,3 +709,27 @@ def test_a_terminal_is_not_asked_with_yes_or_where_nothing_is_to_be_paid(
         assert "submit?" not in (child.before or "")
     wan("--version")
     assert sent(api) == once(*PROMPTS)
+
+
+def test_equal_rows_wait_for_each_other_and_none_is_taken_for_a_dead_one(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    file.write_text("an owl\na fox\na fox\na fox\n")
+    slow = Reply(delay=1.5)
+    api.on_post(Reply(), slow, slow)
+    result = wan("batch", "--yes", file.name, timeout=60)
+    assert (result.code, len(api.accepted), len(videos(result))) == (0, 4, 4)
+    assert "never sent" not in result.err
+
+
+def test_a_reply_that_comes_after_the_command_has_given_up_waiting_is_kept(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    file.write_text("a fox\n")
+    api.log_lag = True
+    api.on_post(Reply(delay=2.5))
+    running = wan("batch", "--yes", file.name, "--timeout", "1", timeout=60)
+    rows = wan("list", "--json").json_lines
+    assert running.code in (8, 10)
+    assert [row["status"] for row in rows] in (["unknown"], ["queued"])
+    assert len(api.posts) == 1

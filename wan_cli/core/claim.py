@@ -104,11 +104,12 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
         raise wrong
     if not standing.status.is_unresolved:
         _continue_with(run, item, standing)
-    elif is_being_sent(standing, run.tools.clock.now()):
+    elif standing.ref in run.posting or is_being_sent(standing, run.tools.clock.now()):
         if run.now >= item.deadline:
             raise not_sent_again(standing)
-        words = f"waiting for process {standing.pid}, which is submitting the same request"
-        run.tell_once(Note(words))
+        if standing.ref not in run.posting:
+            words = f"waiting for process {standing.pid}, which is submitting the same request"
+            run.tell_once(Note(words))
         item.misses += 1
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
     elif standing.status is Status.CLAIMED:

@@ -148,8 +148,9 @@ class Engine:
     def _start(self, now: float) -> None:
         """Hand out what is due, as far as the lanes have room."""
         while self._due and self._due[0][0] <= now:
-            item = heappop(self._due)[2]
-            if item.is_open:
+            due, _, item = heappop(self._due)
+            # An item that has moved on meanwhile has another entry.
+            if item.is_open and item.due == due:
                 self._works[item.step].lane.waiting.append(item)
         for lane, work in self._lanes.items():
             while lane.waiting and lane.has_room(now) and len(self.run.events) < UNTOLD_MAX:
@@ -200,10 +201,8 @@ class Engine:
     def _place(self, item: Item) -> None:
         """Count an item as in flight, or not any longer."""
         self._open -= set() if item.is_open else {item}
-        if self._concurrency < inf and item.is_in_flight:
-            self._occupying.add(item)
-        else:
-            self._occupying.discard(item)
+        is_counted = self._concurrency < inf and item.is_in_flight
+        (self._occupying.add if is_counted else self._occupying.discard)(item)
 
     def _receive(self) -> None:
         """Wait for the next answer, or for what is due next, and take in what has come."""
@@ -231,9 +230,10 @@ class Engine:
             self._heard(ticket, answer.value)
             return
         was_open = work.lane.closed(ticket)
-        if was_open or work.step is Step.SUBMIT:
-            # An id that comes too late is an id all the same.
+        if was_open and ticket.item.step is work.step:
             self._guarded(work.take, ticket, answer.value)
+        elif work.step is Step.SUBMIT and self.run.late_reply:
+            self._guarded(self.run.late_reply, ticket, answer.value)
 
     def _heard(self, ticket: Ticket, message: object) -> None:
         """Pass on what a job reports or asks; refuse where nobody waits for it."""

@@ -3,9 +3,13 @@
 from typing import NamedTuple
 
 from wan_cli.api.client import Client
-from wan_cli.api.submission import Submission
-from wan_cli.core.items import Order
+from wan_cli.api.submission import Limited, NotSent, Submission
+from wan_cli.core.items import Item, Order, pause_s
 from wan_cli.core.lanes import Desk
+from wan_cli.schedule import backoff
+
+# How long a rate limit may make one submission wait in all.
+LIMITED_BUDGET_S = 60.0
 
 
 class BodyBegins(NamedTuple):
@@ -26,3 +30,15 @@ def post(client: Client, desk: Desk, *, order: Order, label: str, seconds: float
         order.request, label, seconds=seconds, may_begin=lambda: bool(desk.ask(BodyBegins()))
     )
     return Posted(submission, client.server_offset_s, client.is_sandbox)
+
+
+def retry_pause(
+    item: Item, submission: NotSent | Limited, interval_s: float | None
+) -> float | None:
+    """Return the seconds until a submission is tried again, None where that is not worth it."""
+    if isinstance(submission, NotSent):
+        return pause_s(item.tries, interval_s)
+    asked_s = submission.retry_after_s
+    # A server that says "at once" each time must not be asked without a pause.
+    pause = max(asked_s or 0.0, backoff(item.tries, first_s=1.0 if asked_s is None else 0.1))
+    return pause if item.waited_s + pause <= LIMITED_BUDGET_S else None

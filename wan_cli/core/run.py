@@ -75,6 +75,10 @@ class Run:
         self.left_running: list[Item] = []
         # Writes down a submission that a signal cut off; None where nothing is submitted.
         self.cut_off: Callable[[Item], Record | None] | None = None
+        # Takes in a reply to a submission that nobody waited for any longer.
+        self.late_reply: Callable[[Item, object], None] | None = None
+        # The submissions that this process is making right now, by their names.
+        self.posting: set[str] = set()
         # What is to be let go of when the command ends.
         self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast
@@ -135,6 +139,13 @@ class Run:
         """Return the record of an item, None where the history does not give it."""
         try:
             return self.record_of(item)
+        except SetupError:
+            return None
+
+    def owner_of(self, generation_id: str) -> Record | None:
+        """Return the record of the history that has an id, as far as the history tells."""
+        try:
+            return self.tools.history.owner(generation_id, self.tools.client.base_url)
         except SetupError:
             return None
 

@@ -7,7 +7,7 @@ from wan_cli.api.submission import Ambiguous, Limited, NotSent, Refused, Submiss
 from wan_cli.core.claim import claim
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Job, Lane, Question, Ticket
-from wan_cli.core.post import Posted, post
+from wan_cli.core.post import Posted, post, retry_pause
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
 from wan_cli.core.starts import starts_watching
@@ -32,7 +32,6 @@ from wan_cli.generation import Status
 from wan_cli.progress import Note, Warned
 from wan_cli.progress import Submitted as SubmittedEvent
 from wan_cli.record import Record, error_fields
-from wan_cli.schedule import backoff
 
 # A POST that hangs gives its place to the next one after this. Where the last one was not accepted,
 # it takes longer: what hit one may hit all of them.
@@ -40,8 +39,6 @@ HANGS_S = 0.8
 DOUBTFUL_S = 10.0
 # What a history of the sandbox itself has in place of a key's fingerprint.
 SANDBOX = "sandbox"
-# How long a rate limit may make one submission wait in all.
-LIMITED_BUDGET_S = 60.0
 # How long a command that has nothing in flight waits for a locked history.
 LOCKED_S = 15.0
 # How long it may take until the body's first byte: names, proxy, TLS.
@@ -59,7 +56,7 @@ class Submitting:
         # One at a time, since a rate limit slows them all.
         self.lane = Lane(1, DOUBTFUL_S)
         self._run = run
-        run.cut_off = self._cut_off
+        run.cut_off, run.late_reply = self._cut_off, self._late_reply
 
     def begin(self, item: Item) -> Job | None:
         """Journal a submission and return its POST; None where the item has moved on."""
@@ -82,6 +79,7 @@ class Submitting:
             self._ends(item, failure)
             return None
         item.tries += 1
+        run.posting.add(item.ref)
         record = run.record_of(item)
         seconds = self._seconds(item)
         call = partial(post, order=order, label=record.client_request_id, seconds=seconds)
@@ -109,21 +107,37 @@ class Submitting:
         """Take in what a POST brought."""
         accepted = isinstance(value, Posted) and isinstance(value.submission, Submitted)
         self.lane.yields_s = HANGS_S if accepted else DOUBTFUL_S
-        match value:
-            case Posted(submission, offset_s, is_sandbox):
-                item.is_play = is_sandbox and self._run.tools.key_fingerprint != SANDBOX
-                self._take(item, submission, offset_s)
-            case OSError():
-                self._take(item, NotSent(str(value)), None)
-            case Exception():
-                # A bug, or something nobody foresaw, after the body may have begun.
-                self._take(item, Ambiguous(type(value).__name__), None)
+        self._run.posting.discard(item.ref)
+        if isinstance(value, Posted):
+            item.is_play = value.is_sandbox and self._run.tools.key_fingerprint != SANDBOX
+            self._take(item, value.submission, value.server_offset_s)
+        else:
+            # Something that nobody foresaw: what the history says of the body counts.
+            self._take(item, self._unforeseen(item, f"{type(value).__name__}: {value}"), None)
 
     def late(self, item: Item) -> None:
         """Take in that no answer came in time; before the body's first byte, nothing was sent."""
-        unsent = self._run.record_of(item).status is Status.CLAIMED
-        words = "no connection in time" if unsent else "no answer in time"
-        self._take(item, NotSent(words) if unsent else Ambiguous(words), None)
+        self._run.posting.discard(item.ref)
+        self._take(item, self._unforeseen(item, "no answer in time"), None)
+
+    def _unforeseen(self, item: Item, reason: str) -> NotSent | Ambiguous:
+        """Return what an end without an outcome means, by whether the body had begun."""
+        is_claimed = self._run.record_of(item).status is Status.CLAIMED
+        return NotSent(reason) if is_claimed else Ambiguous(reason)
+
+    def _late_reply(self, item: Item, value: object) -> None:
+        """Take in a reply that nobody waited for any longer: its id must not be lost."""
+        run = self._run
+        if not (isinstance(value, Posted) and isinstance(value.submission, Submitted)):
+            return
+        if item.step is Step.SETTLE and not item.stands_for:
+            self.take(item, value)
+            return
+        record = run.tools.history.at(item.ref)
+        if record.id is None:
+            words = f"{value.submission.id} was accepted after all; it is in the history"
+            run.save(item, record, id=value.submission.id, status=Status.QUEUED)
+            run.tell(Warned(words))
 
     def _cut_off(self, item: Item) -> Record | None:
         """Write down a submission that a signal cut off; return its record if it is unknown."""
@@ -177,7 +191,7 @@ class Submitting:
     def _accepted(self, item: Item, submitted: Submitted, offset_s: float | None) -> None:
         run, order = self._run, self._run.order_of(item)
         record = run.record_of(item)
-        owner = _owner_of(run, submitted.id)
+        owner = run.owner_of(submitted.id)
         if owner and owner.ref != record.ref:
             run.tell(Warned(f"the reply names {submitted.id}, which is another generation's"))
             self._ambiguous(item, "the reply was about another generation", offset_s)
@@ -243,7 +257,7 @@ class Submitting:
         error = given_up(run.tools.client.base_url, submission)
         status = Status.UNSENT if isinstance(submission, NotSent) else Status.REJECTED
         self._noted(item, record, status, error, offset_s)
-        pause = self._pause(item, submission)
+        pause = retry_pause(item, submission, run.timing.poll_interval_s)
         final = isinstance(submission, NotSent) and submission.is_final
         if final or pause is None or run.now + pause >= item.deadline:
             self._ends(item, error)
@@ -252,15 +266,6 @@ class Submitting:
         run.tell_once(Note(f"{why}; trying again in {pause:.3g} s"), about=why)
         item.waited_s += pause
         item.due = self.lane.paused_until = run.now + pause
-
-    def _pause(self, item: Item, submission: NotSent | Limited) -> float | None:
-        """Return the seconds until the next try, None where it is not worth it."""
-        if isinstance(submission, NotSent):
-            return pause_s(item.tries, self._run.timing.poll_interval_s)
-        asked_s = submission.retry_after_s
-        # A server that says "at once" each time must not be asked without a pause.
-        pause = max(asked_s or 0.0, backoff(item.tries, first_s=1.0 if asked_s is None else 0.1))
-        return pause if item.waited_s + pause <= LIMITED_BUDGET_S else None
 
     def _noted(
         self, item: Item, record: Record, status: Status, error: WanError, offset_s: float | None
@@ -290,11 +295,3 @@ class Submitting:
             # Nothing of its own was journaled: the error alone tells.
             item.ref = ""
         run.end(item, error, record)
-
-
-def _owner_of(run: Run, generation_id: str) -> Record | None:
-    """Return the record of the history that has an id, as far as the history tells."""
-    try:
-        return run.tools.history.owner(generation_id, run.tools.client.base_url)
-    except SetupError:
-        return None
