@@ -448,3 +448,20 @@ def test_an_absurd_rate_limit_is_a_short_pause(wan: Wan, api: FakeApi, value: st
     began = time.monotonic()
     assert wan("fetch", ours, "--timeout", "60").code == 0
     assert time.monotonic() - began < 25
+
+
+def test_three_404s_on_submissions_stop_the_submitting(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "rows.txt").write_text("".join(f"animal {number}\n" for number in range(8)))
+    api.on_post(forever(Reply(status=404, body={"message": "Cannot POST", "statusCode": 404})))
+    result = wan("batch", "rows.txt", "--yes", "--no-lookup")
+    assert (result.code, len(api.posts)) == (6, 3)
+    assert "5 rows were not submitted" in result.err
+
+
+def test_three_403s_about_generations_do_not_stop_the_submitting(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    (work / "rows.txt").write_text("".join(f"animal {number}\n" for number in range(6)))
+    api.on_get(*[Reply(status=403, body={"message": "not yours", "statusCode": 403})] * 4)
+    result = wan("batch", "rows.txt", "--yes", "--no-lookup", "--concurrency", "1")
+    assert (result.code, len(api.accepted)) == (4, 6)

@@ -7,7 +7,7 @@ from wan_cli.errors import WanError
 
 
 class Level(StrEnum):
-    """How a thing is."""
+    """How serious a check's result is."""
 
     OK = "ok"
     WARNING = "warning"

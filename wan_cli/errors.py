@@ -18,7 +18,6 @@
     ├── OutcomeUnknown (10)     it is unknown whether the submission was accepted
     ├── Unreachable (11)        the API is out of reach; certainly nothing was submitted
     ├── DownloadFailed (12)     the video could not be downloaded
-    │   └── LinkExpired         its link has expired; the API may give a fresh one
     ├── NotAboutIt              a reply is about another generation than the one asked for
     └── LocalFileError (13)     disk full, permission
         ├── DriveTrouble        the drive takes nothing at all: it is full, read-only or broken
@@ -200,10 +199,6 @@ class DownloadFailed(WanError):
     exit_code = 12
     code = "download_failed"
     is_final = False
-
-
-class LinkExpired(DownloadFailed):
-    """The link to the video has expired; the API may give a fresh one."""
 
 
 class NotAboutIt(WanError):

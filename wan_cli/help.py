@@ -3,10 +3,10 @@
 # In the order of the help, each with its line there.
 COMMANDS = {
     "generate": "submit a prompt, wait for its video, download it",
-    "status": "print how far generations are",
+    "status": "show the state of generations",
     "fetch": "wait for generations and download their videos",
     "list": "list the local history and what was spent",
-    "recover": "settle submissions whose outcome is unknown",
+    "recover": "resolve submissions whose outcome is unknown",
     "batch": "submit many prompts from a file; run again, it goes on",
     "models": "list the Wan models, their prices and what each accepts",
     "balance": "print the account's balance",

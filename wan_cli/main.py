@@ -15,6 +15,9 @@ def main() -> None:
     """Run `wan` with the process's arguments and end the process."""
     # A run is short: collecting its garbage costs more than keeping it. One that waits for hours
     # meets errors of the network by the thousand, each a ring of frames: those must go.
+    if os.name == "nt":
+        # Locks of files and signals do not work there as the promise needs them.
+        sys.exit("wan does not run on Windows yet; it runs in WSL, on Linux and on macOS")
     gc.set_threshold(START_UP_OBJECTS)
     # Until there is a handler of ours, Ctrl-C ends the process as it ends any other: no traceback.
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:

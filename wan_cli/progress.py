@@ -1,4 +1,4 @@
-"""What the core tells while it works: frozen events, yielded and shown by whoever follows."""
+"""What the core reports while it works: frozen events, which the output layer shows."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -55,10 +55,4 @@ class Tally(NamedTuple):
     left_s: float | None
 
 
-class Pause(NamedTuple):
-    """So many seconds in which nothing is to be done; whoever follows lets them pass."""
-
-    seconds: float
-
-
-Event = Note | Warned | Submitted | Watching | Downloading | Tally | Pause
+Event = Note | Warned | Submitted | Watching | Downloading | Tally

@@ -84,32 +84,6 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def held() -> Iterator[Callable[[], bool]]:
-    """Put signals off until the block is left; yield a question: has one arrived?
-
-    Between a reply and its record on disk nothing may come: an id that was seen must not be lost.
-    """
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    kept = {
-        number: signal.getsignal(number)
-        for number in SIGNALS
-        if signal.getsignal(number) not in (signal.SIG_IGN, None)
-    }
-    for number in kept:
-        signal.signal(number, lambda number, _frame: caught.append(number))
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
-
-
 def die_of(number: int) -> None:
     """End the process by the signal itself, so that the shell's loops stop too."""
     signal.signal(number, signal.SIG_DFL)

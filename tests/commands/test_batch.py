@@ -711,15 +711,16 @@ def test_a_terminal_is_not_asked_with_yes_or_where_nothing_is_to_be_paid(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_equal_rows_wait_for_each_other_and_none_is_taken_for_a_dead_one(
-    wan: Wan, api: FakeApi, file: Path
+def test_rows_of_one_key_wait_for_the_submission_of_the_first(
+    wan: Wan, api: FakeApi, work: Path
 ) -> None:
-    file.write_text("an owl\na fox\na fox\na fox\n")
-    slow = Reply(delay=1.5)
-    api.on_post(Reply(), slow, slow)
-    result = wan("batch", "--yes", file.name, timeout=60)
-    assert (result.code, len(api.accepted), len(videos(result))) == (0, 4, 4)
+    rows = ["prompt,once", "an owl,", "a fox,build-7", "a fox,build-7"]
+    (work / "rows.csv").write_text("\n".join(rows) + "\n")
+    api.on_post(Reply(), Reply(delay=1.5))
+    result = wan("batch", "--yes", "rows.csv", "--no-lookup", timeout=60)
+    assert (result.code, len(api.accepted)) == (0, 2)
     assert "never sent" not in result.err
+    assert "unknown" not in result.err
 
 
 def test_a_reply_that_comes_after_the_command_has_given_up_waiting_is_kept(

@@ -16,6 +16,7 @@ from wan_cli.errors import (
     KeyNotAllowed,
     KeyRefused,
     NoCredits,
+    NotFound,
     NotRecorded,
     NotTheApi,
     OutcomeUnknown,
@@ -34,7 +35,7 @@ from wan_cli.schedule import time_left
 # Failures that would hit every later submission as well: stop submitting.
 _STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
 # Failures that are likely to hit the next ones too; stop after that many in a row.
-_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed, NotTheApi)
+_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed, NotTheApi, NotFound)
 IN_VAIN_MAX = 3
 # What waits in memory to be shown: an outcome holds a record, and there may be 10,000.
 UNTOLD_MAX = 100
@@ -275,7 +276,8 @@ class Run:
         """Decide whether a failure stops the submitting of others."""
         if isinstance(error, _STOPS) or self._fail_fast:
             self.stop = self.stop or error
-        if isinstance(error, GenerationFailed) or item.order is None:
+        # What is said of a generation that was accepted says nothing of the next submission.
+        if isinstance(error, GenerationFailed) or item.order is None or item.asked_id:
             return
         if isinstance(error, _NOT_OF_THE_ITEM) and not isinstance(error, OutcomeUnknown):
             self.was_in_vain(error)
