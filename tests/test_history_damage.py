@@ -152,7 +152,7 @@ def test_a_locked_history_is_waited_for_and_then_named(
     wan("list")
     with locked(history):
         began = time.monotonic()
-        result = wan("generate", "a fox")
+        result = wan("generate", "a fox", "--timeout", "4")
     assert (result.code, api.posts) == (3, [])
     assert "locked by another process" in result.err
     assert 3 < time.monotonic() - began < 30

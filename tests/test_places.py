@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ def test_the_root_that_a_network_needs_is_obeyed(wan: Wan, variable: str, tmp_pa
         assert wan("balance", env={**env, variable: str(place)}).code == 0
 
 
+@pytest.mark.skipif(find_spec("socks") is not None, reason="PySocks is installed here")
 def test_a_socks_proxy_needs_its_package(wan: Wan) -> None:
     env = {"WAN_BASE_URL": "https://api.example", "HTTPS_PROXY": "socks5h://127.0.0.1:1"}
     result = wan("generate", "a fox", env=env)
