@@ -23,7 +23,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median
 
-from bench import files, history, inflight, polling
+from bench import files, inflight, journal, polling
 from bench.stopwatch import Job, Run, Stopwatch, interleaved
 from tests.fake.api import GENERATIONS, FakeApi
 
@@ -243,21 +243,21 @@ def in_flight(bench: Bench) -> Iterator[Row]:
 
 def long_history(bench: Bench) -> Iterator[Row]:
     """Measure the last 20 rows of a long history, as the query and as the whole process."""
-    homes = {count: history.build(bench.folder / f"of-{count}", count) for count in history.COUNTS}
-    script = str(Path(history.__file__).resolve())
+    homes = {count: journal.build(bench.folder / f"of-{count}", count) for count in journal.COUNTS}
+    script = str(Path(journal.__file__).resolve())
     python = str(bench.bin / "python")
     query = {
         count: float(subprocess.check_output([python, script, str(home)]))
         for count, home in homes.items()
     }
-    few, many = history.COUNTS
+    few, many = journal.COUNTS
     name = f"history: last 20 of {many:,} rows, to {few:,}"
     yield Row(f"{name}: the query", query[many] / query[few], "×", 1.5, query[many])
     jobs = {
         str(count): bench.job("wan", "list", WAN_HOME=str(home)) for count, home in homes.items()
     }
     runs = interleaved(bench.watch, jobs, HISTORY_ROUNDS)
-    fast, slow = (seconds(runs[str(count)]) for count in history.COUNTS)
+    fast, slow = (seconds(runs[str(count)]) for count in journal.COUNTS)
     # Without a goal: it also adds up what all of them cost.
     yield Row(f"{name}: `wan list`", slow / fast, "×", seconds=slow)
 

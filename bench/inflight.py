@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.stopwatch import Job, Stopwatch
-from wan_cli.history import History
+from wan_cli.journal import Journal
 
 COUNT = 10_000
 # Each is due again at once: what is measured is how fast looks can be, not how often they are due.
@@ -109,7 +109,7 @@ def served() -> Iterator[str]:
 def build(home: Path, url: str, count: int) -> None:
     """Make a history of so many generations that are being made."""
     file = home / "history.db"
-    History.open(file).close()
+    Journal.open(file).close()
     request = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow " * 8, "duration": 10}
     values = {"count": count, "request": json.dumps(request), "now": time.time(), "url": url}
     connection = sqlite3.connect(file)

@@ -49,8 +49,8 @@ def duration(chance: random.Random, sigma: float, median_s: float = DEFAULT_MEDI
 
 def wan(chance: random.Random, sigma: float, *, finished: int, default: float = 1.0) -> NextLook:
     """Look as wan does, knowing the exact durations of so many finished generations."""
-    history = [duration(chance, sigma) for _ in range(finished)]
-    expectation = expect(history, default_median_s=default * DEFAULT_MEDIAN_S)
+    journal = [duration(chance, sigma) for _ in range(finished)]
+    expectation = expect(journal, default_median_s=default * DEFAULT_MEDIAN_S)
     return lambda last: next_look(last, expectation)
 
 

@@ -147,9 +147,9 @@ def test_ids_are_looked_for_where_the_configuration_says(
         file.write_bytes(b"no database")
         assert newest_ids("", env) == []
         file.unlink()
-        with sqlite3.connect(file) as history:
-            history.execute("CREATE TABLE generations (seq INTEGER, id TEXT, ref TEXT)")
-            history.execute("INSERT INTO generations VALUES (1, '-a', 'wan-1'), (2, NULL, 'wan-2')")
-        history.close()
+        with sqlite3.connect(file) as journal:
+            journal.execute("CREATE TABLE generations (seq INTEGER, id TEXT, ref TEXT)")
+            journal.execute("INSERT INTO generations VALUES (1, '-a', 'wan-1'), (2, NULL, 'wan-2')")
+        journal.close()
         assert newest_ids("", env) == ["wan-2", "-a"]
         assert newest_ids("-", env) == ["-a"]

@@ -15,8 +15,8 @@ from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
 from wan_cli.core.watch import AT_ONCE
+from wan_cli.events import Tally
 from wan_cli.output.live import tally_line
-from wan_cli.progress import Tally
 
 # Around a deadline: process start and stop on a slow machine.
 SLACK_S = 12.0

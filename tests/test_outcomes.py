@@ -30,7 +30,7 @@ def generate(wan: Wan, *options: str, **env: str) -> tuple[Result, dict[str, Any
     return result, line
 
 
-def history(wan: Wan) -> list[dict[str, Any]]:
+def journal(wan: Wan) -> list[dict[str, Any]]:
     return wan("list", "--json").json_lines
 
 
@@ -132,7 +132,7 @@ def test_a_generation_that_has_failed_at_once_is_told_in_the_servers_words(
     failed = {"id": "{id}", "status": "error", "error": {"detail": ["no foxes"]}}
     api.on_post(Reply(body=failed))
     result, line = generate(wan, "--no-wait")
-    (kept,) = history(wan)
+    (kept,) = journal(wan)
     for said in (line, kept):
         assert (said["status"], said["exit_code"], said["cost_usd"]) == ("error", 9, 0.0)
         assert "no foxes" in said["error"]["message"]
@@ -283,5 +283,5 @@ def test_the_history_holds_what_was_said_of_each_outcome(wan: Wan, api: FakeApi)
     api.on_post(refusal(400, "no"), Reply(), Reply(fault="close"))
     for prompt in ("one", "two", "three"):
         wan("generate", prompt, "--no-wait", "--timeout", "2")
-    statuses = [line["status"] for line in history(wan)]
+    statuses = [line["status"] for line in journal(wan)]
     assert statuses == ["unknown", "queued", "rejected"]

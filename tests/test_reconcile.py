@@ -15,7 +15,7 @@ from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, repeat
 from tests.fake.waiting import wait_until
 from wan_cli.generation import CREDITS_PER_USD, Status
-from wan_cli.history import History
+from wan_cli.journal import Journal
 
 LOST = Reply(fault="close", accept=True)
 NEVER = Reply(fault="close", accept=False)
@@ -363,11 +363,11 @@ def test_a_look_that_found_nothing_does_not_undo_what_another_process_learnt(
 
 def test_one_who_has_not_heard_of_an_id_cannot_write_it_away(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
-    with History.open(Path(wan.env["WAN_HOME"]) / "history.db") as history:
-        (stale,) = history.unresolved()
-        history.save(stale._replace(id="g1", status=Status.QUEUED), ("id", "status"))
-        history.save(stale._replace(status=Status.UNKNOWN), ("status",))
-        history.save(stale._replace(id="g1", file="/x.mp4"), ("file",))
-        kept = history.reread(stale)
+    with Journal.open(Path(wan.env["WAN_HOME"]) / "history.db") as journal:
+        (stale,) = journal.unresolved()
+        journal.save(stale._replace(id="g1", status=Status.QUEUED), ("id", "status"))
+        journal.save(stale._replace(status=Status.UNKNOWN), ("status",))
+        journal.save(stale._replace(id="g1", file="/x.mp4"), ("file",))
+        kept = journal.reread(stale)
     assert (kept.id, kept.status, kept.file) == ("g1", "queued", "/x.mp4")
     api.check_history = False  # the id is made up

@@ -33,7 +33,7 @@ from wan_cli.core.tools import Clock, Tools
 from wan_cli.destination import Destination
 from wan_cli.errors import WanError
 from wan_cli.generation import Status
-from wan_cli.history import History
+from wan_cli.journal import Journal
 from wan_cli.listing import Listing
 from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
@@ -160,8 +160,8 @@ class Lives(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         path = self.folder / "history.db"
-        self.witness = History.open(path)
-        self.histories = [History.open(path) for _ in range(2)]
+        self.witness = Journal.open(path)
+        self.histories = [Journal.open(path) for _ in range(2)]
         self.clients = [
             MortalClient(self.api.base_url, self.is_journalled, self.time) for _ in range(2)
         ]
@@ -169,7 +169,7 @@ class Lives(RuleBasedStateMachine):
     def is_journalled(self, label: str) -> None:
         """I1: the row is on disk, for everybody to see, before the submission begins."""
         # A connection of its own: this is asked in a worker.
-        with History.open(self.folder / "history.db") as witness:
+        with Journal.open(self.folder / "history.db") as witness:
             record = witness.find(label)
         assert record is not None
         assert record.status is Status.CLAIMED
@@ -335,9 +335,9 @@ class Lives(RuleBasedStateMachine):
             if hasattr(self, "witness"):
                 self.bring_home()
         finally:
-            for history in [*getattr(self, "histories", ()), getattr(self, "witness", None)]:
-                if history is not None:
-                    history.close()
+            for journal in [*getattr(self, "histories", ()), getattr(self, "witness", None)]:
+                if journal is not None:
+                    journal.close()
             self.api.__exit__(None, None, None)
             shutil.rmtree(self.folder)
 

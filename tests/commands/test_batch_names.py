@@ -381,9 +381,9 @@ def test_keys_of_rows_are_searched_for_in_a_batch_that_is_known(
 # Histories of older versions.
 
 
-def make_old(history: Path, place: str, base_url: str) -> None:
+def make_old(journal: Path, place: str, base_url: str) -> None:
     """Turn a history into one of schema 5, whose rows are known by the path of their file."""
-    with closing(sqlite3.connect(history)) as database:
+    with closing(sqlite3.connect(journal)) as database:
         seen: dict[str, int] = {}
         for ref, request in database.execute("SELECT ref, request FROM generations").fetchall():
             seen[request] = seen.get(request, 0) + 1

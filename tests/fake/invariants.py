@@ -136,14 +136,14 @@ def _ended(run: Running) -> bool:
     return (run.process.poll() or 0) >= 0
 
 
-def _rows(history: Path, scratch: Path) -> list[tuple[str, str]]:
+def _rows(journal: Path, scratch: Path) -> list[tuple[str, str]]:
     """Return label and id of each row. A copy is read: looking must not change what is there."""
     copy = scratch / "history"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    for path in history.parent.glob("history.db*"):
+    for path in journal.parent.glob("history.db*"):
         shutil.copy(path, copy)
-    if not (copy / history.name).exists():
+    if not (copy / journal.name).exists():
         return []
-    with closing(sqlite3.connect(copy / history.name)) as database:
+    with closing(sqlite3.connect(copy / journal.name)) as database:
         return database.execute("SELECT client_request_id, id FROM generations").fetchall()

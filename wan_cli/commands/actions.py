@@ -26,12 +26,12 @@ def list_(
     out = Output(json=json, quiet=quiet, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     listing = Listing(parse_status(status), parse_since(since), parse_search(search), limit)
-    with space.history(out) as history:
+    with space.journal(out) as journal:
         if stats:
-            return out.stats(history.spending(listing))
+            return out.stats(journal.spending(listing))
         return out.listing(
-            history.newest(listing),
-            lambda: history.total(listing),
+            journal.newest(listing),
+            lambda: journal.total(listing),
             is_filtered=listing != Listing(limit=limit),
             in_sandbox=space.sandbox,
         )

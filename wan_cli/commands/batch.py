@@ -134,8 +134,8 @@ def command(
     out.note(*loaded.notes)
     budget = space.budget(max_cost)
     if dry_run:
-        with space.history(out) as history:
-            found = survey(history, loaded, retry_failed=retry_failed)
+        with space.journal(out) as journal:
+            found = survey(journal, loaded, retry_failed=retry_failed)
         budget.add(found.paid_usd)
         return space.dry_run(out, budget, timeout, found.requests, found.at_unknown_cost)
     with space.tools(out) as tools:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from wan_cli.commands.workspace import Workspace
 from wan_cli.config.paths import paths
 from wan_cli.errors import UsageError, WanError
-from wan_cli.history import History
+from wan_cli.journal import Journal
 from wan_cli.output import Output
 from wan_cli.text import one_line
 
@@ -25,13 +25,13 @@ def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
     # Of a whole id there is nothing to be checked, and the history need not be opened twice.
     if not has_sandbox and all(may_be_id(word) for word in words):
         return
-    with space.history(out) as history:
+    with space.journal(out) as journal:
         for word in words:
-            check_word(history, word)
-        unknown = [word for word in words if history.find(word) is None]
+            check_word(journal, word)
+        unknown = [word for word in words if journal.find(word) is None]
     if not has_sandbox or not unknown:
         return
-    with History.open_read_only(file) as sandbox:
+    with Journal.open_read_only(file) as sandbox:
         for word in unknown:
             if sandbox.find(word) is not None:
                 raise UsageError(
@@ -46,8 +46,8 @@ def is_known_id(word: str) -> bool:
         places = paths(os.environ)
         for file in (places.history_file, places.sandbox_dir / "history.db"):
             if file.is_file():
-                with History.open_read_only(file) as history:
-                    if history.find(word):
+                with Journal.open_read_only(file) as journal:
+                    if journal.find(word):
                         return True
     except WanError:
         return False

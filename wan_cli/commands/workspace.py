@@ -12,7 +12,7 @@ from wan_cli.config.keys import Key, find_key
 from wan_cli.config.paths import Paths, paths
 from wan_cli.durations import parse_duration
 from wan_cli.errors import HistoryReadOnly, SetupError
-from wan_cli.history import History
+from wan_cli.journal import Journal
 from wan_cli.output import Output
 from wan_cli.output.faces import price_words
 
@@ -180,36 +180,36 @@ class Workspace(NamedTuple):
         if self.sandbox:
             with (
                 sandbox_server(self.paths.sandbox_dir) as server,
-                self._history(out, keeps) as (history, written),
+                self._history(out, keeps) as (journal, written),
             ):
                 client = Client(server.base_url, SANDBOX_KEY)
-                yield Tools(client, history, "sandbox", written, clock)
+                yield Tools(client, journal, "sandbox", written, clock)
             return
         key = find_key(self.settings.keys)
-        with self._history(out, keeps) as (history, written):
+        with self._history(out, keeps) as (journal, written):
             client = self._client(key)
-            yield Tools(client, history, key.fingerprint, written, clock)
+            yield Tools(client, journal, key.fingerprint, written, clock)
 
     @contextmanager
-    def history(self, out: Output) -> Iterator[History]:
+    def journal(self, out: Output) -> Iterator[Journal]:
         """Open the history to read it; no key is needed."""
-        with self._history(out, keeps=False) as (history, _written):
-            yield history
+        with self._history(out, keeps=False) as (journal, _written):
+            yield journal
 
     @contextmanager
-    def _history(self, out: Output, keeps: bool) -> Iterator[tuple[History, bool]]:
+    def _history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
         try:
-            history = History.open(self.history_file)
+            journal = Journal.open(self.history_file)
         except HistoryReadOnly as cause:
             if keeps:
                 raise
             out.warn(f"{cause.message}; nothing of this is written down")
-            history, keeps = History.open_read_only(self.history_file), False
+            journal, keeps = Journal.open_read_only(self.history_file), False
         else:
             keeps = True
-        with history:
-            out.warn_all(history.warnings)
-            yield history, keeps
+        with journal:
+            out.warn_all(journal.warnings)
+            yield journal, keeps
 
     def timing(
         self,

@@ -30,7 +30,7 @@ from wan_cli.errors import (
     Rejected,
     WanError,
 )
-from wan_cli.progress import Note, Warned
+from wan_cli.events import Note, Warned
 from wan_cli.record import Outcome, Record
 
 
@@ -76,11 +76,11 @@ class Batch:
             LocalFileError: a folder cannot be used.
             WanError: the account's log cannot be read; nothing was sent.
         """
-        terms, history = self.terms, self.tools.history
-        found = survey(history, self._plan, retry_failed=terms.retry_failed)
+        terms, journal = self.terms, self.tools.journal
+        found = survey(journal, self._plan, retry_failed=terms.retry_failed)
         if terms.lookup:
             found = yield from self._look_up(found)
-        for words in made_elsewhere(history, self._plan, found):
+        for words in made_elsewhere(journal, self._plan, found):
             yield Warned(words)
         found = prepare(self._source, found, overwrite=terms.overwrite, sidecar=terms.sidecar)
         terms.budget.add(found.paid_usd)
@@ -92,7 +92,7 @@ class Batch:
         A key of `once` is searched for in any case: it promises more than a batch.
         """
         new = found.coming[: len(found.coming) - found.unresolved]
-        if found.known or found.unresolved or is_known(self.tools.history, self._plan.batch):
+        if found.known or found.unresolved or is_known(self.tools.journal, self._plan.batch):
             new = [entry for entry in new if entry.row.once is not None]
         if not new:
             return found

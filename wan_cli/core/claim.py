@@ -10,9 +10,9 @@ from wan_cli.core.standing import is_free, other_request
 from wan_cli.core.starts import starts_watching
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import ended, not_sent_again
+from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
-from wan_cli.progress import Note
 from wan_cli.record import Record
 
 # How often to see whether another process is through with the same submission.
@@ -32,13 +32,13 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     Raises:
         WanError: the history cannot be written, or the budget does not allow it.
     """
-    history = run.tools.history
+    journal = run.tools.journal
     if item.tries:
         record, now = run.record_of(item), run.tools.clock.now()
         label = str(Label.of(record.client_request_id).next)
         record = record._replace(status=Status.CLAIMED, client_request_id=label, updated_at=now)
         changed = ("status", "client_request_id", "updated_at")
-        if not history.journal_attempt(record, changed, over=item.over):
+        if not journal.journal_attempt(record, changed, over=item.over):
             # Another process has taken the row meanwhile: continue with what it made.
             item.tries = 0
             item.go(Step.SUBMIT, run.now)
@@ -50,7 +50,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     if order.keys and order.retry_failed:
         item.over |= _failed_before(run, order.keys)
     record = new_record(run.tools, order, item.ref, _label(run.tools, item, order))
-    standing = history.journal(record, again=order.again, over=item.over)
+    standing = journal.claim(record, again=order.again, over=item.over)
     if standing is None:
         run.budget.take(order.price)
         item.record = record
@@ -64,7 +64,7 @@ def _label(tools: Tools, item: Item, order: Order) -> Label:
     if order.keys is None:
         return Label(item.ref, 1)
     key, base = order.keys.first, label_base(order.keys.first, order.request.to_json())
-    return Label(base, max(order.attempts, tools.history.keys.attempts(key, base)) + 1)
+    return Label(base, max(order.attempts, tools.journal.keys.attempts(key, base)) + 1)
 
 
 def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
@@ -114,7 +114,7 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
     elif standing.status is Status.CLAIMED:
         run.tell(Note(f"{standing.ref} was never sent: its process ended before that"))
-        run.tools.history.give_up_claim(standing, run.tools.clock.now())
+        run.tools.journal.give_up_claim(standing, run.tools.clock.now())
         item.go(Step.SUBMIT, run.now)
     else:
         item.stands_for, item.record = True, None
@@ -138,5 +138,5 @@ def _continue_with(run: Run, item: Item, record: Record) -> None:
 
 def _failed_before(run: Run, keys: Keys) -> set[str]:
     """Return the refs of the generations for some keys that have failed."""
-    found = run.tools.history.keys.of(*keys.all)
+    found = run.tools.journal.keys.of(*keys.all)
     return {record.ref for record in found if is_free(record)}

@@ -14,9 +14,9 @@ from wan_cli.config.keys import find_key, mask
 from wan_cli.config.paths import Paths
 from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import SetupError, Unreachable, WanError
-from wan_cli.history import History
-from wan_cli.history.file import VERSION
-from wan_cli.history.trouble import ELSEWHERE
+from wan_cli.journal import Journal
+from wan_cli.journal.file import VERSION
+from wan_cli.journal.trouble import ELSEWHERE
 
 CLOCK_OFF_MAX_S = 120.0
 # What one clip of 10 s in 1080p costs.
@@ -62,16 +62,16 @@ def examine_history(file: Path) -> Iterator[Check]:
     if file.exists():
         yield _mode("history file", file)
     try:
-        with History.open(file) as history:
-            damage = history.check()
+        with Journal.open(file) as journal:
+            damage = journal.check()
             if damage:
                 yield problem("history", _damaged(file, damage))
                 return
             yield fine("history", "sound, and it can be written")
-            for words in history.warnings:
+            for words in journal.warnings:
                 yield warning("history", words, hint=ELSEWHERE)
-            unresolved = len(history.unresolved())
-            waiting = len(history.to_fetch())
+            unresolved = len(journal.unresolved())
+            waiting = len(journal.to_fetch())
     except WanError as error:
         yield problem("history", error)
         return

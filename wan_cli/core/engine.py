@@ -23,7 +23,7 @@ from wan_cli.core.tally import Tallying
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import about, no_thread, without_id
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
-from wan_cli.progress import Event
+from wan_cli.events import Event
 from wan_cli.record import Outcome, Record
 from wan_cli.signals import Deferral, deferred
 
@@ -102,7 +102,7 @@ class Engine:
         Raises:
             Interrupted: a signal; everything known is on disk.
         """
-        self.run.tools.history.wait_for_locks(LOCK_S)
+        self.run.tools.journal.wait_for_locks(LOCK_S)
         with deferred(self._signalled) as self._deferral:
             try:
                 while True:

@@ -7,7 +7,7 @@ from wan_cli.core.items import Item, Law, Step
 from wan_cli.core.lanes import Desk, Job, Lane, Workers
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.errors import SetupError
-from wan_cli.progress import Watching
+from wan_cli.events import Watching
 from wan_cli.record import Record
 from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, time_left
 
@@ -38,7 +38,7 @@ class Expectations:
         kind = _kind(record)
         if kind not in self._known:
             try:
-                durations = list(self._tools.history.durations(record))
+                durations = list(self._tools.journal.durations(record))
             except SetupError:
                 durations = []
             self._durations[kind] = durations

@@ -14,9 +14,9 @@ from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.watch import Watching
 from wan_cli.destination import is_there
 from wan_cli.download.meta import tidy
+from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.listing import Listing
-from wan_cli.progress import Note
 from wan_cli.record import Outcome, Record
 
 
@@ -43,22 +43,22 @@ def fetch(
 def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWNLOADS) -> Outcomes:
     """Fetch everything of the history that is not on disk, and settle what is unknown."""
     _tidy_up(tools)
-    history, refs = tools.history, []
-    for record in history.unresolved():
+    journal, refs = tools.journal, []
+    for record in journal.unresolved():
         if is_being_sent(record, tools.clock.now()):
             yield Note(f"{record.ref} is being submitted right now by process {record.pid}")
         elif record.status is Status.CLAIMED:
-            history.give_up_claim(record, tools.clock.now())
+            journal.give_up_claim(record, tools.clock.now())
             yield Note(f"{record.ref} was never sent: its process ended before that")
         else:
             refs.append(record.ref)
     # One record at a time: all of them together would not fit into little memory.
-    records = map(history.at, chain(refs, history.to_fetch()))
+    records = map(journal.at, chain(refs, journal.to_fetch()))
     yield from fetch(tools, records, goal, timing, downloads=downloads)
 
 
 def _tidy_up(tools: Tools) -> None:
     """Remove what kills have left beside the newest videos."""
-    for record in tools.history.newest(Listing(status=Status.COMPLETED)):
+    for record in tools.journal.newest(Listing(status=Status.COMPLETED)):
         if record.file and record.id:
             tidy(Path(record.file), record.id)

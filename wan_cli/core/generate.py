@@ -11,7 +11,7 @@ from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
 from wan_cli.destination import is_on_disk
 from wan_cli.errors import LocalFileError
-from wan_cli.progress import Note, Warned
+from wan_cli.events import Note, Warned
 from wan_cli.record import Outcome, Record
 
 

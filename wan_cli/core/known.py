@@ -8,7 +8,7 @@ from wan_cli.core.standing import is_free, other_request, standing
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.destination import is_on_disk
 from wan_cli.errors import KeyNotAllowed, KeyRefused, NoCredits, Rejected, Unreachable, WanError
-from wan_cli.progress import Note, Warned
+from wan_cli.events import Note, Warned
 from wan_cli.record import Record
 
 
@@ -52,7 +52,7 @@ def _of_same_file(tools: Tools, order: Order, service: str) -> Record | None:
     place = order.destination
     if place.name is None or place.to_stdout:
         return None
-    records = tools.history.keys.not_on_disk(order.request.to_json(), str(place.folder), place.name)
+    records = tools.journal.keys.not_on_disk(order.request.to_json(), str(place.folder), place.name)
     return next((each for each in records if is_of(each.base_url, service)), None)
 
 
@@ -62,7 +62,7 @@ def _of_key(
     """Return what the history, or else the account's log, knows of a key of `once`."""
     assert order.once is not None
     assert order.keys is not None
-    record = standing(tools.history.keys.of(*order.keys.all))
+    record = standing(tools.journal.keys.of(*order.keys.all))
     if record and (wrong := other_request(order.once, record, order.request)):
         raise wrong
     if lookup and (record is None or is_free(record)):

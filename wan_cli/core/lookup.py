@@ -14,9 +14,9 @@ from wan_cli.core.claim import new_record, new_ref
 from wan_cli.core.items import Order, pause_s
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.errors import Unreachable
+from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status
 from wan_cli.identity import Label, label_base
-from wan_cli.progress import Event, Note, Warned
 from wan_cli.record import Record
 
 T = TypeVar("T")
@@ -138,6 +138,6 @@ def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
     if row.created_at is not None:
         created_at = row.created_at - (tools.client.server_offset_s or 0.0)
     record = new_record(tools, order, new_ref(), label)
-    return tools.history.adopt(
+    return tools.journal.adopt(
         record._replace(id=row.id, status=Status.GENERATING, created_at=created_at, pid=None)
     )

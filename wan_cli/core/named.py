@@ -2,7 +2,7 @@
 
 from wan_cli.errors import UsageError
 from wan_cli.generation import parse_id
-from wan_cli.history import MIN_PREFIX, History
+from wan_cli.journal import MIN_PREFIX, Journal
 from wan_cli.text import one_line
 
 
@@ -11,7 +11,7 @@ def may_be_id(word: str) -> bool:
     return parse_id(word) is not None and not word.startswith("@") and len(word) >= MIN_PREFIX
 
 
-def check_word(history: History, word: str) -> None:
+def check_word(journal: Journal, word: str) -> None:
     """Refuse a word that can mean no generation.
 
     Raises:
@@ -21,11 +21,11 @@ def check_word(history: History, word: str) -> None:
     if parse_id(word) is None:
         raise UsageError(f"{shown!r} cannot be an id", hint="wan list")
     if word == "@last":
-        if history.find(word) is None:
+        if journal.find(word) is None:
             raise UsageError("@last: the history is empty", hint='wan generate "a fox in the snow"')
     elif word.startswith("@"):
         raise UsageError(f"{shown}: only @last is known", hint="wan list")
-    elif len(word) < MIN_PREFIX and history.find(word) is None:
+    elif len(word) < MIN_PREFIX and journal.find(word) is None:
         raise UsageError(
             f"{shown!r} is too short: type {MIN_PREFIX} or more characters of the id",
             hint="wan list",

@@ -11,10 +11,10 @@ from wan_cli.account import rows_of
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.catalogue import Offer, offer
 from wan_cli.errors import WanError
+from wan_cli.events import Event, Warned
 from wan_cli.models import MODELS, GenerationRequest
 from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
-from wan_cli.progress import Event, Warned
 from wan_cli.storage import replace_whole
 
 # How long a price is believed without asking.

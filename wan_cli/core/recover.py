@@ -11,8 +11,8 @@ from wan_cli.core.settle import adopted, log_rows, match, rows_between, window
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import about, ended, unknown
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
+from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status
-from wan_cli.progress import Event, Note, Warned
 from wan_cli.record import Outcome, Record, error_fields, utc
 from wan_cli.text import one_line
 
@@ -55,9 +55,9 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
 
 def _recover(tools: Tools, record: Record) -> Events[Outcome]:
     if record.status is Status.CLAIMED:
-        tools.history.give_up_claim(record, tools.clock.now())
+        tools.journal.give_up_claim(record, tools.clock.now())
         yield Note(f"{record.ref} was never sent: its process ended before that")
-        return Outcome(tools.history.reread(record))
+        return Outcome(tools.journal.reread(record))
     yield Note(f"looking for {record.ref} in the account's log")
     if record.key_fingerprint != tools.key_fingerprint:
         yield Warned(
@@ -67,14 +67,14 @@ def _recover(tools: Tools, record: Record) -> Events[Outcome]:
         findings = find(tools, record)
     except WanError as failure:
         return Outcome(record, unknown(record, f"the log cannot be read: {failure.message}"))
-    record = tools.history.reread(record)
+    record = tools.journal.reread(record)
     if not record.status.is_unresolved:
         # The command that submitted it knows better by now.
         return Outcome(record, ended(record))
     if findings.row is None:
         record = tools.save(record, status=Status.UNKNOWN)
         return Outcome(record, _still_unknown(record, findings.candidates))
-    owner = tools.history.owner(findings.row.id, tools.client.base_url)
+    owner = tools.journal.owner(findings.row.id, tools.client.base_url)
     if owner and owner.ref != record.ref:
         return Outcome(record, unknown(record, f"the log names {owner.id}, another record's id"))
     settled = tools.save(record, **adopted(record, findings.row))
@@ -128,7 +128,7 @@ def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[
         UsageError: the id belongs to another record, or it is not clear which submission is meant.
         NotFound: the API does not know the id.
     """
-    known = tools.history.find(generation_id)
+    known = tools.journal.find(generation_id)
     if known and known.id == generation_id:
         raise UsageError(
             f"{one_line(generation_id, 80)} is in the history already", hint="wan list"
@@ -154,7 +154,7 @@ def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
     Raises:
         UsageError: the history has no such record.
     """
-    record = tools.history.find(word)
+    record = tools.journal.find(word)
     if record is None:
         raise UsageError(f"the history has no {one_line(word, 80)}", hint="wan list")
     if record.status.is_unresolved:
@@ -175,7 +175,7 @@ def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
 
 
 def _meant(tools: Tools, word: str | None) -> list[Record]:
-    unresolved = tools.history.unresolved()
+    unresolved = tools.journal.unresolved()
     if word is None:
         return unresolved
     found = [
@@ -233,7 +233,7 @@ def find(tools: Tools, record: Record) -> Findings:
         # The candidates of the log are worth showing without those of the ledger.
         charges = []
     ids = {row.id for row in rows} | {charge.id for charge in charges}
-    explained = tools.history.explained_ids(ids)
+    explained = tools.journal.explained_ids(ids)
     return Findings(None, candidates(record, rows, charges, explained))
 
 

@@ -27,8 +27,8 @@ from wan_cli.errors import (
     Unreachable,
     WanError,
 )
+from wan_cli.events import Event, Warned
 from wan_cli.generation import Status
-from wan_cli.progress import Event, Warned
 from wan_cli.record import Outcome, Record
 from wan_cli.schedule import time_left
 
@@ -134,7 +134,7 @@ class Run:
         Raises:
             SetupError: the history cannot be read, or has lost it.
         """
-        return item.record or self.tools.history.at(item.ref)
+        return item.record or self.tools.journal.at(item.ref)
 
     def record_if_known(self, item: Item) -> Record | None:
         """Return the record of an item, None where the history does not give it."""
@@ -146,7 +146,7 @@ class Run:
     def owner_of(self, generation_id: str) -> Record | None:
         """Return the record of the history that has an id, as far as the history tells."""
         try:
-            return self.tools.history.owner(generation_id, self.tools.client.base_url)
+            return self.tools.journal.owner(generation_id, self.tools.client.base_url)
         except SetupError:
             return None
 
@@ -158,7 +158,7 @@ class Run:
         """
         if item.record is not None and (item.unsaved or not self.tools.keeps):
             return item.record
-        return self.tools.history.reread(self.record_of(item))
+        return self.tools.journal.reread(self.record_of(item))
 
     def save(self, item: Item, record: Record, **changes: object) -> Record:
         """Return the record with its changes, after they are on disk.
@@ -175,7 +175,7 @@ class Run:
             return changed
         names = item.unsaved | changes.keys()
         try:
-            self.tools.history.save(changed, ("updated_at", *names))
+            self.tools.journal.save(changed, ("updated_at", *names))
         except SetupError as trouble:
             if changed.id is None:
                 raise
@@ -252,7 +252,7 @@ class Run:
         if isinstance(error, SetupError) and record.id:
             error = unreadable(record.id, error)
         try:
-            current = self.tools.history.reread(record)
+            current = self.tools.journal.reread(record)
         except SetupError:
             return Outcome(record, error)
         passing = isinstance(error, Unfinished | Unreachable | DownloadFailed | KeyRefused)

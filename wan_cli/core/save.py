@@ -19,7 +19,7 @@ from wan_cli.download.meta import tidy
 from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
 from wan_cli.download.transfer import Limits, Pace
 from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
-from wan_cli.progress import Downloading, Note
+from wan_cli.events import Downloading, Note
 from wan_cli.record import Record
 
 # Downloads at once, and after how long without progress one gives its place to the next.

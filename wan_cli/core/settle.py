@@ -15,9 +15,9 @@ from wan_cli.core.run import Run
 from wan_cli.core.starts import starts_watching
 from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
 from wan_cli.errors import Unreachable, WanError
+from wan_cli.events import Note, Warned
 from wan_cli.generation import Status
 from wan_cli.identity import Label
-from wan_cli.progress import Note, Warned
 from wan_cli.record import Record, error_fields
 
 # A generation that was accepted has ended by then, and the log shows it.
@@ -62,7 +62,7 @@ class Settling:
         run = self._run
         record = run.record_of(item)
         if isinstance(value, LogRow):
-            owner = run.tools.history.owner(value.id, run.tools.client.base_url)
+            owner = run.tools.journal.owner(value.id, run.tools.client.base_url)
             if owner is None or owner.ref == record.ref:
                 self._found(item, run.save(item, record, **adopted(record, value)))
                 return

@@ -2,7 +2,7 @@
 
 from wan_cli.core.items import Item, Step
 from wan_cli.core.run import UNTOLD_MAX, Run
-from wan_cli.progress import Note
+from wan_cli.events import Note
 from wan_cli.record import Record
 
 

@@ -33,8 +33,8 @@ def named(
     """
     records: dict[str, Record] = {}
     for word in words:
-        check_word(tools.history, word)
-        record = tools.history.find(word) or _foreign(tools, word, folder)
+        check_word(tools.journal, word)
+        record = tools.journal.find(word) or _foreign(tools, word, folder)
         if to_save and is_foreign(record) and record.file is None:
             record = tools.save_new(
                 record, folder=str(folder.folder), name_template=folder.name_template

@@ -28,9 +28,9 @@ from wan_cli.errors import (
     SetupError,
     WanError,
 )
+from wan_cli.events import Note, Warned
+from wan_cli.events import Submitted as SubmittedEvent
 from wan_cli.generation import Status
-from wan_cli.progress import Note, Warned
-from wan_cli.progress import Submitted as SubmittedEvent
 from wan_cli.record import Record, error_fields
 
 # A POST that hangs gives its place to the next one after this. Where the last one was not accepted,
@@ -94,7 +94,7 @@ class Submitting:
             return
         try:
             record = run.record_of(item)
-            sending = run.tools.history.begin_sending(record, run.tools.clock.now())
+            sending = run.tools.journal.begin_sending(record, run.tools.clock.now())
         except SetupError:
             sending = None
         if sending is not None:
@@ -133,7 +133,7 @@ class Submitting:
         if item.step is Step.SETTLE and not item.stands_for:
             self.take(item, value)
             return
-        record = run.tools.history.at(item.ref)
+        record = run.tools.journal.at(item.ref)
         if record.id is None:
             words = f"{value.submission.id} was accepted after all; it is in the history"
             run.save(item, record, id=value.submission.id, status=Status.QUEUED)

@@ -12,8 +12,8 @@ from wan_cli.core.plan import CORRECT, Entry, Plan, refuse
 from wan_cli.core.standing import is_free, other_request, standing
 from wan_cli.destination import try_places
 from wan_cli.errors import DriveTrouble, LocalFileError, UsageError
-from wan_cli.history import History
 from wan_cli.identity import BatchName, old_key
+from wan_cli.journal import Journal
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import Price
 from wan_cli.record import Record
@@ -56,7 +56,7 @@ class Survey(NamedTuple):
         return self._replace(coming=[entry._replace(price=price) for entry, price in pairs])
 
 
-def survey(history: History, plan: Plan, *, retry_failed: bool) -> Survey:
+def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
     """Tell the rows that have a generation from those that are to be submitted.
 
     A row whose submission has an unknown outcome is among the latter: it is settled there, after
@@ -66,15 +66,15 @@ def survey(history: History, plan: Plan, *, retry_failed: bool) -> Survey:
     Raises:
         UsageError: a key of `once` stands for another request.
     """
-    batch, old_urls = plan.batch, history.keys.old_urls()
+    batch, old_urls = plan.batch, journal.keys.old_urls()
     if old_urls:
         old_urls = {url for url in old_urls if is_of(url, batch.service)} | {batch.old_url}
     known, new, unknown, renamed = [], [], [], []
     mistakes = []
     for entry in plan.entries:
-        record = standing(history.keys.of(*entry.row.keys.all))
+        record = standing(journal.keys.of(*entry.row.keys.all))
         if record is None and old_urls:
-            record = _of_old_row(history, batch, entry, old_urls)
+            record = _of_old_row(journal, batch, entry, old_urls)
             renamed += [record] if record else []
         if (
             record
@@ -89,7 +89,7 @@ def survey(history: History, plan: Plan, *, retry_failed: bool) -> Survey:
         else:
             known.append((entry, record))
     refuse(plan.source, mistakes, "use another key; nothing was submitted")
-    history.save_all(renamed, ("row_key", "other_key", "batch", "once"))
+    journal.save_all(renamed, ("row_key", "other_key", "batch", "once"))
     return Survey(known, [*new, *unknown], len(unknown))
 
 
@@ -99,25 +99,25 @@ def _is_due(entry: Entry, record: Record, *, retry_failed: bool) -> bool:
 
 
 def _of_old_row(
-    history: History, batch: BatchName, entry: Entry, urls: Collection[str]
+    journal: Journal, batch: BatchName, entry: Entry, urls: Collection[str]
 ) -> Record | None:
     """Return the record that an older history has for a row, with its new keys."""
     row, body = entry.row, entry.row.request.to_json()
     keys = [old_key(url, place, body, row.nth) for url in urls for place in batch.old_places]
-    record = standing(history.keys.of(*keys))
+    record = standing(journal.keys.of(*keys))
     if record is None:
         return None
     first, other = row.keys
     return record._replace(row_key=first, other_key=other, batch=batch.name, once=row.once)
 
 
-def is_known(history: History, batch: BatchName) -> bool:
+def is_known(journal: Journal, batch: BatchName) -> bool:
     """Whether the history has a generation of a batch."""
-    urls = history.keys.urls_of_batch(batch.name)
+    urls = journal.keys.urls_of_batch(batch.name)
     return any(is_of(url, batch.service) for url in urls)
 
 
-def made_elsewhere(history: History, plan: Plan, found: Survey) -> list[str]:
+def made_elsewhere(journal: Journal, plan: Plan, found: Survey) -> list[str]:
     """Return which other batches, or `wan generate`, made requests that are still to be submitted.
 
     Each is a line for the user, before anything is paid.
@@ -129,7 +129,7 @@ def made_elsewhere(history: History, plan: Plan, found: Survey) -> list[str]:
     counts: dict[tuple[str | None, bool], Counter[str]] = {}
     latest: dict[tuple[str | None, bool], float] = {}
     services: dict[str, bool] = {}
-    for made in history.keys.made():
+    for made in journal.keys.made():
         if made.request not in wanted or made.batch == batch.name:
             continue
         url = made.base_url

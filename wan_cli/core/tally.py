@@ -3,7 +3,7 @@
 from math import inf
 from typing import TYPE_CHECKING
 
-from wan_cli.progress import Tally
+from wan_cli.events import Tally
 
 if TYPE_CHECKING:
     from wan_cli.core.run import Run

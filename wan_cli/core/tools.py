@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from wan_cli.api.client import Client
 from wan_cli.download.address import Network, is_loopback_name
-from wan_cli.history import History
+from wan_cli.journal import Journal
 from wan_cli.record import Record
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class Tools(NamedTuple):
     """The tools of one command. `keeps` is false where the history cannot be written."""
 
     client: Client
-    history: History
+    journal: Journal
     key_fingerprint: str
     keeps: bool = True
     clock: Clock = Clock()
@@ -97,7 +97,7 @@ class Tools(NamedTuple):
         """
         changed = record._replace(updated_at=self.clock.now(), **changes)  # type: ignore[arg-type]
         if self.keeps:
-            self.history.save(changed, ("updated_at", *changes))
+            self.journal.save(changed, ("updated_at", *changes))
         return changed
 
     def save_new(self, record: Record, **changes: object) -> Record:

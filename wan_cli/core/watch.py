@@ -16,8 +16,8 @@ from wan_cli.errors import (
     Unreachable,
     WanError,
 )
+from wan_cli.events import Note, Warned
 from wan_cli.generation import Generation, Status
-from wan_cli.progress import Note, Warned
 from wan_cli.record import Record
 from wan_cli.schedule import backoff
 
@@ -143,7 +143,7 @@ class Watching:
         run.tell_once(Note(f"a reply about another generation than {item.asked_id}; polling again"))
         if (
             item.alias_seen >= ALIAS_SEEN
-            and run.tools.history.owner(crossed.other_id, run.tools.client.base_url) is None
+            and run.tools.journal.owner(crossed.other_id, run.tools.client.base_url) is None
         ):
             record = run.record_of(item)
             run.tell(Warned(f"the API calls {item.asked_id} {crossed.other_id}: kept both ids"))

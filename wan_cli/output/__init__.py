@@ -52,10 +52,10 @@ from wan_cli.text import clean
 # Named only, or needed by some commands alone: 3 ms of each `wan list`.
 if TYPE_CHECKING:
     from wan_cli.checkup import Check
+    from wan_cli.events import Event
     from wan_cli.models import GenerationRequest
     from wan_cli.output.plain import Stage
     from wan_cli.prices import Price
-    from wan_cli.progress import Event
 
 T = TypeVar("T")
 
@@ -281,7 +281,7 @@ class Output:
     def _told(self, event: "Event") -> "Event":
         """Return an event as it is shown: what can be typed of it works as it stands."""
         if self._sandbox:
-            from wan_cli.progress import Note
+            from wan_cli.events import Note
 
             if isinstance(event, Note):
                 return Note(self._typeable(event.text))

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID
 from rich.progress import ProgressColumn as Column
 from rich.text import Text
 
+from wan_cli.events import Downloading, Event, Note, Submitted, Tally, Warned, Watching
 from wan_cli.output.faces import seconds
 from wan_cli.output.plain import submitted_line
-from wan_cli.progress import Downloading, Event, Note, Submitted, Tally, Warned, Watching
 from wan_cli.text import clean, one_line
 
 _ALL = "all of many"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from wan_cli.progress import Downloading, Event, Note, Submitted, Warned, Watching
+from wan_cli.events import Downloading, Event, Note, Submitted, Warned, Watching
 
 
 def submitted_line(generation_id: str, row: int | None) -> str:

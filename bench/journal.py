@@ -1,6 +1,6 @@
 """A history of very many rows, written with SQL, and how long its newest rows take.
 
-python bench/history.py HOME     prints the seconds of one query, by the wan of this interpreter
+python bench/journal.py HOME     prints the seconds of one query, by the wan of this interpreter
 """
 # ruff: noqa: INP001, T201  A script that prints.
 
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from wan_cli.history import History
+from wan_cli.journal import Journal
 from wan_cli.listing import Listing
 
 COUNTS = (100_000, 1_000_000)
@@ -30,7 +30,7 @@ FROM number
 def build(home: Path, count: int) -> Path:
     """Make a history of so many finished generations in a home; return the home."""
     file = home / "history.db"
-    History.open(file).close()
+    Journal.open(file).close()
     request = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow"}
     connection = sqlite3.connect(file)
     with connection:
@@ -43,10 +43,10 @@ def build(home: Path, count: int) -> Path:
 def newest_s(home: Path) -> float:
     """Return the median seconds of asking for the newest 20 rows."""
     took = []
-    with History.open(home / "history.db") as history:
+    with Journal.open(home / "history.db") as journal:
         for _ in range(ROUNDS):
             start = time.perf_counter()
-            history.newest(Listing())
+            journal.newest(Listing())
             took.append(time.perf_counter() - start)
     return median(took)
 

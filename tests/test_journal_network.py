@@ -17,9 +17,9 @@ from wan_cli.checkup import Level
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.doctor import examine_history
 from wan_cli.errors import HistoryReadOnly, SetupError
-from wan_cli.history import History
-from wan_cli.history.place import mounted, network
-from wan_cli.history.trouble import trouble
+from wan_cli.journal import Journal
+from wan_cli.journal.place import mounted, network
+from wan_cli.journal.trouble import trouble
 from wan_cli.output import Output
 
 MOUNTS = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
@@ -33,20 +33,20 @@ def nfs(_path: Path) -> str:
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> Path:
+def journal(tmp_path: Path) -> Path:
     return tmp_path / "own" / "history.db"
 
 
 @pytest.fixture
-def on_nfs(monkeypatch: pytest.MonkeyPatch, history: Path) -> Path:
+def on_nfs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> Path:
     """A history that every command takes to be on NFS."""
-    monkeypatch.setenv("WAN_HOME", str(history.parent))
-    monkeypatch.setattr(History, "open", partial(History.open, network=nfs))
-    return history
+    monkeypatch.setenv("WAN_HOME", str(journal.parent))
+    monkeypatch.setattr(Journal, "open", partial(Journal.open, network=nfs))
+    return journal
 
 
-def journal_mode(history: Path) -> str:
-    with closing(sqlite3.connect(history)) as database:
+def journal_mode(journal: Path) -> str:
+    with closing(sqlite3.connect(journal)) as database:
         return str(database.execute("PRAGMA journal_mode").fetchone()[0])
 
 
@@ -60,34 +60,34 @@ def test_what_cannot_be_looked_at_is_taken_for_local(tmp_path: Path) -> None:
     assert network(Path("/proc/version")) is None
 
 
-def test_a_rollback_journal_is_kept_on_a_network_file_system(history: Path) -> None:
-    with History.open(history, nfs) as one, History.open(history, nfs) as other:
+def test_a_rollback_journal_is_kept_on_a_network_file_system(journal: Path) -> None:
+    with Journal.open(journal, nfs) as one, Journal.open(journal, nfs) as other:
         # Neither keeps a lock of the other's opening.
         for some in (one, other):
             some.save_all([], ())
             assert some.unresolved() == []
         assert one.check() is None
-    assert journal_mode(history) == "delete"
-    assert [path.name for path in history.parent.iterdir()] == ["history.db"]
+    assert journal_mode(journal) == "delete"
+    assert [path.name for path in journal.parent.iterdir()] == ["history.db"]
 
 
-def test_a_history_in_wal_mode_is_turned_and_turned_back(history: Path) -> None:
+def test_a_history_in_wal_mode_is_turned_and_turned_back(journal: Path) -> None:
     modes = []
     for where in (lambda _: None, nfs, lambda _: None):
-        with History.open(history, where) as opened:
+        with Journal.open(journal, where) as opened:
             assert opened.newest is not None
-        modes.append(journal_mode(history))
+        modes.append(journal_mode(journal))
     assert modes == ["wal", "delete", "wal"]
 
 
-def test_a_newer_history_is_left_as_it_is(history: Path) -> None:
-    history.parent.mkdir()
-    with closing(sqlite3.connect(history)) as database:
+def test_a_newer_history_is_left_as_it_is(journal: Path) -> None:
+    journal.parent.mkdir()
+    with closing(sqlite3.connect(journal)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(SetupError, match="newer wan"):
-        History.open(history, nfs)
-    assert journal_mode(history) == "wal"
+        Journal.open(journal, nfs)
+    assert journal_mode(journal) == "wal"
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -95,7 +95,7 @@ def test_a_command_warns_once(
     on_nfs: Path, capsys: pytest.CaptureFixture[str], quiet: bool
 ) -> None:
     out = Output(quiet=quiet)
-    with workspace(out).history(out):
+    with workspace(out).journal(out):
         pass
     warnings = [line for line in capsys.readouterr().err.splitlines() if "network" in line]
     assert len(warnings) == (0 if quiet else 1)
@@ -112,8 +112,8 @@ def test_doctor_warns(on_nfs: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["locking protocol", "disk I/O error"])
-def test_trouble_of_a_drive_is_not_damage(history: Path, words: str) -> None:
-    with pytest.raises(HistoryReadOnly) as caught, trouble(history):
+def test_trouble_of_a_drive_is_not_damage(journal: Path, words: str) -> None:
+    with pytest.raises(HistoryReadOnly) as caught, trouble(journal):
         raise sqlite3.OperationalError(words)
     assert words in caught.value.message
     assert "damaged" not in caught.value.message

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 
 from wan_cli.errors import HistoryLocked, HistoryReadOnly, SetupError
-from wan_cli.history.place import network
+from wan_cli.journal.place import network
 from wan_cli.text import one_line
 
 ELSEWHERE = "export WAN_HOME=DIR (a folder on a local disk that lasts)"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wan_cli.generation import Status
-from wan_cli.history.trouble import trouble
+from wan_cli.journal.trouble import trouble
 from wan_cli.record import Record
 
 COLUMNS = Record._fields

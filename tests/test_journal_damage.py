@@ -15,11 +15,11 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply
 from tests.fake.waiting import wait_until
-from wan_cli.history.file import MIGRATIONS, VERSION
+from wan_cli.journal.file import MIGRATIONS, VERSION
 
 
 @pytest.fixture
-def history(home: Path) -> Path:
+def journal(home: Path) -> Path:
     """Where the history is to be; its folder exists."""
     home.mkdir(mode=0o700)
     return home / "history.db"
@@ -33,9 +33,9 @@ def digest(folder: Path) -> dict[str, str]:
     }
 
 
-def old(history: Path) -> None:
+def old(journal: Path) -> None:
     """Write a history of the first schema with one generation."""
-    with closing(sqlite3.connect(history)) as database, database:
+    with closing(sqlite3.connect(journal)) as database, database:
         for statement in MIGRATIONS[0]:
             database.execute(statement)
         database.execute(
@@ -47,30 +47,30 @@ def old(history: Path) -> None:
         database.execute("PRAGMA user_version = 1")
 
 
-def newer(history: Path) -> None:
-    with closing(sqlite3.connect(history)) as database, database:
+def newer(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as database, database:
         database.execute("CREATE TABLE generations (what INTEGER)")
         database.execute("PRAGMA user_version = 99")
 
 
-def cut(history: Path) -> None:
-    old(history)
-    os.truncate(history, history.stat().st_size // 2)
+def cut(journal: Path) -> None:
+    old(journal)
+    os.truncate(journal, journal.stat().st_size // 2)
 
 
-def spoiled(history: Path) -> None:
-    old(history)
-    with history.open("r+b") as file:
+def spoiled(journal: Path) -> None:
+    old(journal)
+    with journal.open("r+b") as file:
         file.seek(100)
         file.write(b"\xff" * 300)
 
 
-def garbage(history: Path) -> None:
-    history.write_bytes(b"\x00\xffthis is not a database" * 400)
+def garbage(journal: Path) -> None:
+    journal.write_bytes(b"\x00\xffthis is not a database" * 400)
 
 
-def short_garbage(history: Path) -> None:
-    history.write_bytes(b"x")
+def short_garbage(journal: Path) -> None:
+    journal.write_bytes(b"x")
 
 
 @pytest.mark.parametrize(
@@ -85,35 +85,35 @@ def short_garbage(history: Path) -> None:
     ],
 )
 def test_a_broken_history_is_named_and_left_as_it_is(
-    api: FakeApi, wan: Wan, history: Path, damage: Callable[[Path], None], words: str
+    api: FakeApi, wan: Wan, journal: Path, damage: Callable[[Path], None], words: str
 ) -> None:
-    damage(history)
-    before = digest(history.parent)
+    damage(journal)
+    before = digest(journal.parent)
     for command in (("generate", "a fox"), ("list",), ("doctor",)):
         result = wan(*command)
         assert result.code == 3, command
         assert words in result.out + result.err
         assert "/" in (result.out + result.err)
     assert api.posts == []
-    assert digest(history.parent) == before
+    assert digest(journal.parent) == before
 
 
 @pytest.mark.parametrize("empty", [b"", None])
 def test_an_empty_history_works_as_a_new_one(
-    api: FakeApi, wan: Wan, history: Path, empty: bytes | None
+    api: FakeApi, wan: Wan, journal: Path, empty: bytes | None
 ) -> None:
     if empty is not None:
-        history.write_bytes(empty)
+        journal.write_bytes(empty)
     assert wan("generate", "a fox", "--no-wait").code == 0
     assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id
 
 
-def test_an_old_history_is_migrated_and_a_copy_is_kept(wan: Wan, history: Path) -> None:
-    old(history)
+def test_an_old_history_is_migrated_and_a_copy_is_kept(wan: Wan, journal: Path) -> None:
+    old(journal)
     assert wan("list", "--json").json_lines[0]["id"] == "old-generation-id"
-    copy = history.with_name("history.db.v1")
+    copy = journal.with_name("history.db.v1")
     assert copy.stat().st_mode & 0o777 == 0o600
-    for file, version in ((history, VERSION), (copy, 1)):
+    for file, version in ((journal, VERSION), (copy, 1)):
         with closing(sqlite3.connect(file)) as database:
             assert database.execute("PRAGMA user_version").fetchone() == (version,)
             assert database.execute("SELECT id FROM generations").fetchall() == [
@@ -121,36 +121,36 @@ def test_an_old_history_is_migrated_and_a_copy_is_kept(wan: Wan, history: Path) 
             ]
 
 
-def test_an_old_history_that_cannot_be_migrated_stays_old(wan: Wan, history: Path) -> None:
-    old(history)
-    with closing(sqlite3.connect(history)) as database, database:
+def test_an_old_history_that_cannot_be_migrated_stays_old(wan: Wan, journal: Path) -> None:
+    old(journal)
+    with closing(sqlite3.connect(journal)) as database, database:
         # The second step's last statement, an index, fails.
         database.execute("ALTER TABLE generations RENAME COLUMN status TO state")
     assert wan("list").code == 3
-    with closing(sqlite3.connect(history)) as database:
+    with closing(sqlite3.connect(journal)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
         columns = [row[1] for row in database.execute("PRAGMA table_info(generations)")]
     assert "other_id" not in columns
 
 
-def test_two_processes_migrate_at_once(wan: Wan, history: Path) -> None:
-    old(history)
+def test_two_processes_migrate_at_once(wan: Wan, journal: Path) -> None:
+    old(journal)
     runs = [wan.start("list", "--json") for _ in range(3)]
     assert [run.wait().json_lines[0]["id"] for run in runs] == ["old-generation-id"] * 3
 
 
 @contextmanager
-def locked(history: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(history, isolation_level=None)) as database:
+def locked(journal: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(journal, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
         yield
 
 
 def test_a_locked_history_is_waited_for_and_then_named(
-    api: FakeApi, wan: Wan, history: Path
+    api: FakeApi, wan: Wan, journal: Path
 ) -> None:
     wan("list")
-    with locked(history):
+    with locked(journal):
         began = time.monotonic()
         result = wan("generate", "a fox", "--timeout", "4")
     assert (result.code, api.posts) == (3, [])
@@ -159,21 +159,21 @@ def test_a_locked_history_is_waited_for_and_then_named(
     assert wan("generate", "a fox", "--no-wait").code == 0
 
 
-def test_a_history_that_is_locked_for_a_moment_is_no_trouble(wan: Wan, history: Path) -> None:
+def test_a_history_that_is_locked_for_a_moment_is_no_trouble(wan: Wan, journal: Path) -> None:
     wan("list")
-    with locked(history):
+    with locked(journal):
         running = wan.start("generate", "a fox", "--no-wait")
         time.sleep(1)
         assert running.process.poll() is None
     assert running.wait().code == 0
 
 
-def test_what_a_killed_process_wrote_is_read(api: FakeApi, wan: Wan, history: Path) -> None:
+def test_what_a_killed_process_wrote_is_read(api: FakeApi, wan: Wan, journal: Path) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox")
     wait_until(lambda: api.posts)
     running.kill(signal.SIGKILL)
     running.wait()
-    assert history.with_name("history.db-wal").stat().st_size > 0
+    assert journal.with_name("history.db-wal").stat().st_size > 0
     rows = wan("list", "--json").json_lines
     assert [(row["status"], row["request"]["prompt"]) for row in rows] == [("sending", "a fox")]

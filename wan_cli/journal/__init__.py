@@ -9,8 +9,8 @@ from typing import Self
 
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.generation import Status
-from wan_cli.history.columns import COLUMNS, request_json, select, to_column
-from wan_cli.history.file import (
+from wan_cli.journal.columns import COLUMNS, request_json, select, to_column
+from wan_cli.journal.file import (
     UNRESOLVED,
     connect,
     copy_into,
@@ -19,10 +19,10 @@ from wan_cli.history.file import (
     prepare,
     transaction,
 )
-from wan_cli.history.keys import KeyIndex
-from wan_cli.history.place import network
-from wan_cli.history.totals import durations, newest, spent
-from wan_cli.history.trouble import trouble, warnings
+from wan_cli.journal.keys import KeyIndex
+from wan_cli.journal.place import network
+from wan_cli.journal.totals import durations, newest, spent
+from wan_cli.journal.trouble import trouble, warnings
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 from wan_cli.text import one_line
@@ -34,7 +34,7 @@ _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
 _TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
 
 
-class History:
+class Journal:
     """The open journal.
 
     Every method raises SetupError where the file is broken, locked or cannot be written.
@@ -60,13 +60,13 @@ class History:
             create(path)
             name = network(path)
             connection = connect(f"{path.as_uri()}?mode=rw", shared=name is None)
-            history = cls(path, connection, name)
+            journal = cls(path, connection, name)
         try:
-            prepare(path, history._connection)
+            prepare(path, journal._connection)
         except BaseException:
-            history.close()
+            journal.close()
             raise
-        return history
+        return journal
 
     @classmethod
     def open_read_only(cls, path: Path) -> Self:
@@ -98,7 +98,7 @@ class History:
         with trouble(self.path):
             self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
-    def journal(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
+    def claim(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
         """Put a new submission on disk, before anything is sent.
 
         Returns:

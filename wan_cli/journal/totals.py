@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from wan_cli.history.trouble import trouble
+from wan_cli.journal.trouble import trouble
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_cli.history.columns import path_column, select
-from wan_cli.history.file import OLD_KEY
-from wan_cli.history.trouble import trouble
 from wan_cli.identity import Label
+from wan_cli.journal.columns import path_column, select
+from wan_cli.journal.file import OLD_KEY
+from wan_cli.journal.trouble import trouble
 from wan_cli.record import Record
 
 # Paid for, or perhaps paid for.
