@@ -13,7 +13,6 @@ from tests.fake.script import Reply, forever
 from tests.fake.waiting import wait_until
 
 HEAVY = (
-    "charset_normalizer.api",
     "pydantic",
     "requests",
     "rich",

@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from requests import PreparedRequest, Request, RequestException
+from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
 
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
 from wan_cli.api.reasons import failed
@@ -16,14 +20,6 @@ from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
-from wan_cli.http.light import (
-    AuthBase,
-    CaseInsensitiveDict,
-    PreparedRequest,
-    Request,
-    RequestException,
-    get_environ_proxies,
-)
 
 ANSWER_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 10.0

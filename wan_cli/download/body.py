@@ -11,11 +11,12 @@ from functools import partial
 from typing import TypeVar
 
 import urllib3
+from requests import Response
+from requests.exceptions import ProxyError, SSLError, Timeout
 
 from wan_cli.deadline import within
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import Broken, Limits
-from wan_cli.http.light import ProxyError, Response, SSLError, Timeout
 
 T = TypeVar("T")
 

@@ -4,6 +4,9 @@ import contextlib
 from functools import partial
 from typing import Any
 
+from requests import Request, Response
+from requests.utils import get_environ_proxies, select_proxy
+
 from wan_cli import mp4
 from wan_cli.deadline import within
 from wan_cli.download.address import (
@@ -24,7 +27,6 @@ from wan_cli.errors import DownloadFailed
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
-from wan_cli.http.light import Request, Response, get_environ_proxies, select_proxy
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0

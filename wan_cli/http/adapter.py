@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from requests.adapters import HTTPAdapter
+
 from wan_cli.http.authorities import Authorities
-from wan_cli.http.light import HTTPAdapter
 
 
 class Adapter(HTTPAdapter):
