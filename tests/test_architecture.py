@@ -46,7 +46,7 @@ LAYERS = (
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 OWNERS = {
-    "requests": {"http"},
+    "requests": {"http", "api", "download"},
     "certifi": {"http"},
     "urllib3": {"api", "download"},
     "rich": {"output"},
