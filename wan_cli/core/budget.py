@@ -22,15 +22,18 @@ class Budget:
         """Count what was paid before."""
         self._taken_usd += paid_usd
 
-    def take(self, price: Price) -> None:
-        """Take the price of one generation, before it is submitted. Raises as `check`."""
+    def take(self, price: Price) -> float:
+        """Take the price of one generation, before it is submitted; return what was taken, in USD.
+
+        Raises as `check`.
+        """
         self.check([price])
         self._taken_usd += price.usd or 0.0
+        return price.usd or 0.0
 
-    def correct(self, price: Price, cost_usd: float | None) -> None:
-        """Put what a generation really costs in the place of its price, where that is known."""
-        if cost_usd is not None and price.usd is not None:
-            self._taken_usd += cost_usd - price.usd
+    def correct(self, taken_usd: float, cost_usd: float) -> None:
+        """Count what a generation costs in place of what was taken for it; 0: it costs nothing."""
+        self._taken_usd += cost_usd - taken_usd
 
     def check(self, prices: Sequence[Price]) -> None:
         """Let prices pass that are known and all together within the budget.

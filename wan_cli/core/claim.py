@@ -38,13 +38,15 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         label = str(Label.of(record.client_request_id).next)
         record = record._replace(status=Status.CLAIMED, client_request_id=label, updated_at=now)
         changed = ("status", "client_request_id", "updated_at")
-        if not journal.journal_attempt(record, changed, over=item.over):
-            # Another process has taken the row meanwhile: continue with what it made.
-            item.tries = 0
-            item.go(Step.SUBMIT, run.now)
-            return False
-        item.record = record
-        return True
+        standing = journal.claim_again(record, changed, again=order.again, over=item.over)
+        if standing is None:
+            item.record = record
+            return True
+        # Another process has submitted the same meanwhile: continue with what it made.
+        run.costs(item, 0.0)
+        item.ref, item.record, item.tries = "", None, 0
+        _consider(run, item, order, standing)
+        return False
     run.budget.check([order.price])
     item.ref = item.ref or new_ref()
     if order.keys and order.retry_failed:
@@ -52,7 +54,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     record = new_record(run.tools, order, item.ref, _label(run.tools, item, order))
     standing = journal.claim(record, again=order.again, over=item.over)
     if standing is None:
-        run.budget.take(order.price)
+        item.taken_usd = run.budget.take(order.price)
         item.record = record
         return True
     _consider(run, item, order, standing)

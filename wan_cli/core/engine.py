@@ -6,18 +6,17 @@ A heap holds when each item is due, one queue brings the answers. Waiting costs 
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
 from wan_cli.core.budget import Budget
 from wan_cli.core.expectations import Expectations
-from wan_cli.core.interruption import explain
+from wan_cli.core.interruption import explain, salvage
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.polls import has_video
-from wan_cli.core.run import UNTOLD_MAX, Run
+from wan_cli.core.run import LOCK_S, UNTOLD_MAX, Run
 from wan_cli.core.starts import starts_settling, starts_watching
 from wan_cli.core.tally import Tallying
 from wan_cli.core.tools import Timing, Tools
@@ -28,8 +27,6 @@ from wan_cli.record import Outcome, Record
 from wan_cli.signals import Deferral, deferred
 
 Outcomes = Generator[Event | Outcome, None, None]
-# A write of the history waits this long for another process: the engine tries again by itself.
-LOCK_S = 0.2
 # Answers that are taken in before the next jobs start.
 AT_ONCE = 64
 
@@ -109,9 +106,12 @@ class Engine:
                     yield from self._told()
                     if not self._go_on():
                         return
-            except Interrupted as interrupted:
+            except BaseException as error:
+                # A signal, stdout that is gone, or a bug: what was paid for is written down.
                 self._deferral.raises = False
-                self._interrupted(interrupted)
+                unknown = salvage(self.run, self._works.values(), self._workers, self._open)
+                if isinstance(error, Interrupted):
+                    self._explain(error, unknown)
                 raise
             finally:
                 for close in self.run.at_end:
@@ -133,14 +133,15 @@ class Engine:
         for lane, work in self._lanes.items():
             lane.give_places(now, wanted=self._is_wanted(work))
             for ticket in lane.overdue(now):
-                self._guarded(work.late, ticket)
+                if ticket.item.step is work.step:
+                    self._guarded(work.late, ticket)
         if self.run.refusal:
             self._refuse_all(self.run.refusal)
         self._start(now)
         if not self.run.events:
             ends = not self._coming or self.run.stop or self.run.refusal
             if not self._open and ends:
-                return False
+                return self._received_rest()
             self._receive()
         self._tally.tell(len(self._open), len(self._coming))
         return True
@@ -220,6 +221,12 @@ class Engine:
             self._take(answer)
             seconds = 0.0
 
+    def _received_rest(self) -> bool:
+        """Take in what came at the very end, such as a signal; return whether there is more."""
+        while (answer := self.run.tools.clock.receive(self._workers.answers, 0.0)) is not None:
+            self._take(answer)
+        return bool(self.run.events or self._open)
+
     def _take(self, answer: Answer) -> None:
         """Take in one answer of a worker."""
         if answer.ticket is None:
@@ -277,23 +284,7 @@ class Engine:
     def _signalled(self, number: int) -> None:
         self._workers.answers.put(Answer(None, Interrupted(number)))
 
-    def _interrupted(self, interrupted: Interrupted) -> None:
-        """Write down what is known, let nothing more be sent, and say what goes on."""
-        for lane in self._lanes:
-            lane.waiting.clear()
-        while (answer := self.run.tools.clock.receive(self._workers.answers, 0.0)) is not None:
-            if isinstance(answer.value, Question):
-                answer.value.answer(None)
-            elif answer.ticket and answer.ticket.work.step is Step.SUBMIT and answer.is_last:
-                with suppress(WanError):
-                    answer.ticket.work.take(answer.ticket.item, answer.value)
-                answer.ticket.work.lane.closed(answer.ticket)
-        cut = self.run.cut_off
-        unknown = [cut(item) for item in self._works[Step.SUBMIT].lane.items()] if cut else []
-        with suppress(WanError):
-            for item in self._open:
-                if item.unsaved and item.record:
-                    self.run.save(item, item.record)
-        known = [record for record in unknown if record]
-        items = {*self._open, *self.run.left_running}
-        explain(interrupted, sorted(items, key=number_of), known, self.run.record_if_known)
+    def _explain(self, interrupted: Interrupted, unknown: Sequence[Record]) -> None:
+        """Say what happens to everything in flight."""
+        items = sorted({*self._open, *self.run.left_running}, key=number_of)
+        explain(interrupted, items, unknown, self.run.record_if_known)

@@ -11,6 +11,7 @@ from wan_cli.core.processes import is_being_sent
 from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.verdicts import being_sent
 from wan_cli.core.watch import Watching
 from wan_cli.destination import is_there
 from wan_cli.download.meta import tidy
@@ -35,7 +36,12 @@ def fetch(
         if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
             yield Note(f"{record.id} is on disk already")
             yield Outcome(record)
+        elif is_being_sent(record, tools.clock.now()):
+            yield Outcome(record, being_sent(record))
         else:
+            if record.status is Status.CLAIMED:
+                tools.journal.give_up_claim(record, tools.clock.now())
+                record = tools.journal.reread(record)
             engine.add(record)
     yield from engine.outcomes()
 
@@ -46,7 +52,7 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
     journal, refs = tools.journal, []
     for record in journal.unresolved():
         if is_being_sent(record, tools.clock.now()):
-            yield Note(f"{record.ref} is being submitted right now by process {record.pid}")
+            yield Note(being_sent(record).message)
         elif record.status is Status.CLAIMED:
             journal.give_up_claim(record, tools.clock.now())
             yield Note(f"{record.ref} was never sent: its process ended before that")

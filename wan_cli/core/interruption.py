@@ -1,9 +1,14 @@
-"""What a signal means for everything in flight: one sentence and one hint."""
+"""What a command that is cut short still writes down, so that no id is lost, and what it says."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from wan_cli.core.items import Item, Step
-from wan_cli.errors import Interrupted
+from wan_cli.core.lanes import Answer, Question, Work, Workers
+from wan_cli.core.run import Run
+from wan_cli.errors import Interrupted, SetupError
+from wan_cli.events import Warned
+from wan_cli.generation import Status
 from wan_cli.record import Record
 
 # Up to this many ids are named one by one.
@@ -44,8 +49,73 @@ def explain(
         words = f"interrupted; generations {', '.join(ids)} go on and are safe"
     else:
         words = f"interrupted; {others} generations go on and are safe"
-    is_foreign = any(item.record and not item.record.request for item in going)
-    # The history may not know generations of another machine yet.
+    # The history does not know these: they are another machine's, or it could not be written.
+    is_foreign = any(item.unsaved or (item.record and not item.record.request) for item in going)
     named = others <= NAMED_MAX or is_foreign
     hint = f"wan fetch {' '.join(ids)}" if named else "wan fetch --all"
     interrupted.explain(words, hint=hint, record=record)
+
+
+def salvage(
+    run: Run, works: Collection[Work], workers: Workers, items: Collection[Item]
+) -> list[Record]:
+    """Let nothing more be sent, and write down what the answers so far bring.
+
+    Returns the submissions whose outcome is unknown, since they were cut off. Nothing is raised:
+    one item whose record cannot be written must not keep the others from being written.
+    """
+    for work in works:
+        work.lane.waiting.clear()
+    while (answer := run.tools.clock.receive(workers.answers, 0.0)) is not None:
+        with suppress(Exception):
+            _take(run, answer)
+    unknown = [_cut_off(run, item) for work in works for item in _posting(work)]
+    for item in items:
+        with suppress(Exception):
+            if item.unsaved and item.record:
+                run.save(item, item.record)
+    return [record for record in unknown if record]
+
+
+def _take(run: Run, answer: Answer) -> None:
+    """Take in the reply to a submission; let no worker wait."""
+    if isinstance(answer.value, Question):
+        answer.value.answer(None)
+        return
+    ticket = answer.ticket
+    if ticket is None or not answer.is_last or ticket.work.step is not Step.SUBMIT:
+        return
+    if ticket.work.lane.closed(ticket) and ticket.item.step is Step.SUBMIT:
+        ticket.work.take(ticket.item, answer.value)
+    elif run.late_reply:
+        run.late_reply(ticket.item, answer.value)
+
+
+def _posting(work: Work) -> list[Item]:
+    return work.lane.items() if work.step is Step.SUBMIT else []
+
+
+def _cut_off(run: Run, item: Item) -> Record | None:
+    with suppress(Exception):
+        return run.cut_off(item) if run.cut_off else None
+    return item.record
+
+
+def keep_late_id(run: Run, ref: str, generation_id: str) -> None:
+    """Take in that a submission was accepted after nobody waited for its reply any longer."""
+    try:
+        record = run.tools.journal.at(ref)
+        if record.id == generation_id:
+            return
+        run.tell(_accepted_after_all(generation_id))
+        if record.id is None and run.owner_of(generation_id) is None:
+            now = run.tools.clock.now()
+            found = record._replace(id=generation_id, status=Status.QUEUED, updated_at=now)
+            run.tools.journal.save(found, ("id", "status", "updated_at"))
+    except SetupError as trouble:
+        run.tell(_accepted_after_all(generation_id))
+        run.tell_once(Warned(trouble.message))
+
+
+def _accepted_after_all(generation_id: str) -> Warned:
+    return Warned(f"{generation_id} was accepted after all: wan fetch {generation_id}")

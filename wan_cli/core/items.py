@@ -130,6 +130,7 @@ class Item:
         "start",
         "status",
         "step",
+        "taken_usd",
         "tries",
         "tries_from",
         "unsaved",
@@ -156,6 +157,8 @@ class Item:
         # Submitting: how many attempts, how long a rate limit made it wait, why it is unknown.
         self.tries = 0
         self.waited_s = 0.0
+        # What the budget counts for it, in USD.
+        self.taken_usd = 0.0
         # Whether it is not submitted after all, and has no outcome: submitting has stopped.
         self.is_withdrawn = False
         self.reason = ""

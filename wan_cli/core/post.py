@@ -6,6 +6,7 @@ from wan_cli.api.client import Client
 from wan_cli.api.submission import Limited, NotSent, Submission
 from wan_cli.core.items import Item, Order, pause_s
 from wan_cli.core.lanes import Desk
+from wan_cli.record import Record
 from wan_cli.schedule import backoff
 
 # How long a rate limit may make one submission wait in all.
@@ -17,19 +18,27 @@ class BodyBegins(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """What a POST brought, the server's clock minus ours if a reply told, whether it is play."""
+    """What a POST of a submission brought.
 
+    `ref` names the submission, `server_offset_s` is the server's clock minus ours where a reply
+    told it, `is_sandbox` says that it was the sandbox that replied.
+    """
+
+    ref: str
     submission: Submission
     server_offset_s: float | None
     is_sandbox: bool = False
 
 
-def post(client: Client, desk: Desk, *, order: Order, label: str, seconds: float) -> Posted:
-    """Submit a request under a label; ask before the first byte of its body is sent."""
+def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: float) -> Posted:
+    """Submit a request under its record's label; ask before its body's first byte is sent."""
     submission = client.submit(
-        order.request, label, seconds=seconds, may_begin=lambda: bool(desk.ask(BodyBegins()))
+        order.request,
+        record.client_request_id,
+        seconds=seconds,
+        may_begin=lambda: bool(desk.ask(BodyBegins())),
     )
-    return Posted(submission, client.server_offset_s, client.is_sandbox)
+    return Posted(record.ref, submission, client.server_offset_s, client.is_sandbox)
 
 
 def retry_pause(

@@ -9,7 +9,7 @@ from wan_cli.core.polls import changes
 from wan_cli.core.processes import is_being_sent
 from wan_cli.core.settle import adopted, log_rows, match, rows_between, window
 from wan_cli.core.tools import Tools
-from wan_cli.core.verdicts import about, ended, unknown
+from wan_cli.core.verdicts import about, being_sent, ended, unknown
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
 from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status
@@ -45,7 +45,7 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
     meant = _meant(tools, word)
     for record in meant:
         if is_being_sent(record, tools.clock.now()):
-            yield Note(f"{record.ref} is being submitted right now by process {record.pid}")
+            yield Note(being_sent(record).message)
             continue
         outcomes.append((yield from _recover(tools, record)))
     if not meant:

@@ -7,21 +7,17 @@ from wan_cli.core.budget import Budget
 from wan_cli.core.expectations import Expectations
 from wan_cli.core.items import Goal, Item, Order, Step
 from wan_cli.core.tools import Timing, Tools
-from wan_cli.core.verdicts import not_recorded, unreadable
+from wan_cli.core.verdicts import (
+    may_hit_others,
+    not_recorded,
+    stops_submitting,
+    unreadable,
+)
 from wan_cli.destination import is_there
 from wan_cli.errors import (
     DownloadFailed,
-    DriveTrouble,
     GenerationFailed,
-    KeyNotAllowed,
     KeyRefused,
-    NoCredits,
-    NotFound,
-    NotRecorded,
-    NotTheApi,
-    OutcomeUnknown,
-    OverBudget,
-    RateLimited,
     SetupError,
     Unfinished,
     Unreachable,
@@ -32,13 +28,14 @@ from wan_cli.generation import Status
 from wan_cli.record import Outcome, Record
 from wan_cli.schedule import time_left
 
-# Failures that would hit every later submission as well: stop submitting.
-_STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
-# Failures that are likely to hit the next ones too; stop after that many in a row.
-_NOT_OF_THE_ITEM = (RateLimited, Unreachable, OutcomeUnknown, KeyNotAllowed, NotTheApi, NotFound)
+# So many submissions in a row that fail for a reason that is not their own stop the submitting.
 IN_VAIN_MAX = 3
 # What waits in memory to be shown: an outcome holds a record, and there may be 10,000.
 UNTOLD_MAX = 100
+# A write of the history waits this long for another process: the engine tries again by itself.
+LOCK_S = 0.2
+# The last write of an item waits this long: there is no later one.
+LAST_LOCK_S = 5.0
 
 
 class Run:
@@ -84,6 +81,7 @@ class Run:
         self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast
         self._in_vain = 0
+        self._last_lock_s = LAST_LOCK_S
         self._troubles: set[str] = set()
 
     @property
@@ -188,9 +186,10 @@ class Run:
         return changed
 
     def save_new(self, item: Item, record: Record, **changes: object) -> Record:
-        """Do what `save` does, but write nothing when every value is already on disk."""
-        is_new = any(getattr(record, name) != value for name, value in changes.items())
-        return self.save(item, record, **changes) if is_new or item.unsaved else record
+        """Save the changes, but write nothing when every value is already on disk."""
+        if item.unsaved or any(getattr(record, name) != changes[name] for name in changes):
+            return self.save(item, record, **changes)
+        return record
 
     def new_item(self, step: Step, deadline: float | None = None) -> Item:
         """Return a new item, whose deadline is the command's unless it has one of its own."""
@@ -211,6 +210,9 @@ class Run:
         """End an item with its outcome, after the history was read once more."""
         self.count(item, None)
         item.step = Step.DONE
+        if isinstance(error, GenerationFailed):
+            # By the reference, a failed generation is not charged.
+            self.costs(item, 0.0)
         outcome = self._outcome(item, error, record)
         if outcome.record and outcome.record.id:
             item.asked_id = outcome.record.id
@@ -236,14 +238,25 @@ class Run:
         try:
             record = record or (self.record_of(item) if item.ref else None)
             if record and item.unsaved:
-                record = self.save(item, record)
+                record = self._save_at_last(item, record)
         except SetupError as trouble:
+            if record is not None:
+                return Outcome(record, error or trouble)
             return Outcome(None, error or unreadable(item.asked_id or item.ref, trouble))
         if record is None:
             return Outcome(None, error)
         if item.unsaved and record.id:
             return Outcome(record, not_recorded(record.id))
         return self._verdict(record, error)
+
+    def _save_at_last(self, item: Item, record: Record) -> Record:
+        """Save what is not saved yet, and wait for a locked history, once for all items."""
+        self.tools.journal.wait_for_locks(self._last_lock_s)
+        self._last_lock_s = LOCK_S
+        try:
+            return self.save(item, record)
+        finally:
+            self.tools.journal.wait_for_locks(LOCK_S)
 
     def _verdict(self, record: Record, error: WanError | None) -> Outcome:
         """Return the outcome by what the history says now: another process may have saved it."""
@@ -262,6 +275,12 @@ class Run:
             return Outcome(current)
         return Outcome(current, error)
 
+    def costs(self, item: Item, cost_usd: float | None) -> None:
+        """Take in what an item costs, where that is known: its budget had its price."""
+        if cost_usd is not None:
+            self.budget.correct(item.taken_usd, cost_usd)
+            item.taken_usd = cost_usd
+
     def submitted(self) -> None:
         """Take in that a submission was accepted."""
         self._in_vain = 0
@@ -274,10 +293,7 @@ class Run:
 
     def _consider(self, error: WanError, item: Item) -> None:
         """Decide whether a failure stops the submitting of others."""
-        if isinstance(error, _STOPS) or self._fail_fast:
+        if self._fail_fast or stops_submitting(error):
             self.stop = self.stop or error
-        # What is said of a generation that was accepted says nothing of the next submission.
-        if isinstance(error, GenerationFailed) or item.order is None or item.asked_id:
-            return
-        if isinstance(error, _NOT_OF_THE_ITEM) and not isinstance(error, OutcomeUnknown):
+        if may_hit_others(error, item):
             self.was_in_vain(error)

@@ -138,6 +138,8 @@ class Saving:
         if isinstance(message, Question):
             self._answer(item, message)
         elif isinstance(message, Downloading):
+            # A download that starts over begins at 0 again.
+            item.received = min(item.received, message.received)
             if message.received - item.received >= PROGRESS_BYTES:
                 item.received = message.received
                 self.lane.moved(ticket, self._run.now)

@@ -5,6 +5,7 @@ from functools import partial
 from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.api.submission import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
 from wan_cli.core.claim import claim
+from wan_cli.core.interruption import keep_late_id
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Job, Lane, Question, Ticket
 from wan_cli.core.post import Posted, post, retry_pause
@@ -62,8 +63,8 @@ class Submitting:
         """Journal a submission and return its POST; None where the item has moved on."""
         run, order = self._run, self._run.order_of(item)
         left_s = item.deadline - run.now
-        if left_s <= 0 and item.tries:
-            self._ends(item, self._too_late(item))
+        if run.refusal or (left_s <= 0 and item.tries):
+            self._ends(item, run.refusal or self._too_late(item))
             return None
         try:
             order.destination.check_folder()
@@ -82,7 +83,7 @@ class Submitting:
         run.posting.add(item.ref)
         record = run.record_of(item)
         seconds = self._seconds(item)
-        call = partial(post, order=order, label=record.client_request_id, seconds=seconds)
+        call = partial(post, order=order, record=record, seconds=seconds)
         return Job(call, min(seconds, CONNECT_SECONDS) + GRACE_S, self._begins)
 
     def _begins(self, ticket: Ticket, question: object) -> None:
@@ -128,16 +129,13 @@ class Submitting:
     def _late_reply(self, item: Item, value: object) -> None:
         """Take in a reply that nobody waited for any longer: its id must not be lost."""
         run = self._run
-        if not (isinstance(value, Posted) and isinstance(value.submission, Submitted)):
+        if not (isinstance(value, Posted) and isinstance(value.submission, Submitted | Refused)):
             return
-        if item.step is Step.SETTLE and not item.stands_for:
+        submission = value.submission
+        if item.step is Step.SETTLE and item.ref == value.ref:
             self.take(item, value)
-            return
-        record = run.tools.journal.at(item.ref)
-        if record.id is None:
-            words = f"{value.submission.id} was accepted after all; it is in the history"
-            run.save(item, record, id=value.submission.id, status=Status.QUEUED)
-            run.tell(Warned(words))
+        elif isinstance(submission, Submitted):
+            keep_late_id(run, value.ref, submission.id)
 
     def _cut_off(self, item: Item) -> Record | None:
         """Write down a submission that a signal cut off; return its record if it is unknown."""
@@ -216,7 +214,7 @@ class Submitting:
             changes |= {"sandbox": True, "credits_used": None, "cost_usd": 0.0}
         item.reason = ""
         record = run.save(item, record, **changes)
-        run.budget.correct(order.price, record.cost_usd)
+        run.costs(item, record.cost_usd)
         run.submitted()
         run.tell(SubmittedEvent(submitted.id, order.row))
         if submitted.other_id:
@@ -259,12 +257,12 @@ class Submitting:
         self._noted(item, record, status, error, offset_s)
         pause = retry_pause(item, submission, run.timing.poll_interval_s)
         final = isinstance(submission, NotSent) and submission.is_final
-        if final or pause is None or run.now + pause >= item.deadline:
-            self._ends(item, error)
+        if run.refusal or final or pause is None or run.now + pause >= item.deadline:
+            self._ends(item, run.refusal or error)
             return
         why = why_not_accepted(submission)
         run.tell_once(Note(f"{why}; trying again in {pause:.3g} s"), about=why)
-        item.waited_s += pause
+        item.waited_s += pause if isinstance(submission, Limited) else 0.0
         item.due = self.lane.paused_until = run.now + pause
 
     def _noted(
@@ -273,12 +271,16 @@ class Submitting:
         """Write down how an attempt ended. Without this note, the row says `sending`."""
         run = self._run
         if record.id is None:
-            changes = {"status": status, "server_offset_s": offset_s, **error_fields(error)}
+            changes = {"status": status, **error_fields(error)}
+            if offset_s is not None:
+                changes["server_offset_s"] = offset_s
             item.record = record._replace(**changes)  # type: ignore[arg-type]
             try:
                 item.record = run.save(item, record, **changes)
             except SetupError as trouble:
-                run.tell_once(Warned(f"{trouble.message}"))
+                # Written again later: a row that says `sending` costs a search of the log.
+                item.unsaved |= changes.keys()
+                run.tell_once(Warned(trouble.message))
 
     def _too_late(self, item: Item) -> WanError:
         record = self._run.record_of(item)
@@ -287,9 +289,9 @@ class Submitting:
         return given_up(self._run.tools.client.base_url, NotSent("no connection by the deadline"))
 
     def _ends(self, item: Item, error: WanError) -> None:
-        run, order = self._run, self._run.order_of(item)
-        if item.tries and not isinstance(error, OutcomeUnknown):
-            run.budget.correct(order.price, 0.0)
+        run = self._run
+        if not isinstance(error, OutcomeUnknown):
+            run.costs(item, 0.0)
         record = item.record
         if record is None:
             # Nothing of its own was journaled: the error alone tells.

@@ -6,12 +6,17 @@ from wan_cli.core.items import Item
 from wan_cli.errors import (
     RUN_AGAIN,
     DownloadFailed,
+    DriveTrouble,
     GenerationFailed,
+    KeyNotAllowed,
     KeyRefused,
     LocalFileError,
+    NoCredits,
     NotFound,
     NotRecorded,
+    NotTheApi,
     OutcomeUnknown,
+    OverBudget,
     RateLimited,
     Rejected,
     SetupError,
@@ -23,7 +28,31 @@ from wan_cli.generation import Status
 from wan_cli.record import Record
 from wan_cli.text import hide_queries, one_line
 
+# Failures that would hit every later submission as well.
+_STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
+# Failures that are likely to hit the next ones too. An unknown outcome is counted where it begins.
+_MAY_HIT_OTHERS = (RateLimited, Unreachable, KeyNotAllowed, NotTheApi, NotFound)
 PAST_DEADLINE = " after the time that --timeout gives"
+
+
+def stops_submitting(error: WanError) -> bool:
+    """Whether a failure would hit every later submission as well."""
+    return isinstance(error, _STOPS)
+
+
+def may_hit_others(error: WanError, item: Item) -> bool:
+    """Whether a submission failed for a reason that may not be its own."""
+    # What is said of a generation that was accepted says nothing of the next submission.
+    is_submission = item.order is not None and not item.asked_id
+    return is_submission and isinstance(error, _MAY_HIT_OTHERS)
+
+
+def being_sent(record: Record) -> Unfinished:
+    """Return the error of a submission that another process is making right now."""
+    return Unfinished(
+        f"{record.ref} is being submitted right now by process {record.pid}",
+        hint=f"wan fetch {record.ref}",
+    )
 
 
 def unknown(record: Record, reason: str) -> OutcomeUnknown:

@@ -159,6 +159,7 @@ class Watching:
             WanError: the item's failure.
         """
         run = self._run
+        item.alias_seen = 0
         if isinstance(failure, KeyRefused):
             self._refused(item, failure)
             return

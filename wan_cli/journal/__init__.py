@@ -106,30 +106,30 @@ class Journal:
             key (but for the refs in `over`), or, unless `again`, an identical unresolved request.
         """
         with self._transaction():
-            own = self._other_of_row(record, over)
-            if own:
-                return own
-            if not again:
-                twin = self._one(f"request = ? AND {UNRESOLVED} LIMIT 1", (request_json(record),))
-                if twin:
-                    return twin
-            self._put(record)
-        return None
+            standing = self._in_the_way(record, again=again, over=over)
+            if standing is None:
+                self._put(record)
+        return standing
 
-    def journal_attempt(
-        self, record: Record, changed: Collection[str], *, over: Collection[str]
-    ) -> bool:
+    def claim_again(
+        self, record: Record, changed: Collection[str], *, again: bool, over: Collection[str]
+    ) -> Record | None:
         """Put a further attempt of a submission on disk, before anything is sent.
 
-        Returns:
-            False where another process has submitted for the same key meanwhile, and nothing is
-            written.
+        Returns as `claim` does: another process may have submitted the same meanwhile.
         """
         with self._transaction():
-            if self._other_of_row(record, over):
-                return False
-            self._put(record, changed)
-        return True
+            standing = self._in_the_way(record, again=again, over=over)
+            if standing is None:
+                self._put(record, changed)
+        return standing
+
+    def _in_the_way(self, record: Record, *, again: bool, over: Collection[str]) -> Record | None:
+        own = self._other_of_row(record, over)
+        if own or again:
+            return own
+        where = f"request = ? AND ref IS NOT ? AND {UNRESOLVED} LIMIT 1"
+        return self._one(where, (request_json(record), record.ref))
 
     def begin_sending(self, record: Record, now: float) -> Record | None:
         """Put on disk that the body is about to be sent; None where the claim is lost.

@@ -19,6 +19,12 @@ def trouble(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a sentence."""
     try:
         yield
+    except sqlite3.IntegrityError as cause:
+        # The file is sound: the row contradicts another one.
+        raise SetupError(
+            f"the history {path} does not take a row: {one_line(str(cause), 100)}",
+            hint="wan doctor",
+        ) from None
     except sqlite3.Error as cause:
         raise _explained(path, str(cause)) from None
     except OSError as cause:

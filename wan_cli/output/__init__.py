@@ -7,7 +7,6 @@ from collections.abc import (
     Collection,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -36,6 +35,7 @@ from wan_cli.output.faces import (
     total_line,
     unprinted,
 )
+from wan_cli.output.following import each, follow
 from wan_cli.output.streams import (
     colored,
     folded,
@@ -113,17 +113,17 @@ class Output:
 
     def error(self, error: WanError) -> None:
         """Say a failure on stderr in two lines: what, and the next command to type."""
-        error.hint = self._typeable(error.hint)
         for words in error.details:
             talk(folded(words))
         talk(f"{colored('error:', '31')} {folded(error.message)}")
-        talk(f"{colored('hint:', '36')} {folded(error.hint)}")
+        talk(f"{colored('hint:', '36')} {folded(self._typeable(error.hint))}")
 
     def _typeable(self, hint: str) -> str:
         return in_sandbox(hint) if self._sandbox else hint
 
     def failure(self, error: WanError) -> int:
         """Print a failure from before there was a generation; return its exit code."""
+        error = error.with_hint(self._typeable(error.hint))
         self.error(error)
         # It is said on stderr: the code tells more than that stdout is gone.
         with suppress(LocalFileError, StdoutClosed):
@@ -217,66 +217,64 @@ class Output:
             notes: say what is silent as a note.
         """
         codes = set()
-        for outcome in outcomes:
-            codes.add(outcome.exit_code)
-            # First the error: it may be all that can be said where stdout is gone.
-            said = outcome.error is not None and outcome.exit_code not in silent
-            if outcome.error:
-                # JSON shows the hint too, also of an error that is not said here.
-                outcome.error.hint = self._typeable(outcome.error.hint)
-                if said or notes:
-                    self.error(outcome.error) if said else self.note(outcome.error.message)
-            try:
-                self._outcome(outcome, text, shown=outcome.exit_code in shown)
-            except LocalFileError as cause:
-                if not said:
-                    raise unprinted(cause, outcome.record) from None
-            except Interrupted as interrupted:
-                if record := outcome.record:
-                    what, hint = f"interrupted; {kept_words(record)}", f"wan status {record.handle}"
-                    interrupted.explain(what, hint=hint, record=record)
-                raise
+        story = iter(outcomes)
+        try:
+            for outcome in story:
+                codes.add(outcome.exit_code)
+                line = text if outcome.exit_code in shown else None
+                said = outcome.error is not None and outcome.exit_code not in silent
+                self._print(outcome, line, said=said, notes=notes)
+        except Interrupted as interrupted:
+            if isinstance(story, Generator):
+                # It came while an outcome was printed: the work knows what else goes on.
+                story.throw(interrupted)
+            raise
+        finally:
+            if isinstance(story, Generator):
+                story.close()
         return exit_code_of(codes)
 
-    def _outcome(self, outcome: Outcome, text: Callable[[Record], str], *, shown: bool) -> None:
+    def _print(
+        self, outcome: Outcome, text: Callable[[Record], str] | None, *, said: bool, notes: bool
+    ) -> None:
+        """Print one outcome: first its error, which may be all that can be said."""
+        if outcome.error:
+            # JSON shows the hint too, also of an error that is not said here.
+            error = outcome.error.with_hint(self._typeable(outcome.error.hint))
+            outcome = outcome._replace(error=error)
+            if said or notes:
+                self.error(error) if said else self.note(error.message)
+        try:
+            self._result(outcome, text)
+        except LocalFileError as cause:
+            if not said:
+                raise unprinted(cause, outcome.record) from None
+        except Interrupted as interrupted:
+            if record := outcome.record:
+                what, hint = f"interrupted; {kept_words(record)}", f"wan status {record.handle}"
+                interrupted.explain(what, hint=hint, record=record)
+            raise
+
+    def _result(self, outcome: Outcome, text: Callable[[Record], str] | None) -> None:
         if outcome.record is None:
             if outcome.error:
                 self.result(error_json(outcome.error), outcome.error.stdout)
             return
         instead = outcome.error.stdout if outcome.error else ""
-        line = text(outcome.record) if shown else instead
+        line = text(outcome.record) if text else instead
         self.result(record_json(outcome.record, outcome.error), line)
 
     def follow(self, events: Generator["Event", None, T]) -> T:
         """Show what happens as it happens; return what the work returns."""
         with self._stage() as stage:
-            while True:
-                try:
-                    stage.show(self._told(next(events)))
-                except StopIteration as end:
-                    value: T = end.value
-                    return value
-                except Interrupted as interrupted:
-                    # Also where it came while this was shown: the work knows what it means.
-                    events.throw(interrupted)
+            return follow(events, lambda event: stage.show(self._told(event)))
 
-    def each(self, story: Generator["Event | Outcome", None, object]) -> Iterator[Outcome]:
+    def each(
+        self, story: Generator["Event | Outcome", None, object]
+    ) -> Generator[Outcome, None, None]:
         """Show what happens as it happens; yield each outcome as it is known, to be printed."""
         with self._stage() as stage:
-            while True:
-                try:
-                    told = next(story)
-                    if not isinstance(told, Outcome):
-                        stage.show(self._told(told))
-                        continue
-                except StopIteration:
-                    return
-                except Interrupted as interrupted:
-                    # Also where it came while this was shown: the work knows what it means.
-                    story.throw(interrupted)
-                    raise
-                with stage.aside():
-                    yield told
+            yield from each(story, lambda event: stage.show(self._told(event)), stage.aside)
 
     def _told(self, event: "Event") -> "Event":
         """Return an event as it is shown: what can be typed of it works as it stands."""

@@ -1,0 +1,45 @@
+"""Showing work while it happens. A signal goes back into the work, which knows what it means."""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing
+from typing import TypeVar
+
+from wan_cli.errors import Interrupted
+from wan_cli.events import Event
+from wan_cli.record import Outcome
+
+T = TypeVar("T")
+
+
+def follow(events: Generator[Event, None, T], show: Callable[[Event], None]) -> T:
+    """Show each event; return what the work returns."""
+    while True:
+        try:
+            show(next(events))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        except Interrupted as interrupted:
+            events.throw(interrupted)
+
+
+def each(
+    story: Generator[Event | Outcome, None, object],
+    show: Callable[[Event], None],
+    aside: Callable[[], AbstractContextManager[object]],
+) -> Generator[Outcome, None, None]:
+    """Show each event; yield each outcome, to be printed while `aside` makes room for it."""
+    with closing(story):
+        while True:
+            try:
+                told = next(story)
+                if isinstance(told, Outcome):
+                    with aside():
+                        yield told
+                else:
+                    show(told)
+            except StopIteration:
+                return
+            except Interrupted as interrupted:
+                story.throw(interrupted)
+                raise
