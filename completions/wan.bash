@@ -108,23 +108,23 @@ _wan() {
 
 _wan_rest() {
   case $command in
-    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'list') flags='--status --limit --since --search --stats --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'models') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'balance') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
+    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'list') flags='--status --limit --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'models') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'balance') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'config') flags='-h --help' ;;
-    'config set') flags='--json -q --quiet -h --help' ;;
-    'config get') flags='--json -q --quiet -h --help' ;;
-    'config unset') flags='--json -q --quiet -h --help' ;;
-    'config list') flags='--json -q --quiet -h --help' ;;
-    'config path') flags='--json -q --quiet -h --help' ;;
-    'config edit') flags='--json -q --quiet -h --help' ;;
-    'doctor') flags='--sandbox --no-sandbox --json -q --quiet -h --help' ;;
-    'sandbox') flags='--port --speed --json -q --quiet -h --help' ;;
+    'config set') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'config get') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'config unset') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'config list') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'config path') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'config edit') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'doctor') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'sandbox') flags='--port --speed --json -q --quiet -v --verbose -h --help' ;;
     *) return ;;
   esac
   [[ $cur == -* ]] && _wan_words "$flags"

@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from functools import partial
 from typing import Self
 
 from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
-from wan_cli.api.reading import json_object, refusal, server_words
+from wan_cli.api.reading import as_number, json_object, refusal, server_words
 from wan_cli.api.reasons import hint_for
 from wan_cli.api.replies import about_it, about_us
 from wan_cli.api.submission import Ambiguous, NotSent, Refused, Submission, judge
+from wan_cli.api.told import told
 from wan_cli.errors import NotFound, NotTheApi, Unreachable, WanError
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
+from wan_cli.http.trace import Trace
 from wan_cli.models import GenerationRequest
 from wan_cli.numbers import LARGEST, sane
 from wan_cli.schedule import retry_after
@@ -41,9 +44,16 @@ class Client:
     """
 
     def __init__(
-        self, base_url: str, key: str | None, *, key_origin: str = "", key_remedy: str = ""
+        self,
+        base_url: str,
+        key: str | None,
+        *,
+        key_origin: str = "",
+        key_remedy: str = "",
+        trace: Trace | None = None,
     ) -> None:
         self.base_url = base_url
+        self.trace = trace or Trace()
         # Where the key came from, and what helps where the API refuses it.
         self._key_origin = key_origin
         self._key_remedy = key_remedy
@@ -58,7 +68,8 @@ class Client:
         from wan_cli.api.transport import Transport
 
         self._transport = Transport(base_url, key, self.authorities)
-        self._send: Callable[..., Reply] = self._transport.exchange
+        self._told = partial(told, base_url=base_url, key=key, trace=self.trace)
+        self._send = self._told(self._transport.exchange)
 
     def for_thread(self) -> Self:
         """Return a client for another thread, which only asks; a call may last beyond its seconds.
@@ -66,7 +77,7 @@ class Client:
         Whoever starts the thread bounds a call as a whole, by waiting for it no longer.
         """
         client = copy(self)
-        client._send = self._transport.line().exchange  # noqa: SLF001  A client like this one.
+        client._send = self._told(self._transport.line().exchange)  # noqa: SLF001  Of this class.
         return client
 
     def submit(
@@ -140,7 +151,8 @@ class Client:
         window = {"start": iso(start), "end": iso(end), "limit": str(PAGE_ROWS)}
         while stale < STALE_PAGES_MAX:
             params = window | {"offset": str(offset)}
-            rows = rows_of(self.get("/v2/logs", params, seconds=_left(deadline, page_seconds)))
+            left = min(page_seconds, deadline - time.monotonic())
+            rows = rows_of(self.get("/v2/logs", params, seconds=left))
             if not rows:
                 return
             known = len(seen)
@@ -169,7 +181,8 @@ class Client:
             "limit": str(PAGE_ROWS),
         }
         for _ in range(PAGES_MAX):
-            answer = self.get("/v2/billing/transactions", params, seconds=_left(deadline))
+            left = min(GET_SECONDS, deadline - time.monotonic())
+            answer = self.get("/v2/billing/transactions", params, seconds=left)
             yield from (charge for row in rows_of(answer) if (charge := Charge.parse(row)))
             page = answer.get("pagination")
             cursor = page.get("next_cursor") if isinstance(page, dict) else None
@@ -181,7 +194,7 @@ class Client:
         """Return the account's balance and its currency: GET /v2/billing. Raises as `get`."""
         answer = self.get("/v2/billing", {})
         balance, currency = answer.get("current_balance"), answer.get("currency")
-        amount = sane(_as_number(balance), least=-LARGEST)
+        amount = sane(as_number(balance), least=-LARGEST)
         if amount is None:
             raise self._unreachable("its answer names no balance")
         return amount, currency if isinstance(currency, str) else ""
@@ -285,16 +298,3 @@ class Client:
             self._date = date
             self.server_offset_s = server_time - time.time()
         return reply
-
-
-def _left(deadline: float, page_seconds: float = GET_SECONDS) -> float:
-    """Return the seconds of one page, of those that are left for all."""
-    return min(page_seconds, deadline - time.monotonic())
-
-
-def _as_number(value: object) -> object:
-    """Return a number that was sent as text, anything else as it is."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return None

@@ -43,7 +43,7 @@ class Body:
     """A request body that knows whether it was begun: unread means certainly not sent."""
 
     def __init__(self, data: bytes, may_begin: Callable[[], bool] = lambda: True) -> None:
-        self._data = data
+        self.data = data
         self._may_begin = may_begin
         self._at = 0
         self._begun = False
@@ -51,7 +51,7 @@ class Body:
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self.data)
 
     def __iter__(self) -> Iterator[bytes]:
         # requests takes what can be iterated for a stream; http.client then calls read().
@@ -72,8 +72,8 @@ class Body:
                 raise OSError("abandoned before the body was sent")
             self._begun = True
         start = self._at
-        self._at = len(self._data) if size < 0 else min(len(self._data), start + size)
-        return self._data[start : self._at]
+        self._at = len(self.data) if size < 0 else min(len(self.data), start + size)
+        return self.data[start : self._at]
 
     def abandon(self) -> bool:
         """Make sure that the body is not begun from now on; return whether it was begun before."""

@@ -87,3 +87,11 @@ def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
     if reply.status == 404:
         return NotFound(f"not found: {words}", hint="wan list")
     return Rejected(f"the API refused the request: {words}", hint="wan generate --help")
+
+
+def as_number(value: object) -> object:
+    """Return a number that was sent as text, anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return None

@@ -6,7 +6,7 @@ from wan_cli.commands.arguments import need_ids, need_ids_or_all
 from wan_cli.commands.words import check_words
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_search, parse_since, parse_status
-from wan_cli.output import Output
+from wan_cli.output.begin import begin
 
 # The core is imported by the commands that need it: `wan list` does without.
 
@@ -21,9 +21,10 @@ def list_(
     sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> int:
     """List the local history, newest first, and what was spent; return the exit code."""
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     listing = Listing(parse_status(status), parse_since(since), parse_search(search), limit)
     with space.journal(out) as journal:
@@ -46,13 +47,14 @@ def status_(
     sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> int:
     """Print the state of generations; return the exit code."""
     from wan_cli.core.status import named, status
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import state_line
 
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     words = need_ids(ids)
     space = workspace(out, sandbox=sandbox)
     folder = parse_destination(None, space.output_dir, space.settings.name_template)
@@ -79,6 +81,7 @@ def fetch(
     sandbox: bool | None = None,
     json: bool = False,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> int:
     """Wait for generations and download their videos; print their paths; return the exit code."""
     from wan_cli.core import fetch as core
@@ -87,7 +90,7 @@ def fetch(
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import nothing, path_or_id
 
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     words = need_ids_or_all(ids, everything=everything)
     space = workspace(out, sandbox=sandbox)
     template = space.settings.name_template

@@ -2,17 +2,20 @@
 
 from wan_cli.commands import options
 from wan_cli.commands.workspace import workspace
-from wan_cli.output import Output
+from wan_cli.output.begin import begin
 
 app = options.command_app()
 
 
 @app.command("balance", epilog="Example: wan balance --json")
 def command(
-    sandbox: options.Sandbox = None, json: options.Json = False, quiet: options.Quiet = False
+    sandbox: options.Sandbox = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Print the account's balance in USD."""
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     with space.client() as client:
         balance, currency = client.balance()

@@ -107,6 +107,7 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
     # Help and wrong usage do without what a generation needs: it would double their time.
@@ -116,11 +117,11 @@ def command(
     from wan_cli.core import plan
     from wan_cli.core.batch import Batch, Terms
     from wan_cli.core.survey import survey
-    from wan_cli.output import Output
+    from wan_cli.output.begin import begin
     from wan_cli.output.faces import path_or_id
 
     arguments = locals()
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     loaded = plan.load(
         file,

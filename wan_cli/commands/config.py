@@ -11,7 +11,7 @@ from wan_cli.config.keys import enter_key
 from wan_cli.config.paths import paths
 from wan_cli.config.setting import setting_named
 from wan_cli.errors import UsageError
-from wan_cli.output import Output
+from wan_cli.output.begin import begin
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -22,6 +22,9 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the versions on stderr first.")
+]
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="A key, for example timeout or generate.duration.")
 ]
@@ -44,9 +47,15 @@ def command(ctx: typer.Context) -> None:
 
 # A value may begin with "-": wan config set seed -1
 @app.command("set", context_settings={"ignore_unknown_options": True})
-def set_(key: Key, value: Given = None, json: Json = False, quiet: Quiet = False) -> None:
+def set_(
+    key: Key,
+    value: Given = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
     """Set KEY in the configuration file."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     setting = setting_named(key)
     file = paths(os.environ).config_file
     given = value or []
@@ -58,9 +67,9 @@ def set_(key: Key, value: Given = None, json: Json = False, quiet: Quiet = False
 
 
 @app.command()
-def get(key: Key, json: Json = False, quiet: Quiet = False) -> None:
+def get(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the value of KEY that is in effect; the API key masked."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     setting = setting_named(key)
     settings = config.load(paths(os.environ), os.environ)
     out.warn_all(settings.warnings)
@@ -69,9 +78,9 @@ def get(key: Key, json: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def unset(key: Key, json: Json = False, quiet: Quiet = False) -> None:
+def unset(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Take KEY out of the configuration file."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     setting = setting_named(key)
     file = paths(os.environ).config_file
     removed = config.remove(file, setting)
@@ -80,9 +89,9 @@ def unset(key: Key, json: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command("list")
-def list_(json: Json = False, quiet: Quiet = False) -> None:
+def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the value of each key and where it comes from."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     settings = config.load(paths(os.environ), os.environ)
     out.warn_all(settings.warnings)
     for entry in config.entries(settings):
@@ -90,16 +99,16 @@ def list_(json: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def path(json: Json = False, quiet: Quiet = False) -> None:
+def path(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the path of the configuration file."""
     file = str(paths(os.environ).config_file)
-    Output(json=json, quiet=quiet).result({"path": file}, file)
+    begin(json=json, quiet=quiet, verbose=verbose).result({"path": file}, file)
 
 
 @app.command()
-def edit(json: Json = False, quiet: Quiet = False) -> None:
+def edit(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Open the file in $VISUAL or $EDITOR and check it afterwards."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     file = paths(os.environ).config_file
     editor.edit(file, os.environ)
     out.result({"path": str(file)}, "")

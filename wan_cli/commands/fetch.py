@@ -24,6 +24,7 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Wait for generations and download their videos; print the files' paths."""
     # Help and wrong usage do without what talks to the API: it would double their time.
@@ -41,4 +42,5 @@ def command(
         sandbox=sandbox,
         json=json,
         quiet=quiet,
+        verbose=verbose,
     )

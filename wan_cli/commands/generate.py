@@ -65,6 +65,7 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
@@ -77,11 +78,11 @@ def command(
     from wan_cli.core.known import find_known
     from wan_cli.destination import parse_destination
     from wan_cli.models import GenerationRequest
-    from wan_cli.output import Output
+    from wan_cli.output.begin import begin
     from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.prompt import read_prompt
 
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
     fields = space.with_defaults(request_fields(arguments) | {"prompt": text})

@@ -30,6 +30,7 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """List the local history, newest first, and what was spent."""
     # Help and wrong usage do without what reads the history.
@@ -44,4 +45,5 @@ def command(
         sandbox=sandbox,
         json=json,
         quiet=quiet,
+        verbose=verbose,
     )

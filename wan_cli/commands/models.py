@@ -3,17 +3,20 @@
 from wan_cli.commands import options
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.prices import offers
-from wan_cli.output import Output
+from wan_cli.output.begin import begin
 
 app = options.command_app()
 
 
 @app.command("models", epilog="Example: wan models --json")
 def command(
-    sandbox: options.Sandbox = None, json: options.Json = False, quiet: options.Quiet = False
+    sandbox: options.Sandbox = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """List the Wan models, what a clip costs now, and what each accepts; no key is needed."""
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     with space.client(with_key=False) as client:
         found = out.follow(offers(client, space.paths.cache_dir))

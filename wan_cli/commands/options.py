@@ -73,6 +73,10 @@ Sidecar = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One compact JSON object a line on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Print requests and answers on stderr, without the key."),
+]
 Sandbox = Annotated[
     bool | None,
     typer.Option(

@@ -10,6 +10,8 @@ _SWITCHES = {
     "--json": ("json", True),
     "-q": ("quiet", True),
     "--quiet": ("quiet", True),
+    "-v": ("verbose", True),
+    "--verbose": ("verbose", True),
     "--sandbox": ("sandbox", True),
     "--no-sandbox": ("sandbox", False),
 }

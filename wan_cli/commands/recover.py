@@ -25,16 +25,17 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Look in the account's log for submissions whose outcome is unknown; submit nothing."""
     # Help and wrong usage do without what talks to the API: it would double their time.
     from wan_cli.commands.arguments import one_of
     from wan_cli.commands.workspace import workspace
     from wan_cli.core.recover import adopt_id, forget, recover
-    from wan_cli.output import Output
+    from wan_cli.output.begin import begin
     from wan_cli.output.faces import state_line
 
-    out = Output(json=json, quiet=quiet, sandbox=sandbox)
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     one_of({"--adopt": adopt, "--forget": forget_})
     space = workspace(out, sandbox=sandbox)
     with space.tools(out) as tools:

@@ -9,7 +9,7 @@ from wan_cli.commands import options
 from wan_cli.commands.arguments import positive
 from wan_cli.commands.workspace import sandbox_server, workspace
 from wan_cli.errors import Interrupted
-from wan_cli.output import Output
+from wan_cli.output.begin import begin
 from wan_cli.text import one_line
 
 app = options.command_app()
@@ -26,9 +26,10 @@ def command(
     ] = 1.0,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Serve the API on this machine until interrupted, with real mp4 files and faults to try."""
-    out = Output(json=json, quiet=quiet)
+    out = begin(json=json, quiet=quiet, verbose=verbose)
     folder = workspace(out, sandbox=False).paths.sandbox_dir
 
     def tell(method: str, path: str, status: int) -> None:

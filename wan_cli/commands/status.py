@@ -20,6 +20,7 @@ def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Print the state of generations; exit 0 when completed, 8 while it is made, 9 if it failed."""
     # Help and wrong usage do without what talks to the API: it would double their time.
@@ -33,4 +34,5 @@ def command(
         sandbox=sandbox,
         json=json,
         quiet=quiet,
+        verbose=verbose,
     )

@@ -19,9 +19,9 @@ from wan_cli.output.faces import price_words
 # What asks the API is imported where it is needed: `wan list` would take half as long again.
 if TYPE_CHECKING:
     from wan_cli.api.client import Client
-    from wan_cli.checkup import Check
     from wan_cli.core.budget import Budget
     from wan_cli.core.tools import Timing, Tools
+    from wan_cli.http.trace import Trace
     from wan_cli.models import GenerationRequest
     from wan_cli.prices import Price
     from wan_cli.sandbox.server import Sandbox as Server
@@ -39,6 +39,7 @@ class Workspace(NamedTuple):
     paths: Paths
     settings: Settings
     sandbox: bool
+    trace: "Trace | None" = None
 
     @property
     def history_file(self) -> Path:
@@ -96,7 +97,7 @@ class Workspace(NamedTuple):
 
         if self.sandbox:
             with sandbox_server(self.paths.sandbox_dir) as server:
-                yield Client(server.base_url, SANDBOX_KEY)
+                yield Client(server.base_url, SANDBOX_KEY, trace=self.trace)
             return
         yield self._client(find_key(self.settings.keys) if with_key else None)
 
@@ -105,8 +106,9 @@ class Workspace(NamedTuple):
 
         url = self.settings.base_url
         if key is None:
-            return Client(url, None)
-        return Client(url, key.value, key_origin=key.origin, key_remedy=key.remedy)
+            return Client(url, None, trace=self.trace)
+        origin, remedy = key.origin, key.remedy
+        return Client(url, key.value, key_origin=origin, key_remedy=remedy, trace=self.trace)
 
     def check_prices(
         self,
@@ -182,7 +184,7 @@ class Workspace(NamedTuple):
                 sandbox_server(self.paths.sandbox_dir) as server,
                 self._history(out, keeps) as (journal, written),
             ):
-                client = Client(server.base_url, SANDBOX_KEY)
+                client = Client(server.base_url, SANDBOX_KEY, trace=self.trace)
                 yield Tools(client, journal, "sandbox", written, clock)
             return
         key = find_key(self.settings.keys)
@@ -245,7 +247,7 @@ def workspace(out: Output, *, sandbox: bool | None = None) -> Workspace:
     in_sandbox = settings.sandbox if sandbox is None else sandbox
     if in_sandbox:
         out.note(SANDBOX_NOTE)
-    return Workspace(places, settings, in_sandbox)
+    return Workspace(places, settings, in_sandbox, out.trace)
 
 
 def sandbox_server(
@@ -271,30 +273,3 @@ def sandbox_server(
             hint="pip install 'aimlapi-wan[sandbox]'",
         ) from None
     return Sandbox(folder, port=port, speed=speed, tell=tell)
-
-
-def examine(*, sandbox: bool | None) -> Iterator["Check"]:
-    """Look at everything that a command needs, as far as it can be looked at.
-
-    Raises:
-        SetupError: there is no place for configuration and history.
-    """
-    from wan_cli.checkup import Level
-    from wan_cli.core.doctor import (
-        examine_api,
-        examine_config,
-        examine_environment,
-        examine_history,
-    )
-
-    places = paths(os.environ)
-    yield from examine_environment(os.environ)
-    checks, settings = examine_config(places, os.environ, sandbox=sandbox)
-    yield from checks
-    if settings is None:
-        return
-    space = Workspace(places, settings, settings.sandbox if sandbox is None else sandbox)
-    yield from examine_history(space.history_file)
-    if all(check.level is not Level.PROBLEM for check in checks):
-        with space.client() as client:
-            yield from examine_api(client)

@@ -87,7 +87,7 @@ class Tools(NamedTuple):
     @property
     def network(self) -> Network:
         """What a download needs to know about the API's place."""
-        return Network(self.client.authorities, self.is_on_loopback)
+        return Network(self.client.authorities, self.is_on_loopback, self.client.trace)
 
     def save(self, record: Record, **changes: object) -> Record:
         """Return the record with its changes, after they (and nothing else of it) are on disk.

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.authorities import Authorities
+from wan_cli.http.trace import Trace
 
 # Scheme and host; path, query and fragment.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL)
@@ -22,11 +23,12 @@ _TUNNEL = ipaddress.ip_network("198.18.0.0/15")
 class Network(NamedTuple):
     """What surrounds a download: who vouches for servers, and whether the API is on loopback.
 
-    Only where it is may the video come from this machine too.
+    Only where it is may the video come from this machine too. The trace is told of each connection.
     """
 
     authorities: Authorities
     loopback: bool = False
+    trace: Trace | None = None
 
 
 def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:

@@ -21,12 +21,13 @@ from wan_cli.download.address import (
 )
 from wan_cli.download.body import HttpBody, guarded
 from wan_cli.download.outcome import Reason
-from wan_cli.download.ranges import Answer, Asked, read_answer
+from wan_cli.download.ranges import Answer, Asked, BadAnswer, read_answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
+from wan_cli.http.trace import Exchange, Trace
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
@@ -41,6 +42,7 @@ class Cdn:
 
     def __init__(self, network: Network, *, limits: Limits, hint: str) -> None:
         self._network = network
+        self._trace = network.trace or Trace()
         self._limits = limits
         self._hint = hint
 
@@ -54,10 +56,17 @@ class Cdn:
         """
         pace = self._limits.pace
         seconds = min(pace.connect, self._limits.deadline - pace.clock())
-        call = partial(self._follow, url, asked)
-        return guarded(partial(within, seconds, call, name="wan-connect", discard=HttpBody.close))
+        sent = self._trace.sent("GET", url, headers=asked.headers())
+        call = partial(self._follow, url, asked, sent)
+        try:
+            return guarded(
+                partial(within, seconds, call, name="wan-connect", discard=HttpBody.close)
+            )
+        except (Broken, BadAnswer, DownloadFailed) as failure:
+            sent.failed(str(failure))
+            raise
 
-    def _follow(self, url: str, asked: Asked) -> "HttpBody":
+    def _follow(self, url: str, asked: Asked, sent: Exchange) -> "HttpBody":
         with contextlib.ExitStack() as closing:
             for _ in range(MAX_REDIRECTS + 1):
                 url = check_url(url, loopback=self._network.loopback, hint=self._hint)
@@ -65,8 +74,10 @@ class Cdn:
                 closing.callback(adapter.close)
                 response = self._send(adapter, url, asked)
                 closing.callback(response.close)
+                sent.answered(response.status_code, response.headers)
                 if response.status_code not in _REDIRECTS:
                     answer = _judge(response, asked)
+                    closing.callback(_tell_end, sent, response)
                     return HttpBody(response, answer, closing.pop_all(), self._limits)
                 url = redirected(url, response.headers.get("Location", ""))
             raise DownloadFailed(
@@ -119,6 +130,10 @@ class _Verbatim(Adapter):
 
         pool.ConnectionCls = Verbatim
         return pool
+
+
+def _tell_end(sent: Exchange, response: Response) -> None:
+    sent.ended(response.raw.tell())
 
 
 def _judge(response: Response, asked: Asked) -> Answer:

@@ -40,7 +40,7 @@ from wan_cli.output.streams import (
     colored,
     folded,
     is_terminal,
-    refuse_closed_stdout,
+    stdout_for_video,
     talk,
     width_of_stdout,
     write_stdout,
@@ -53,8 +53,10 @@ from wan_cli.text import clean
 if TYPE_CHECKING:
     from wan_cli.checkup import Check
     from wan_cli.events import Event
+    from wan_cli.http.trace import Trace
     from wan_cli.models import GenerationRequest
     from wan_cli.output.plain import Stage
+    from wan_cli.output.verbose import Verbose
     from wan_cli.prices import Price
 
 T = TypeVar("T")
@@ -67,19 +69,22 @@ class Output:
         json: one compact JSON object a line on stdout in place of text for people.
         quiet: no talk and no progress; errors stay.
         sandbox: `--sandbox` was typed, and hints are to have it too.
+        verbose: prints requests and answers, for -v.
     """
 
     def __init__(
-        self, *, json: bool = False, quiet: bool = False, sandbox: bool | None = None
+        self,
+        *,
+        json: bool = False,
+        quiet: bool = False,
+        sandbox: bool | None = None,
+        verbose: "Verbose | None" = None,
     ) -> None:
         self._json = json
         self._quiet = quiet
         self._sandbox = sandbox
-
-    @property
-    def is_on_terminal(self) -> bool:
-        """Whether somebody watches: stderr is a terminal, and not quiet."""
-        return self.talks and is_terminal(sys.stderr)
+        self._verbose = verbose
+        self.trace: Trace | None = verbose.trace if verbose else None
 
     @property
     def talks(self) -> bool:
@@ -151,12 +156,7 @@ class Output:
         """
         if self._json:
             raise UsageError("-o - and --json both want standard output", hint="-o FILE --json")
-        refuse_closed_stdout()
-        if sys.stdout.isatty() and not force:
-            raise UsageError(
-                "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
-            )
-        return sys.stdout.buffer
+        return stdout_for_video(force=force)
 
     def results(self, rows: Iterable[tuple[Mapping[str, object], str]]) -> None:
         """Print each result of several."""
@@ -286,11 +286,11 @@ class Output:
         return event
 
     def _stage(self) -> "AbstractContextManager[Stage]":
-        if not self.is_on_terminal:
+        if self._quiet or not is_terminal(sys.stderr):
             from wan_cli.output.plain import Plain, Silent
 
             return nullcontext(Silent() if self._quiet else Plain(self.note, self.warn))
         # rich costs 65 ms: only a terminal needs it.
         from wan_cli.output.live import live
 
-        return live()
+        return self._verbose.above(live()) if self._verbose else live()

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
-from wan_cli.errors import LocalFileError
+from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.text import clean
 
 
@@ -56,12 +56,18 @@ def write_stdout(text: str) -> None:
     sys.stdout.flush()
 
 
-def refuse_closed_stdout() -> None:
-    """Let a video be written to a stdout that is open.
+def stdout_for_video(*, force: bool) -> BinaryIO:
+    """Return stdout as the stream of a video.
 
     Raises:
         LocalFileError: it was closed when the process began: the video would vanish.
+        UsageError: it is a terminal, and not `force`.
     """
     raw = getattr(sys.stdout.buffer, "raw", None)
     if getattr(raw, "was_closed", False):
         raise LocalFileError("standard output is closed", hint="-o FILE")
+    if sys.stdout.isatty() and not force:
+        raise UsageError(
+            "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
+        )
+    return sys.stdout.buffer

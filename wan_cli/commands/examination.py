@@ -1,0 +1,35 @@
+"""The examination of wan doctor: each part of the set-up, as far as it can be examined."""
+
+import os
+from collections.abc import Iterator
+
+from wan_cli.checkup import Check, Level
+from wan_cli.commands.workspace import Workspace
+from wan_cli.config.paths import paths
+from wan_cli.core.doctor import (
+    examine_api,
+    examine_config,
+    examine_environment,
+    examine_history,
+)
+from wan_cli.output import Output
+
+
+def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
+    """Yield a check of everything that a command needs.
+
+    Raises:
+        SetupError: there is no place for configuration and history.
+    """
+    places = paths(os.environ)
+    yield from examine_environment(os.environ)
+    checks, settings = examine_config(places, os.environ, sandbox=sandbox)
+    yield from checks
+    if settings is None:
+        return
+    in_sandbox = settings.sandbox if sandbox is None else sandbox
+    space = Workspace(places, settings, in_sandbox, out.trace)
+    yield from examine_history(space.history_file)
+    if all(check.level is not Level.PROBLEM for check in checks):
+        with space.client() as client:
+            yield from examine_api(client)
