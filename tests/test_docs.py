@@ -87,7 +87,7 @@ def test_every_command_can_be_run_and_says_what_it_does(name: str) -> None:
     inner = list(getattr(command, "commands", {}).values()) or [command]
     for one in inner:
         words = {word for param in one.params for word in param.opts}
-        assert {"--json", "--quiet", "-q"} <= words
+        assert {"--json", "--quiet", "-q", "--verbose", "-v"} <= words
         assert one.help
 
 
