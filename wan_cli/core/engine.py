@@ -264,9 +264,9 @@ class Engine:
         for item in sorted(self._open, key=number_of):
             if len(self.run.events) >= UNTOLD_MAX:
                 return
-            if item.step is Step.SAVE:
-                continue
-            if item.is_open and not item.is_posting:
+            # A POST that is under way may still be accepted.
+            may_end = item.step is not Step.SAVE and item.ref not in self.run.posting
+            if item.is_open and may_end:
                 self.run.end(item, about(refusal, item.asked_id) if item.asked_id else refusal)
                 self._place(item)
 
