@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTEST_ADDOPTS VIRTUAL_EN
 OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/home" \
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
-.PHONY: help demo check lint test coverage format completions bench bench-faults bench-polling clean
+.PHONY: help demo check lint test coverage format completions screens bench bench-faults bench-polling clean
 
 help:
 	@echo "make demo           a video from the sandbox: free, no key"
@@ -24,6 +24,7 @@ help:
 	@echo "make coverage       all tests, with branch coverage"
 	@echo "make format         format the code, mend what can be mended"
 	@echo "make completions    write completions/ anew"
+	@echo "make screens        draw the pictures of the documents again"
 	@echo "make bench          measure speed beside other programs; ARGS=--quick: less of it"
 	@echo "make bench-faults   the same faults for wan, requests and curl"
 	@echo "make bench-polling  simulate when wan looks at a generation"
@@ -75,6 +76,9 @@ format: .venv/.dev
 
 completions: .venv/.dev
 	@$(BIN)/python completions/generate.py
+
+screens: .venv/.dev
+	@$(BIN)/python docs/screens.py
 
 bench: .venv/.dev
 	@$(BIN)/python -m bench.commands $(ARGS)

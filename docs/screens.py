@@ -1,0 +1,130 @@
+"""Draw the pictures of the documents: real commands on a real terminal, in the sandbox.
+
+    python docs/screens.py     (`make screens`)
+
+A terminal emulator (pyte) reads what the commands print; rich draws its screen as docs/NAME.svg.
+"""
+# ruff: noqa: INP001, T201  A script that prints.
+
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import pexpect
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+FOLDER = Path(__file__).parent
+COLUMNS, ROWS = 92, 40
+FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
+# The folder of a run is a temporary one; in the picture it is a person's.
+HOME = "/home/me"
+# What pyte calls differently from rich.
+COLOURS = {"default": "default", "brown": "yellow"}
+
+
+class Step(NamedTuple):
+    """A command to type, and the text at which to take the picture, if not at the end."""
+
+    command: str
+    until: str | None = None
+
+
+PICTURES: Mapping[str, tuple[Step, ...]] = {
+    "generate": (
+        Step('wan generate "a red fox in the snow" --multi-shot --duration 5 --sandbox'),
+        Step('wan generate "a lighthouse at dusk" --duration 5 --no-wait --sandbox'),
+        Step("wan list --sandbox"),
+        Step("wan fetch --all --sandbox", until=r"generating 1 s"),
+    ),
+}
+
+
+def main() -> None:
+    """Draw each picture."""
+    for name, steps in PICTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            screen = run(steps, Path(folder))
+        svg = drawn(screen, name)
+        (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
+        print(f"docs/{name}.svg")
+
+
+def run(steps: tuple[Step, ...], folder: Path) -> pyte.Screen:
+    """Run commands, one after the other, on one screen."""
+    screen = pyte.Screen(COLUMNS, ROWS)
+    stream = pyte.Stream(screen)
+    environment = {
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "TERM": "xterm-256color",
+        "WAN_HOME": str(folder / ".wan"),
+    }
+    for step in steps:
+        stream.feed(f"\x1b[1m$ {step.command}\x1b[0m\r\n")
+        child = pexpect.spawn(
+            "sh",
+            ["-c", f"exec {step.command}"],
+            env=environment,
+            cwd=str(folder),
+            dimensions=(ROWS, COLUMNS),
+            encoding="utf-8",
+            timeout=120,
+        )
+        child.expect([step.until] if step.until else [pexpect.EOF])
+        told = child.before + (child.after if step.until else "")
+        if step.until:
+            # To the end of the line that is being drawn, and the command to its end.
+            child.expect("\r")
+            told += child.before
+            child.expect(pexpect.EOF)
+        child.close()
+        if child.exitstatus:
+            sys.exit(f"exit {child.exitstatus}: {step.command}\n{told}")
+        stream.feed(told.replace(str(folder), HOME))
+    return screen
+
+
+def drawn(screen: pyte.Screen, name: str) -> str:
+    """Return a screen as SVG."""
+    lines = [Text("", end="").join(pieces(screen, row)) for row in range(screen.lines)]
+    for line in lines:
+        line.rstrip()
+    while lines and not lines[-1].plain:
+        lines.pop()
+    console = Console(
+        width=COLUMNS, record=True, file=io.StringIO(), force_terminal=True, legacy_windows=False
+    )
+    console.print(Text("\n").join(lines))
+    svg = console.export_svg(title="wan", theme=MONOKAI, unique_id=name)
+    # A picture in a README cannot load the fonts of other hosts: name those that people have.
+    svg = re.sub(r"\s*@font-face \{.*?\}\n", "\n", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code, monospace", FONTS)
+
+
+def pieces(screen: pyte.Screen, row: int) -> Iterator[Text]:
+    """Yield the stretches of a row that have one style."""
+    cells = [screen.buffer[row][column] for column in range(screen.columns)]
+    for style, stretch in groupby(cells, key=style_of):
+        yield Text("".join(cell.data for cell in stretch), style)
+
+
+def style_of(cell: pyte.screens.Char) -> Style:
+    """Return the style of a character."""
+    colour = COLOURS.get(cell.fg, cell.fg)
+    colour = f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour) else colour
+    return Style(color=colour, bold=cell.bold, italic=cell.italics)
+
+
+if __name__ == "__main__":
+    main()
