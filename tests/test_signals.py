@@ -211,14 +211,6 @@ def test_on_a_terminal_the_cursor_comes_back(api: FakeApi, wan: Wan) -> None:
     assert wan("list", "-q").code == 0
 
 
-def test_the_same_signal_twice_is_one_wish(api: FakeApi, wan: Wan) -> None:
-    api.looks = 1_000_000
-    running = wan.start("generate", "a fox")
-    wait_until(lambda: len(api.gets) > 2)
-    running.kill(signal.SIGINT)
-    ended_by(running, signal.SIGINT)
-
-
 def test_a_signal_on_whom_nobody_listens_is_no_bug(api: FakeApi, wan: Wan) -> None:
     api.looks = 1_000_000
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)

@@ -250,9 +250,11 @@ class Interrupted(BaseException):
         self.message = "interrupted; nothing was submitted"
         self.hint = RUN_AGAIN
         self.record: object = None
+        self.is_explained = False
 
     def explain(self, message: str, *, hint: str, record: object) -> None:
         """Say what happens to the generation, whose record goes with it."""
         self.message = message
         self.hint = hint
         self.record = record
+        self.is_explained = True

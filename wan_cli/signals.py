@@ -1,10 +1,8 @@
 """Signals: a wish to end becomes `Interrupted` at a safe point; the process dies of it."""
 
-import math
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,20 +15,16 @@ SIGNALS = tuple(
 )
 
 
-# A terminal and a wrapper may both pass a signal on: within so many seconds it is the same wish.
-SAME_WISH_S = 1.0
-
-
 def install() -> None:
-    """Make each signal that is not ignored (nohup, a background job) raise Interrupted."""
-    last = -math.inf
+    """Make the first signal raise Interrupted, unless it is ignored (nohup, a background job).
+
+    A terminal and the wrappers around a command may all pass a signal on: after the first one
+    they are ignored, so that none disturbs what is written down and said of it.
+    """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= SAME_WISH_S:
-            last = now
-            raise Interrupted(number)
+        ignore()
+        raise Interrupted(number)
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -54,7 +48,10 @@ class Deferral:
 def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
     """Have signals told in place of raised until the block is left, except while `raises` is set.
 
-    `tell` is called in the signal handler. The same wish is told once.
+    `tell` is called in the signal handler. After the first signal all others are ignored.
+
+    Raises:
+        Interrupted: a signal was told, and the block did not raise it.
     """
     deferral = Deferral()
     if threading.current_thread() is not threading.main_thread():
@@ -68,8 +65,7 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
     told: list[int] = []
 
     def arrived(number: int, _frame: FrameType | None) -> None:
-        if told:
-            return
+        ignore()
         told.append(number)
         if deferral.raises:
             raise Interrupted(number)
@@ -79,9 +75,12 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
         signal.signal(number, arrived)
     try:
         yield deferral
+        if told:
+            raise Interrupted(told[0])
     finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+        if not told:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
 
 
 def die_of(number: int) -> None:

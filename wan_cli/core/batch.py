@@ -252,6 +252,6 @@ def _copied_words(folders: Sequence[str]) -> str:
 def _explain(interrupted: Interrupted, *, safe: bool) -> None:
     """Say what a signal means for a batch: the same command continues with all of it."""
     words = interrupted.message
-    if safe and "nothing was submitted" in words:
+    if safe and not interrupted.is_explained:
         words = "interrupted; what was submitted is safe"
     interrupted.explain(words, hint=RUN_AGAIN, record=None)

@@ -287,4 +287,4 @@ class Engine:
     def _explain(self, interrupted: Interrupted, unknown: Sequence[Record]) -> None:
         """Say what happens to everything in flight."""
         items = sorted({*self._open, *self.run.left_running}, key=number_of)
-        explain(interrupted, items, unknown, self.run.record_if_known)
+        explain(interrupted, self.run, items, unknown)

@@ -1,6 +1,6 @@
 """What a command that is cut short still writes down, so that no id is lost, and what it says."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from wan_cli.core.items import Item, Step
@@ -16,10 +16,7 @@ NAMED_MAX = 3
 
 
 def explain(
-    interrupted: Interrupted,
-    items: Collection[Item],
-    unknown: Sequence[Record],
-    record_of: Callable[[Item], Record | None],
+    interrupted: Interrupted, run: Run, items: Collection[Item], unknown: Sequence[Record]
 ) -> None:
     """Say what happens to the generations in flight, and to submissions that were cut off."""
     going = [item for item in items if item.asked_id and item.step is not Step.SETTLE]
@@ -35,12 +32,19 @@ def explain(
     settling = [item for item in items if item.step is Step.SETTLE and item.ref]
     if settling and not going:
         words = f"interrupted; it is unknown whether {settling[0].ref} was accepted"
-        interrupted.explain(words, hint="wan recover", record=record_of(settling[0]))
+        interrupted.explain(words, hint="wan recover", record=run.record_if_known(settling[0]))
         return
     if not going:
+        if run.done and not interrupted.is_explained:
+            interrupted.explain("interrupted; nothing is in flight", hint="wan list", record=None)
         return
-    ids = [item.asked_id for item in going]
-    record = record_of(going[0]) if others == 1 else None
+    _explain_going(interrupted, run, going)
+
+
+def _explain_going(interrupted: Interrupted, run: Run, going: Sequence[Item]) -> None:
+    """Say that generations go on, and how to get their videos."""
+    ids, others = [item.asked_id for item in going], len(going)
+    record = run.record_if_known(going[0]) if others == 1 else None
     if others == 1 and going[0].step is Step.SAVE:
         words = f"interrupted; the video of {ids[0]} is safe on the server"
     elif others == 1:

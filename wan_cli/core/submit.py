@@ -90,7 +90,7 @@ class Submitting:
         """Put `sending` on disk before the body's first byte; refuse where that is not possible."""
         run, item = self._run, ticket.item
         assert isinstance(question, Question)
-        if run.refusal or not item.is_posting:
+        if run.refusal:
             question.answer(None)
             return
         try:
