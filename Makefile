@@ -14,7 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTEST_ADDOPTS VIRTUAL_EN
 OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/home" \
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
-.PHONY: help demo check lint test coverage format completions screens bench bench-faults bench-polling clean
+.PHONY: help demo check lint test coverage format completions screens dist check-install check-matrix \
+  bench bench-faults bench-polling clean
 
 help:
 	@echo "make demo           a video from the sandbox: free, no key"
@@ -25,6 +26,9 @@ help:
 	@echo "make format         format the code, mend what can be mended"
 	@echo "make completions    write completions/ anew"
 	@echo "make screens        draw the pictures of the documents again"
+	@echo "make dist           build the sdist and the wheel into dist/, and check them"
+	@echo "make check-install  install dist/ with pip, pipx and uv, and run what they install"
+	@echo "make check-matrix   the tests with the oldest and newest dependencies, for each Python"
 	@echo "make bench          measure speed beside other programs; ARGS=--quick: less of it"
 	@echo "make bench-faults   the same faults for wan, requests and curl"
 	@echo "make bench-polling  simulate when wan looks at a generation"
@@ -80,6 +84,16 @@ completions: .venv/.dev
 screens: .venv/.dev
 	@$(BIN)/python docs/screens.py
 
+dist: .venv/.release
+	@.ci/dist
+
+check-install: dist
+	@.ci/install
+
+# TESTS=tests/test_docs.py runs only those; PYTHONS="3.12 3.13" uses only those.
+check-matrix: .venv/.release
+	@.ci/matrix $(TESTS)
+
 bench: .venv/.dev
 	@$(BIN)/python -m bench.commands $(ARGS)
 
@@ -103,6 +117,11 @@ clean:
 	@echo "installing wan and its tools into .venv …"
 	@$(PIP) install -e '.[dev]'
 	@touch .venv/.sandbox $@
+
+.venv/.release: pyproject.toml | .venv/bin/python
+	@echo "installing the tools for a release into .venv …"
+	@$(PIP) install -e '.[release]'
+	@touch $@
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; wan needs Python 3.11 or newer"; exit 1; }
