@@ -18,6 +18,7 @@ from typer.main import get_command
 from wan_cli.config.setting import SETTINGS
 from wan_cli.generation import Status
 from wan_cli.help import COMMANDS
+from wan_cli.listing import STATES
 from wan_cli.models import MODELS
 
 FOLDER = Path(__file__).parent
@@ -30,7 +31,7 @@ OFFERED: Mapping[str, tuple[str, ...] | str] = {
     "DIR": FILES,
     "K/N|auto": ("auto",),
     "MODEL": tuple(MODELS),
-    "STATUS": tuple(str(status) for status in Status),
+    "STATUS": tuple(dict.fromkeys([*STATES, *map(str, Status)])),
 }
 IDS = "ids"
 KEYS = "keys"

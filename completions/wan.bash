@@ -71,7 +71,7 @@ _wan() {
     'fetch --poll-interval') : ;;
     'fetch -o'|'fetch --output') _wan_files ;;
     'fetch --downloads') : ;;
-    'list --status') _wan_words 'claimed unsent sending unknown rejected queued generating completed error' ;;
+    'list --status') _wan_words 'saved ready generating queued failed unknown claimed unsent sending rejected completed error' ;;
     'list --limit') : ;;
     'list --since') : ;;
     'list --search') : ;;
@@ -111,7 +111,7 @@ _wan_rest() {
     'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
-    'list') flags='--status --limit --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'list') flags='--status --limit --all --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'models') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;

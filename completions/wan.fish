@@ -89,8 +89,9 @@ complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'No talk on stderr; errors 
 complete -c wan -n '__wan_in fetch' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
 complete -c wan -n '__wan_in fetch' -s h -l help -d 'Show the command’s options.'
 complete -c wan -n '__wan_in fetch' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
-complete -c wan -n '__wan_in list' -l status -d 'Only those of this status' -x -a 'claimed unsent sending unknown rejected queued generating completed error'
-complete -c wan -n '__wan_in list' -l limit -d 'At most so many' -x
+complete -c wan -n '__wan_in list' -l status -d 'List only saved, ready, generating, queued, failed or unknown ones' -x -a 'saved ready generating queued failed unknown claimed unsent sending rejected completed error'
+complete -c wan -n '__wan_in list' -l limit -d 'List at most N' -x
+complete -c wan -n '__wan_in list' -l all -d 'List the whole history'
 complete -c wan -n '__wan_in list' -l since -d '30m, 12h, 7d, 2w, or a date: 2026-08-21' -x
 complete -c wan -n '__wan_in list' -l search -d 'Only prompts with TEXT' -x
 complete -c wan -n '__wan_in list' -l stats -d 'Sum credits and USD by day and model'

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.commands.test_terminal import ESCAPE, on_terminal, screen
 from tests.fake.api import GENERATIONS, FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
+from tests.terminal import ESCAPE, on_terminal, screen
 from wan_cli.core.watch import AT_ONCE
 from wan_cli.events import Tally
 from wan_cli.output.live import tally_line

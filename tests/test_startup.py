@@ -29,6 +29,7 @@ LIGHT = [
     (["generate", "--help"], ("typer",)),
     (["list"], ()),
     (["list", "--json", "-q"], ()),
+    (["list", "--all"], ()),
     (["list", "--limit", "5"], ("typer",)),
     (["config", "get", "timeout"], ("typer",)),
     (["config", "list"], ("typer",)),

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from tests.commands.test_terminal import on_terminal, screen
 from tests.fake.api import FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.invariants import KEY
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
+from tests.terminal import on_terminal, screen
 from tests.test_secrets import ECHOES, SIGNED, assert_unsaid
 from wan_cli import __version__
 from wan_cli.help import COMMANDS

@@ -1,4 +1,4 @@
-"""The Wan models: what each accepts, by the schema table, and what it costs for each resolution."""
+"""The Wan models: what each accepts, by the schema table, and what it costs in each resolution."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -19,43 +19,29 @@ class Offer(NamedTuple):
         return {
             "model": self.schema.name,
             "prices_usd": {name: price.usd for name, price in self.prices.items()},
-            "seconds": self._seconds,
+            "seconds": self.seconds,
             "fields": {
                 field.name: list(field.choices) or field.kind for field in self.schema.fields
             },
         }
 
     @property
-    def text(self) -> str:
-        """The offer for people."""
-        lines = [self.schema.name]
-        for name, price in self.prices.items():
-            clip = "price not known"
-            if price.usd is not None:
-                clip = f"{price.usd:.4g} USD for {self._seconds} s"
-            lines.append(f"  {name:<6} {clip}")
-        lines += [
-            f"  {flag_of(field.name)} {_accepts(field)}".rstrip() for field in self.schema.fields
-        ]
-        return "\n".join(lines)
+    def accepts(self) -> tuple[str, ...]:
+        """The flags of its fields, each with the values it takes."""
+        return tuple(
+            f"{flag_of(field.name)} {_values(field)}".rstrip() for field in self.schema.fields
+        )
 
     @property
-    def _seconds(self) -> int:
+    def seconds(self) -> int:
+        """The length of the clip that is priced."""
         field = self.schema.field("duration")
         return field.default if field and isinstance(field.default, int) else 0
 
 
-def _accepts(field: Field) -> str:
-    return (
-        " ".join(str(choice) for choice in field.choices)
-        or {
-            "boolean": "",
-            "integer": "INTEGER",
-            "url": "URL",
-            "text": "TEXT",
-            "choice": "",
-        }[field.kind]
-    )
+def _values(field: Field) -> str:
+    kinds = {"boolean": "", "integer": "INTEGER", "url": "URL", "text": "TEXT", "choice": ""}
+    return " ".join(str(choice) for choice in field.choices) or kinds[field.kind]
 
 
 def offer(schema: ModelSchema, pricing: object) -> Offer:

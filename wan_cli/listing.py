@@ -11,15 +11,25 @@ from wan_cli.text import check_encodable, one_line
 
 # Words for a status that people use.
 _ALIASES = {"failed": "error", "running": "generating", "done": "completed"}
+# The states that a list shows and the server does not tell apart: whether a video is on disk.
+SAVED, READY = "saved", "ready"
+# What `wan list --status` takes, the states of the list first.
+STATES = (SAVED, READY, "generating", "queued", "failed", "unknown")
+DEFAULT_LIMIT = 20
+# SQLite takes it for no limit.
+NO_LIMIT = -1
 
 
 class Listing(NamedTuple):
-    """Which records: of a status, since a time (seconds since the epoch), with a text, how many."""
+    """Which records: of a state, since a time (seconds since the epoch), with a text, how many.
+
+    `status` is a status, SAVED or READY; "unknown" is every submission without an outcome.
+    """
 
     status: str | None = None
     since: float = 0.0
     search: str | None = None
-    limit: int = 20
+    limit: int = DEFAULT_LIMIT
 
 
 class Spent(NamedTuple):
@@ -33,18 +43,29 @@ class Spent(NamedTuple):
 
 
 def parse_status(word: str | None) -> str | None:
-    """Return the status that a word means.
+    """Return the status, SAVED or READY that a word means.
 
     Raises:
-        UsageError: no such status.
+        UsageError: no such state.
     """
     word = _ALIASES.get(word or "", word)
-    if word is not None and word not in set(Status):
-        known = ", ".join(Status)
+    if word is not None and word not in {*Status, SAVED, READY}:
+        known = f"{', '.join(STATES)}; or, as in --json: {', '.join(Status)}"
         raise UsageError(
             f"--status: {one_line(word, 40)!r} is not one of: {known}", hint="wan list --help"
         )
     return word
+
+
+def parse_limit(limit: int | None, *, everything: bool) -> int:
+    """Return how many records to list, by --limit and --all.
+
+    Raises:
+        UsageError: both of them.
+    """
+    if everything and limit is not None:
+        raise UsageError("--limit and --all exclude each other", hint="wan list --all")
+    return NO_LIMIT if everything else limit or DEFAULT_LIMIT
 
 
 def parse_search(word: str | None) -> str | None:

@@ -1,8 +1,16 @@
 """wan list, through the front door."""
 
+import re
+import subprocess
+import sys
+
+import pytest
+
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply
+from tests.terminal import on_terminal, screen
+from wan_cli.output.table import width_of
 
 NO_KEY = {"AIMLAPI_API_KEY": None}
 
@@ -21,18 +29,19 @@ def test_it_lists_newest_first_with_what_was_spent(wan: Wan, api: FakeApi) -> No
     assert wan("generate", "a crow").code == 6
     gets = len(api.gets)
 
-    lines = wan("list", env=NO_KEY).out.splitlines()
-    assert [line.split()[0] for line in lines[1:4]] == ids[::-1]
-    assert "rejected" in lines[0]
-    assert lines[4:] == ["4 generations, $4.73 spent"]
+    listed = wan("list", env=NO_KEY)
+    lines = [line.split("\t") for line in listed.out.splitlines()]
+    assert [line[0] for line in lines[1:]] == ids[::-1]
+    assert [line[1] for line in lines] == ["rejected", "queued", "queued", "queued"]
+    assert listed.err == "4 generations, $4.73 spent\n"
 
     assert [line["id"] for line in wan("list", "--json").json_lines[1:]] == ids[::-1]
     assert wan("list", "--json", "--limit", "2").json_lines[1]["id"] == ids[2]
     assert [line["id"] for line in wan("list", "--json", "--search", "fOX").json_lines] == ids[:1]
     assert wan("list", "--json", "--search", "alibaba").out == ""
-    queued = wan("list", "--status", "queued", "--limit", "1").out.splitlines()
-    assert queued[0].startswith(ids[2])
-    assert queued[1] == "3 generations, $4.73 spent"
+    queued = wan("list", "--status", "queued", "--limit", "1")
+    assert queued.out.startswith(f"{ids[2]}\tqueued\t")
+    assert queued.err == "1 of 3 (--limit N, --all)\n3 generations, $4.73 spent\n"
     assert len(wan("list", "--json", "--since", "1h").json_lines) == 4
     assert wan("list", "--json", "--since", "2100-01-01").json_lines == []
     assert len(api.gets) == gets
@@ -55,7 +64,10 @@ def test_stats_sum_by_day_and_model(wan: Wan, api: FakeApi) -> None:
 def test_a_failed_generation_costs_nothing(wan: Wan, api: FakeApi) -> None:
     api.error = {"message": "not nice"}
     assert wan("generate", "a fox").code == 9
-    assert wan("list").out.splitlines()[-1] == "1 generation, $0.00 spent"
+    listed = wan("list")
+    assert listed.out.split("\t")[1] == "failed"
+    assert listed.err == "1 generation, $0.00 spent\n"
+    assert wan("list", "-q").err == ""
 
 
 def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
@@ -77,3 +89,126 @@ def test_a_limit_beyond_all_numbers_is_wrong_usage(wan: Wan, api: FakeApi) -> No
     result = wan("list", "--limit", "9" * 30)
     assert (result.code, result.out) == (2, "")
     assert "--limit" in result.err
+
+
+def three(wan: Wan, *prompts: str) -> list[str]:
+    """The ids of generations that are queued, the newest first."""
+    prompts = prompts or ("a fox", "a hen", "an owl")
+    return [wan("generate", prompt, "--no-wait").out.strip() for prompt in prompts][::-1]
+
+
+def test_a_terminal_gets_a_table_under_heads(wan: Wan, api: FakeApi) -> None:
+    ids = three(wan)
+    assert wan("fetch", ids[0], "-o", "owl.mp4").code == 0
+    code, written = on_terminal(wan, "list", columns=120, env={"NO_COLOR": "1"})
+    heads, owl, hen, fox, total = screen(written)
+    assert code == 0
+    assert " ".join(heads.split()) == "ID STATE AGE TOOK COST CLIP NAME OR PROMPT"
+    assert [line[: heads.index("STATE")].rstrip() for line in (owl, hen, fox)] == ids
+    column = heads.index("STATE")
+    states = [line[column:].split()[0] for line in (owl, hen, fox)]
+    assert states == ["saved", "queued", "queued"]
+    assert [line[heads.index("CLIP") :][:10] for line in (owl, hen, fox)] == ["1080p 10 s"] * 3
+    assert hen.endswith("  a hen")
+    assert total == "3 generations, $4.73 spent"
+    assert "\x1b" not in written
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_table_fits_any_screen(wan: Wan, api: FakeApi, columns: int) -> None:
+    ids = three(wan, "a very long prompt " * 20, "猫" * 100, "x" * 300)
+    _, written = on_terminal(wan, "list", "--limit", "2", columns=columns)
+    lines = screen(written)
+    assert len(lines) == 5
+    assert max(map(width_of, lines)) <= columns
+    # What a narrow screen shows of an id is enough for every other command.
+    assert wan("status", lines[1].split()[0]).out.startswith(ids[0])
+    assert lines[3] == "2 of 3 (--limit N, --all)"[:columns] or columns == 20
+
+
+def test_all_lists_the_whole_history(wan: Wan, api: FakeApi) -> None:
+    ids = three(wan, *(f"fox {number}" for number in range(23)))
+    few, whole = wan("list"), wan("list", "--all")
+    assert [line.split("\t")[0] for line in few.out.splitlines()] == ids[:20]
+    assert few.err.splitlines()[0] == "20 of 23 (--limit N, --all)"
+    assert [line.split("\t")[0] for line in whole.out.splitlines()] == ids
+    assert " of " not in whole.err
+    assert len(wan("list", "--all", "--json").json_lines) == 23
+    both = wan("list", "--all", "--limit", "2")
+    assert (both.code, both.out) == (2, "")
+
+
+def test_a_reader_that_leaves_ends_it_quietly(wan: Wan, api: FakeApi) -> None:
+    three(wan, *(f"{number} {'fox ' * 4000}" for number in range(12)))
+    argv = [sys.executable, "-m", "wan_cli", "list", "--all"]
+    with subprocess.Popen(
+        argv, env=wan.env, cwd=wan.work, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.read(5)
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        running.wait()
+
+
+HOSTILE = "a\tfox\nin\r\nthe \x1b[31msnow\x1b]0;t\x07 \u202egnp\u2066 \x85 \u2028 end"
+
+
+def test_any_prompt_is_one_cell_of_one_row(wan: Wan, api: FakeApi) -> None:
+    (made,) = three(wan, HOSTILE)
+    result = wan("list")
+    cells = result.out.removesuffix("\n").split("\t")
+    assert len(result.out.splitlines()) == 1
+    assert len(cells) == 8
+    assert cells[0] == made
+    assert cells[7].startswith("a fox in the \ufffd[31msnow")
+    assert cells[7].endswith(" end")
+    assert wan("list", "--json").json_lines[0]["request"]["prompt"] == HOSTILE
+    _, written = on_terminal(wan, "list", columns=200, env={"NO_COLOR": "1"})
+    assert not re.search("[\x1b\u202e\u2066\x07\x85]", written)
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_colored"),
+    [
+        ({}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+    ],
+    ids=str,
+)
+def test_color_helps_on_a_terminal(
+    wan: Wan, api: FakeApi, setting: dict[str, str], is_colored: bool
+) -> None:
+    three(wan)
+    _, written = on_terminal(wan, "list", env=setting)
+    assert ("\x1b[1;33mqueued\x1b[0m" in written) is is_colored
+    assert ("\x1b" in written) is is_colored
+
+
+def test_a_pipe_has_color_only_by_force(wan: Wan, api: FakeApi) -> None:
+    three(wan)
+    assert "\x1b" not in wan("list").out
+    assert "\t\x1b[1;33mqueued\x1b[0m\t" in wan("list", env={"FORCE_COLOR": "1"}).out
+    assert "\x1b" not in wan("list", "--json", env={"FORCE_COLOR": "1"}).out
+
+
+def test_a_state_of_the_table_is_a_filter_too(wan: Wan, api: FakeApi) -> None:
+    queued, ready, saved = three(wan)
+    assert wan("fetch", saved).code == 0
+    api.looks = 0
+    assert wan("status", ready, "--watch").code == 0
+    api.log_lag = api.ledger_lag = True
+    api.on_post(Reply(fault="reset", accept=False))
+    assert wan("generate", "a crow", "--no-wait", "--timeout", "1").code == 10
+    listed = {
+        state: [line.split("\t")[1] for line in wan("list", "--status", state).out.splitlines()]
+        for state in ("saved", "ready", "queued", "unknown")
+    }
+    assert {state: len(states) for state, states in listed.items()} == dict.fromkeys(listed, 1)
+    for state, (shown,) in listed.items():
+        assert shown.split()[0] == state
+    assert len(wan("list", "--status", "completed").out.splitlines()) == 2
+    assert wan("list", "--status", "queued").out.startswith(queued)

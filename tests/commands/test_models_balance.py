@@ -3,18 +3,37 @@
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
+from tests.terminal import on_terminal, screen
+from wan_cli.output.table import width_of
 
 NO_KEY = {"AIMLAPI_API_KEY": None}
 MODEL = "alibaba/wan-2-6-t2v"
 
 
-def test_models_shows_prices_and_what_each_accepts(wan: Wan, api: FakeApi) -> None:
+def test_models_has_a_complete_row_for_each(wan: Wan, api: FakeApi) -> None:
     result = wan("models", env=NO_KEY)
     assert result.code == 0
-    first = result.out.partition("alibaba/wan-2-7-t2v")[0]
-    for words in (MODEL, "1.05 USD", "1.575 USD", "--aspect-ratio 16:9 9:16 1:1 4:3 3:4"):
-        assert words in first
-    assert "not known" in result.out or "no price" in result.out
+    rows = [line.split("\t") for line in result.out.splitlines()]
+    assert [len(row) for row in rows] == [4, 4, 4]
+    assert rows[0][:3] == [MODEL, "10 s", "720p $1.05, 1080p $1.575"]
+    assert rows[0][3].startswith("--audio-url URL, --aspect-ratio 16:9 9:16 1:1 4:3 3:4, ")
+    assert "unknown" in result.out
+
+
+def test_models_on_a_terminal_is_a_table_and_what_each_accepts(wan: Wan, api: FakeApi) -> None:
+    for columns in (100, 40):
+        code, written = on_terminal(wan, "models", columns=columns, env={"NO_COLOR": "1"})
+        lines = screen(written)
+        assert code == 0
+        assert max(map(width_of, lines)) <= columns
+        assert [line.split()[0] for line in lines[:2]] == ["MODEL", MODEL]
+        assert "  --duration 5 10 15" in lines
+    _, written = on_terminal(wan, "models", columns=100, env={"NO_COLOR": "1"})
+    heads, first, *rest = screen(written)
+    assert heads.split() == ["MODEL", "CLIP", "480p", "720p", "1080p"]
+    assert first.split() == [MODEL, "10", "s", "-", "$1.05", "$1.575"]
+    # Models that accept the same are named together.
+    assert f"{MODEL}, alibaba/wan-2-7-t2v accept:" in rest
 
 
 def test_models_has_json(wan: Wan, api: FakeApi) -> None:

@@ -11,6 +11,7 @@ from tests.fake.process import Wan
 PAIRS = [
     (["list"], ["list", "--limit", "20"]),
     (["list", "--json"], ["list", "--limit", "20", "--json"]),
+    (["list", "--all"], ["list", "--all", "--since", "2020-01-01"]),
     (["list", "-q"], ["list", "--limit", "20", "--quiet"]),
     (["list", "--json", "--quiet"], ["list", "-q", "--json", "--limit", "20"]),
     (["status", "@last"], ["status", "--timeout", "1800", "@last"]),

@@ -1,56 +1,16 @@
 """wan on a terminal: what is shown meanwhile, and what is left on the screen."""
 
 import re
-import sys
-from collections.abc import Mapping
 
-import pexpect
 import pytest
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
+from tests.terminal import ESCAPE, on_terminal, screen
 from wan_cli.output.table import width_of
 
+ESCAPE_COLOR = re.compile(r"\x1b\[(1;\d+|0)m")
 PROMPT = "a very long prompt [with brackets] 猫猫猫猫猫猫 that goes on and on and on and on"
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def on_terminal(
-    wan: Wan, *argv: str, columns: int = 80, env: Mapping[str, str] | None = None
-) -> tuple[int | None, str]:
-    """Run a command on a pseudo-terminal; return its exit code and all that it wrote there."""
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "wan_cli", *argv],
-        env={**wan.env, "TERM": "xterm", "COLUMNS": str(columns), **(env or {})},
-        cwd=str(wan.work),
-        dimensions=(24, columns),
-        timeout=30,
-        encoding="utf-8",
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    wan("--version")  # What the invariants look at is the home of the fixture's own runs.
-    return child.exitstatus, child.before or ""
-
-
-def screen(written: str) -> list[str]:
-    """Return the lines that are left of what was written, by the codes that rich uses."""
-    lines, at, column = [""], 0, 0
-    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", written):
-        if piece == "\n":
-            at += 1
-            lines += [""] * (at + 1 - len(lines))
-        elif piece == "\r":
-            column = 0
-        elif piece == "\x1b[2K":
-            lines[at] = ""
-        elif re.fullmatch(r"\x1b\[[0-9]*A", piece):
-            at = max(0, at - int(piece[2:-1] or 1))
-        elif not piece.startswith("\x1b"):
-            lines[at] = lines[at][:column] + piece + lines[at][column + len(piece) :]
-            column += len(piece)
-    return [line.rstrip() for line in lines if line.strip()]
 
 
 @pytest.mark.parametrize("columns", [40, 200])
@@ -118,6 +78,7 @@ def test_the_list_is_never_wider_than_the_terminal(wan: Wan, api: FakeApi) -> No
     for columns in (20, 40, 200):
         code, written = on_terminal(wan, "list", columns=columns)
         assert code == 0
-        assert "\x1b" not in written
-        assert max(map(width_of, written.splitlines())) <= columns
+        shown = ESCAPE_COLOR.sub("", written)
+        assert "\x1b" not in shown
+        assert max(map(width_of, shown.splitlines())) <= columns
     assert PROMPT in written

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from wan_cli.commands.arguments import need_ids, need_ids_or_all
 from wan_cli.commands.words import check_words
 from wan_cli.commands.workspace import workspace
-from wan_cli.listing import Listing, parse_search, parse_since, parse_status
+from wan_cli.listing import Listing, parse_limit, parse_search, parse_since, parse_status
 from wan_cli.output.begin import begin
+from wan_cli.output.history import print_history
 
 # The core is imported by the commands that need it: `wan list` does without.
 
@@ -14,7 +15,8 @@ from wan_cli.output.begin import begin
 def list_(
     *,
     status: str | None = None,
-    limit: int = 20,
+    limit: int | None = None,
+    everything: bool = False,
     since: str | None = None,
     search: str | None = None,
     stats: bool = False,
@@ -26,14 +28,16 @@ def list_(
     """List the local history, newest first, and what was spent; return the exit code."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    listing = Listing(parse_status(status), parse_since(since), parse_search(search), limit)
+    most = parse_limit(limit, everything=everything)
+    listing = Listing(parse_status(status), parse_since(since), parse_search(search), most)
     with space.journal(out) as journal:
         if stats:
             return out.stats(journal.spending(listing))
-        return out.listing(
+        return print_history(
+            out,
             journal.newest(listing),
             lambda: journal.total(listing),
-            is_filtered=listing != Listing(limit=limit),
+            is_filtered=listing != Listing(limit=most),
             in_sandbox=space.sandbox,
         )
 

@@ -12,11 +12,25 @@ app = options.command_app()
 @app.command("list", epilog="Example: wan list --status completed --since 7d --search fox")
 def command(
     status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="Only those of this status.")
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="List only saved, ready, generating, queued, failed or unknown ones.",
+        ),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=10**9, help="At most so many.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            max=10**9,
+            show_default=False,
+            help="List at most N.  [default: 20]",
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="List the whole history.")] = False,
     since: Annotated[
         str | None,
         typer.Option("--since", metavar="WHEN", help="30m, 12h, 7d, 2w, or a date: 2026-08-21."),
@@ -39,6 +53,7 @@ def command(
     return list_(
         status=status,
         limit=limit,
+        everything=all_,
         since=since,
         search=search,
         stats=stats,

@@ -1,9 +1,12 @@
 """wan models: the Wan models with live prices and what each accepts."""
 
+from functools import partial
+
 from wan_cli.commands import options
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.prices import offers
 from wan_cli.output.begin import begin
+from wan_cli.output.offers import offer_lines
 
 app = options.command_app()
 
@@ -20,5 +23,5 @@ def command(
     space = workspace(out, sandbox=sandbox)
     with space.client(with_key=False) as client:
         found = out.follow(offers(client, space.paths.cache_dir))
-    out.results((offer.data, offer.text) for offer in found)
+    out.table((offer.data for offer in found), partial(offer_lines, found))
     return 0

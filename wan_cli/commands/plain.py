@@ -15,13 +15,16 @@ _SWITCHES = {
     "--sandbox": ("sandbox", True),
     "--no-sandbox": ("sandbox", False),
 }
+# Of one command alone.
+_OWN_SWITCHES = {"list": {"--all": ("everything", True)}}
 _WITH_IDS = frozenset({"fetch", "status"})
 _WITHOUT_IDS = frozenset({"list"})
 
 
 def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
     """Return what a command line does, None where it takes the parser to tell."""
-    ids = [arg for arg in args if arg not in _SWITCHES]
+    known = _SWITCHES | _OWN_SWITCHES.get(name, {})
+    ids = [arg for arg in args if arg not in known]
     if name not in (_WITH_IDS if ids else _WITHOUT_IDS):
         return None
     if any(word.startswith("-") for word in ids):
@@ -29,5 +32,5 @@ def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
     # Only now: what a command works with is of no use to the parser's help.
     from wan_cli.commands.actions import ACTIONS
 
-    switches = dict(_SWITCHES[arg] for arg in args if arg in _SWITCHES)
+    switches = dict(known[arg] for arg in args if arg in known)
     return partial(ACTIONS[name], *([ids] if ids else []), **switches)

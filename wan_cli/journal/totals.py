@@ -3,8 +3,9 @@
 import sqlite3
 from pathlib import Path
 
+from wan_cli.journal.file import UNRESOLVED
 from wan_cli.journal.trouble import trouble
-from wan_cli.listing import Listing, Spent
+from wan_cli.listing import READY, SAVED, Listing, Spent
 from wan_cli.record import Record
 
 LEARN_FROM = 50
@@ -13,6 +14,13 @@ _FILTERS = {
     "status": "status = :status",
     "since": "created_at >= :since",
     "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
+}
+
+# The states that are not one status.
+_STATES = {
+    SAVED: "status = 'completed' AND file IS NOT NULL",
+    READY: "status = 'completed' AND file IS NULL",
+    "unknown": UNRESOLVED,
 }
 
 
@@ -59,7 +67,8 @@ def durations(path: Path, connection: sqlite3.Connection, record: Record) -> lis
 
 def _filtered(listing: Listing) -> str:
     """Return the conditions that are wanted, and no others: the index of what is summed may do."""
-    wanted = [condition for name, condition in _FILTERS.items() if getattr(listing, name)]
+    filters = _FILTERS | {"status": _STATES.get(listing.status or "", _FILTERS["status"])}
+    wanted = [condition for name, condition in filters.items() if getattr(listing, name)]
     return " AND ".join(wanted) or "1"
 
 

@@ -1,7 +1,6 @@
 """One result, two faces: for people, and one line of JSON. Talk and errors go to stderr."""
 
 import sys
-import time
 from collections.abc import (
     Callable,
     Collection,
@@ -32,12 +31,12 @@ from wan_cli.output.faces import (
     record_json,
     spent_json,
     spent_line,
-    total_line,
     unprinted,
 )
 from wan_cli.output.following import each, follow
 from wan_cli.output.streams import (
     colored,
+    colored_on_stdout,
     folded,
     is_terminal,
     stdout_for_video,
@@ -45,7 +44,7 @@ from wan_cli.output.streams import (
     width_of_stdout,
     write_stdout,
 )
-from wan_cli.output.table import fitted, history_table
+from wan_cli.output.table import Color, fitted
 from wan_cli.record import Outcome, Record
 from wan_cli.text import clean
 
@@ -121,14 +120,15 @@ class Output:
         for words in error.details:
             talk(folded(words))
         talk(f"{colored('error:', '31')} {folded(error.message)}")
-        talk(f"{colored('hint:', '36')} {folded(self._typeable(error.hint))}")
+        talk(f"{colored('hint:', '36')} {folded(self.typeable(error.hint))}")
 
-    def _typeable(self, hint: str) -> str:
+    def typeable(self, hint: str) -> str:
+        """Return a hint whose commands work as they stand: in the sandbox too."""
         return in_sandbox(hint) if self._sandbox else hint
 
     def failure(self, error: WanError) -> int:
         """Print a failure from before there was a generation; return its exit code."""
-        error = error.with_hint(self._typeable(error.hint))
+        error = error.with_hint(self.typeable(error.hint))
         self.error(error)
         # It is said on stderr: the code tells more than that stdout is gone.
         with suppress(LocalFileError, StdoutClosed):
@@ -163,33 +163,36 @@ class Output:
         for data, text in rows:
             self.result(data, text)
 
-    def listing(
+    def table(
         self,
-        records: Sequence[Record],
-        total: Callable[[], Spent],
-        *,
-        is_filtered: bool,
-        in_sandbox: bool = False,
-    ) -> int:
-        """Print records, a line each, and for people what they cost (asked then); return 0."""
+        data: Iterable[Mapping[str, object]],
+        lines: Callable[[int | None, Color], Iterable[str]],
+        footer: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """Print each object for programs, or lines for people.
+
+        Args:
+            data: an object for each row.
+            lines: returns the rows, of clean text, for the cells of the screen (None: a pipe) and
+                its colors.
+            footer: returns what is said below a table, and on stderr where there is none.
+        """
         width = width_of_stdout()
-        lines = history_table(records, width, time.time())
-        rows = zip((record_json(record) for record in records), lines, strict=True)
-        self.results(rows)
-        if not records:
-            empty = 'nothing here yet; try: wan generate "a fox in the snow"'
-            self.note(self._typeable("nothing fits; all of it: wan list" if is_filtered else empty))
-        elif not self._json:
-            line = total_line(total(), sandbox=in_sandbox)
-            write_stdout((line if width is None else fitted(line, width)) + "\n")
-        return 0
+        for text in map(compact, data) if self._json else lines(width, colored_on_stdout):
+            write_stdout(text + "\n")
+        if self._json or (width is None and self._quiet):
+            return
+        if width is None:
+            self.note(*footer())
+        else:
+            write_stdout("".join(f"{fitted(line, width)}\n" for line in footer()))
 
     def checks(self, checks: Iterable["Check"]) -> int:
         """Print each check as it is made; return the exit code of the whole."""
         codes = set()
         for check in checks:
             codes.add(check.exit_code)
-            here = check._replace(hint=self._typeable(check.hint))
+            here = check._replace(hint=self.typeable(check.hint))
             self.result(here.data, here.line)
         return exit_code_of(codes)
 
@@ -240,7 +243,7 @@ class Output:
         """Print one outcome: first its error, which may be all that can be said."""
         if outcome.error:
             # JSON shows the hint too, also of an error that is not said here.
-            error = outcome.error.with_hint(self._typeable(outcome.error.hint))
+            error = outcome.error.with_hint(self.typeable(outcome.error.hint))
             outcome = outcome._replace(error=error)
             if said or notes:
                 self.error(error) if said else self.note(error.message)
@@ -282,7 +285,7 @@ class Output:
             from wan_cli.events import Note
 
             if isinstance(event, Note):
-                return Note(self._typeable(event.text))
+                return Note(self.typeable(event.text))
         return event
 
     def _stage(self) -> "AbstractContextManager[Stage]":

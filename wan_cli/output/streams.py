@@ -22,13 +22,21 @@ def width_of_stdout() -> int | None:
     return max(1, shutil.get_terminal_size().columns)
 
 
-def colored(word: str, color: str) -> str:
-    """Return a word in bold color where stderr shows colors (NO_COLOR, FORCE_COLOR are obeyed)."""
-    if os.environ.get("NO_COLOR"):
+def colored(word: str, color: str | None, stream: TextIO | None = None) -> str:
+    """Return a word in bold color if the stream shows colors (NO_COLOR, FORCE_COLOR are obeyed).
+
+    The stream is stderr unless another one is given.
+    """
+    if os.environ.get("NO_COLOR") or not (word and color):
         return word
-    if os.environ.get("FORCE_COLOR") or is_terminal(sys.stderr):
+    if os.environ.get("FORCE_COLOR") or is_terminal(stream or sys.stderr):
         return f"\x1b[1;{color}m{word}\x1b[0m"
     return word
+
+
+def colored_on_stdout(word: str, color: str | None) -> str:
+    """Return a word in bold color if stdout shows colors."""
+    return colored(word, color, sys.stdout)
 
 
 def folded(text: str) -> str:

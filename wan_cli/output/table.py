@@ -1,20 +1,19 @@
-"""The table of the history, fitted to the width at hand. Pure."""
+"""Tables for people: columns that fit the screen, and text measured in the cells it takes. Pure."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from wan_cli.output.faces import elapsed_s, money, seconds
-from wan_cli.record import Record
-from wan_cli.text import one_line
-
-_GAP = "  "
-_STATUS_WIDTH = len("generating")
-_SHORT_ID = 8
-_WIDE = 70
+# Returns a word in a color, as terminals number them, or as it is.
+Color = Callable[[str, str | None], str]
+GAP = "  "
+# The last column keeps this many cells, or what it needs: other columns make room for it.
+LAST_MIN = 24
 
 
 def width_of(text: str) -> int:
     """Return the cells that a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
     return sum(_cells(char) for char in text)
 
 
@@ -37,43 +36,47 @@ def fitted(text: str, width: int) -> str:
     return "".join(kept) + "…" if width > 0 else ""
 
 
-def _padded(text: str, width: int) -> str:
+def padded(text: str, width: int) -> str:
+    """Return the text with spaces up to so many cells."""
     return text + " " * (width - width_of(text))
 
 
-def history_table(records: Sequence[Record], width: int | None, now: float) -> list[str]:
-    """Return the lines of a table: id, status, age, cost, and what it is.
+class Grid:
+    """Rows under heads, in the first of some layouts that fits the screen.
 
     Args:
-        records: newest first.
-        width: cells of the terminal; None for a pipe, where nothing is cut.
-        now: seconds since the epoch, for the ages.
+        heads: the head of each column, by its name.
+        rows: the cell of each column, by its name.
+        layouts: names of columns, the layout with the most columns first; the last one is taken
+            if none fits. Only the last column of a layout is cut.
+        width: cells of the screen.
     """
-    if not records:
-        return []
-    narrow = width is not None and width < _WIDE
-    rows = [_cells_of(record, now, narrow=narrow) for record in records]
-    widths = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = []
-    for row in rows:
-        cells = [_padded(cell, size) for cell, size in zip(row[:-1], widths, strict=True)]
-        line = _GAP.join([*cells, row[-1]]).rstrip()
-        lines.append(line if width is None else fitted(line, width))
-    return lines
 
+    def __init__(
+        self,
+        heads: Mapping[str, str],
+        rows: Sequence[Mapping[str, str]],
+        layouts: Sequence[Sequence[str]],
+        width: int,
+    ) -> None:
+        self._width = width
+        self._all = [heads, *rows]
+        names = {name for layout in layouts for name in layout}
+        self._widths = {name: max(width_of(row[name]) for row in self._all) for name in names}
+        self.columns = next(filter(self._fits, layouts), layouts[-1])
 
-def _cells_of(record: Record, now: float, *, narrow: bool) -> list[str]:
-    what = one_line(record.prompt, 200) or record.file or ""
-    if narrow:
-        # Six characters of an id are enough for every command.
-        return [one_line(record.handle, _SHORT_ID + 1), str(record.status), what]
-    age = seconds(now - record.created_at) + " ago"
-    took = seconds(elapsed_s(record)) if record.id else ""
-    return [
-        one_line(record.handle, 80),
-        str(record.status),
-        age,
-        took,
-        money(record.cost_usd),
-        what,
-    ]
+    def _fits(self, layout: Sequence[str]) -> bool:
+        taken = sum(self._widths[name] + len(GAP) for name in layout[:-1])
+        return self._width - taken >= min(LAST_MIN, self._widths[layout[-1]])
+
+    def lines(self) -> list[list[str]]:
+        """Return the cells of each line, the heads first; each is padded, and ends with the gap."""
+        return [self._line(row) for row in self._all]
+
+    def _line(self, row: Mapping[str, str]) -> list[str]:
+        left, cells = self._width, []
+        for name in self.columns[:-1]:
+            cell = fitted(padded(row[name], self._widths[name]) + GAP, left)
+            cells.append(cell)
+            left -= width_of(cell)
+        return [*cells, fitted(row[self.columns[-1]], left)]

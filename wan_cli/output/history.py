@@ -1,0 +1,41 @@
+"""Printing the history: its rows, how many there are in all, and what was spent."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from wan_cli.listing import Spent
+from wan_cli.output import Output
+from wan_cli.output.faces import record_json, total_line
+from wan_cli.output.listing import history_lines
+from wan_cli.record import Record
+
+_EMPTY = 'nothing here yet; try: wan generate "a fox in the snow"'
+_NOTHING_FITS = "nothing fits; all of it: wan list"
+
+
+def print_history(
+    out: Output,
+    records: Sequence[Record],
+    total: Callable[[], Spent],
+    *,
+    is_filtered: bool,
+    in_sandbox: bool = False,
+) -> int:
+    """Print records, and for people how many there are and what they cost; return 0.
+
+    `total` is called only where that is printed.
+    """
+    if not records:
+        out.note(out.typeable(_NOTHING_FITS if is_filtered else _EMPTY))
+        return 0
+
+    def footer() -> list[str]:
+        whole = total()
+        shown, count = len(records), whole.generations
+        cut = [f"{shown} of {count} (--limit N, --all)"] if shown < count else []
+        return [*cut, total_line(whole, sandbox=in_sandbox)]
+
+    lines = partial(history_lines, records, time.time())
+    out.table(map(record_json, records), lines, footer)
+    return 0

@@ -1,0 +1,67 @@
+"""The models with their prices: a table for a screen, complete rows for a pipe. Pure."""
+
+from collections.abc import Sequence
+
+from wan_cli.catalogue import Offer
+from wan_cli.output.table import Color, Grid, fitted
+
+_UNKNOWN = "unknown"
+
+
+def offer_lines(offers: Sequence[Offer], width: int | None, color: Color) -> list[str]:
+    """Return the lines of a list of models: prices, then what each accepts.
+
+    Args:
+        offers: the models.
+        width: cells of the screen. None for a pipe: a row for each model, with its name, the clip
+            that is priced, a price for each resolution, and what it accepts, between tabs.
+        color: returns a word in a color, or as it is.
+    """
+    if width is None:
+        return ["\t".join(_row(offer)) for offer in offers]
+    resolutions = sorted({name for offer in offers for name in offer.prices}, key=_by_size)
+    heads = {"model": "MODEL", "clip": "CLIP", **{name: name for name in resolutions}}
+    cells = [_cells(offer, resolutions) for offer in offers]
+    grid = Grid(heads, cells, [("model", "clip", *resolutions), ("model", *resolutions)], width)
+    first, *rows = ("".join(line).rstrip() for line in grid.lines())
+    return [color(first, "1"), *rows, *_accepted(offers, width)]
+
+
+def _by_size(resolution: str) -> tuple[int, str]:
+    return len(resolution), resolution
+
+
+def _cells(offer: Offer, resolutions: Sequence[str]) -> dict[str, str]:
+    prices = {name: _price(offer, name) for name in resolutions}
+    return {"model": offer.schema.name, "clip": f"{offer.seconds} s", **prices}
+
+
+def _price(offer: Offer, resolution: str) -> str:
+    """Return the price in one resolution, exactly; - for one that the model does not have."""
+    price = offer.prices.get(resolution)
+    if price is None:
+        return "-"
+    return _UNKNOWN if price.usd is None else _usd(price.usd)
+
+
+def _usd(price_usd: float) -> str:
+    """Return a price with its cents, and what is less than a cent: $1.00, $1.575."""
+    whole, _, rest = f"{price_usd:.4f}".rstrip("0").partition(".")
+    return f"${whole}.{rest:0<2}"
+
+
+def _row(offer: Offer) -> list[str]:
+    prices = [f"{name} {_price(offer, name)}" for name in offer.prices]
+    return [offer.schema.name, f"{offer.seconds} s", ", ".join(prices), ", ".join(offer.accepts)]
+
+
+def _accepted(offers: Sequence[Offer], width: int) -> list[str]:
+    """Return what models accept, once for all that accept the same."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for offer in offers:
+        groups.setdefault(offer.accepts, []).append(offer.schema.name)
+    lines = []
+    for flags, names in groups.items():
+        verb = "accepts" if len(names) == 1 else "accept"
+        lines += ["", f"{', '.join(names)} {verb}:", *(f"  {flag}" for flag in flags)]
+    return [fitted(line, width) for line in lines]
