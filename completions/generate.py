@@ -38,6 +38,7 @@ KEYS = "keys"
 ARGUMENTS = {
     "status": IDS,
     "fetch": IDS,
+    "show": IDS,
     "recover": IDS,
     "batch": FILES,
     "config set": KEYS,

@@ -40,7 +40,7 @@ _wan() {
   command=${words[1]}
   COMPREPLY=()
   if ((${#words[@]} <= 2)); then
-    _wan_words 'generate status fetch list recover batch models balance config doctor sandbox -h --help --version'
+    _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox -h --help --version'
     return
   fi
   case $command in
@@ -112,6 +112,7 @@ _wan_rest() {
     'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'list') flags='--status --limit --all --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'show') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'models') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
@@ -131,6 +132,7 @@ _wan_rest() {
   case $command in
     'status') _wan_ids ;;
     'fetch') _wan_ids ;;
+    'show') _wan_ids ;;
     'recover') _wan_ids ;;
     'batch') _wan_files ;;
     'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;

@@ -24,6 +24,7 @@ complete -c wan -n __wan_none -a generate -d 'submit a prompt, wait for its vide
 complete -c wan -n __wan_none -a status -d 'show the state of generations'
 complete -c wan -n __wan_none -a fetch -d 'wait for generations and download their videos'
 complete -c wan -n __wan_none -a list -d 'list the local history and what was spent'
+complete -c wan -n __wan_none -a show -d 'show everything about one generation, and how to repeat it'
 complete -c wan -n __wan_none -a recover -d 'resolve submissions whose outcome is unknown'
 complete -c wan -n __wan_none -a batch -d 'submit many prompts from a file; run again, it goes on'
 complete -c wan -n __wan_none -a models -d 'list the Wan models, their prices and what each accepts'
@@ -100,6 +101,12 @@ complete -c wan -n '__wan_in list' -l json -d 'One compact JSON object a line on
 complete -c wan -n '__wan_in list' -s q -l quiet -d 'No talk on stderr; errors stay'
 complete -c wan -n '__wan_in list' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
 complete -c wan -n '__wan_in list' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in show' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'
+complete -c wan -n '__wan_in show' -l json -d 'One compact JSON object a line on stdout'
+complete -c wan -n '__wan_in show' -s q -l quiet -d 'No talk on stderr; errors stay'
+complete -c wan -n '__wan_in show' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in show' -s h -l help -d 'Show the command’s options.'
+complete -c wan -n '__wan_in show' -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'
 complete -c wan -n '__wan_in recover' -l adopt -d 'This generation is the submission’s' -x
 complete -c wan -n '__wan_in recover' -l forget -d 'This submission was not accepted' -x
 complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the API on this machine, free and without a key; or not'

@@ -7,6 +7,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'status' = @('--watch', '--timeout', '--poll-interval', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'fetch' = @('--all', '--wait', '--no-wait', '--timeout', '--poll-interval', '-o', '--output', '--downloads', '--force', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'list' = @('--status', '--limit', '--all', '--since', '--search', '--stats', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
+    'show' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'recover' = @('--adopt', '--forget', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'batch' = @('--format', '--model', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--concurrency', '--downloads', '--shard', '--wait', '--no-wait', '--timeout', '--poll-interval', '--output-dir', '--force', '--sidecar', '--no-sidecar', '-n', '--dry-run', '--max-cost', '-y', '--yes', '--fail-fast', '--keep-going', '--retry-failed', '--again', '--as', '--no-lookup', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'models' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
@@ -46,7 +47,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     ForEach-Object { $_.Extent.Text })
   $offered = @()
   if ($typed.Count -le 1) {
-    $offered = @('generate', 'status', 'fetch', 'list', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
+    $offered = @('generate', 'status', 'fetch', 'list', 'show', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
   } else {
     $command = $typed[1]
     if ($command -in @('config') -and $typed.Count -gt 2) { $command += ' ' + $typed[2] }
@@ -55,7 +56,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
       $offered = $values[$asked]
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
-    } elseif ($command -in @('status', 'fetch', 'recover')) {
+    } elseif ($command -in @('status', 'fetch', 'show', 'recover')) {
       $offered = @(wan --complete-ids $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {
       $offered = $arguments[$command]

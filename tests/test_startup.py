@@ -30,6 +30,7 @@ LIGHT = [
     (["list"], ()),
     (["list", "--json", "-q"], ()),
     (["list", "--all"], ()),
+    (["show", "no-such-generation"], ()),
     (["list", "--limit", "5"], ("typer",)),
     (["config", "get", "timeout"], ("typer",)),
     (["config", "list"], ("typer",)),

@@ -6,6 +6,7 @@ COMMANDS = {
     "status": "show the state of generations",
     "fetch": "wait for generations and download their videos",
     "list": "list the local history and what was spent",
+    "show": "show everything about one generation, and how to repeat it",
     "recover": "resolve submissions whose outcome is unknown",
     "batch": "submit many prompts from a file; run again, it goes on",
     "models": "list the Wan models, their prices and what each accepts",

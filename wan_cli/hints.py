@@ -5,7 +5,7 @@ import re
 # A command and its words up to the next sentence; a comma between quotes is a word's own.
 # Not compiled yet: that takes 1 ms, and only a failure in the sandbox needs it.
 _COMMAND = (
-    r"\bwan (?:generate|status|fetch|list|recover|batch|models|balance|doctor)\b"
+    r"\bwan (?:generate|status|fetch|list|show|recover|batch|models|balance|doctor)\b"
     r"(?:'[^']*'|\"[^\"]*\"|(?!, | \(|; )[^'\"])*"
 )
 

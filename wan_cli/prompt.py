@@ -34,7 +34,7 @@ def read_prompt(argument: str | None, file: Path | None, *, is_literal: bool = F
     Args:
         argument: the prompt as it was typed; `-` is stdin.
         file: what --prompt-file names.
-        is_literal: the argument stood after `--`, and is a prompt whatever it looks like.
+        is_literal: the argument stood after `--`, and is a prompt whatever it looks like, also `-`.
 
     Raises:
         UsageError: no source, two sources, a file that cannot be read, no text, or an argument
@@ -47,7 +47,8 @@ def read_prompt(argument: str | None, file: Path | None, *, is_literal: bool = F
     if file is not None:
         source = Source(str(file), "wan generate --prompt-file")
         return _read(source, LIMIT_BYTES).rstrip("\r\n")
-    if argument == STDIN or (argument is None and _stdin_is_piped()):
+    is_stdin = argument == STDIN and not is_literal
+    if is_stdin or (argument is None and _stdin_is_piped()):
         return _read(Source(STDIN, "wan generate"), LIMIT_BYTES).rstrip("\r\n")
     if argument is None:
         raise UsageError("there is no prompt", hint=_HINT)

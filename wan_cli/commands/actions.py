@@ -1,8 +1,9 @@
 """What commands do with their arguments, whether typer understood them or `plain` did."""
 
+import time
 from collections.abc import Callable, Mapping
 
-from wan_cli.commands.arguments import need_ids, need_ids_or_all
+from wan_cli.commands.arguments import need_ids, need_ids_or_all, need_one_id
 from wan_cli.commands.words import check_words
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_limit, parse_search, parse_since, parse_status
@@ -40,6 +41,28 @@ def list_(
             is_filtered=listing != Listing(limit=most),
             in_sandbox=space.sandbox,
         )
+
+
+def show(
+    ids: list[str] | None,
+    *,
+    sandbox: bool | None = None,
+    json: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int:
+    """Show everything about one generation; return the exit code."""
+    from wan_cli.core import show as core
+    from wan_cli.output.show import show_json, show_text
+
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
+    word = need_one_id(ids)
+    space = workspace(out, sandbox=sandbox)
+    check_words(space, out, [word])
+    with space.journal(out) as journal:
+        shown = core.show(journal, word, in_sandbox=space.sandbox)
+    out.result(show_json(shown), show_text(shown, time.time()))
+    return 0
 
 
 def status_(
@@ -130,4 +153,9 @@ def fetch(
 
 
 # Those that `plain` calls, by the command's name.
-ACTIONS: Mapping[str, Callable[..., int]] = {"fetch": fetch, "list": list_, "status": status_}
+ACTIONS: Mapping[str, Callable[..., int]] = {
+    "fetch": fetch,
+    "list": list_,
+    "show": show,
+    "status": status_,
+}

@@ -99,6 +99,18 @@ def need_ids(ids: list[str] | None) -> list[str]:
     return ids
 
 
+def need_one_id(ids: list[str] | None) -> str:
+    """Return the id that was given.
+
+    Raises:
+        UsageError: none, or several.
+    """
+    if not ids or len(ids) > 1:
+        words = "which generation?" if not ids else "one generation at a time"
+        raise UsageError(words, hint="wan show ID, or: wan show @last")
+    return ids[0]
+
+
 def need_ids_or_all(ids: list[str] | None, *, everything: bool) -> list[str]:
     """Return the ids that were given, none where `--all` stands for them.
 

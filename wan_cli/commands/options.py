@@ -130,3 +130,7 @@ Ids = Annotated[
         metavar="ID...", help="Ids, beginnings of ids (6 characters or more), or @last."
     ),
 ]
+OneId = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", help="An id, its beginning (6 characters or more), or @last."),
+]

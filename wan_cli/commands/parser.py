@@ -14,7 +14,7 @@ from wan_cli.text import one_line
 # An id of the server: 21 characters, the first of which may be a dash.
 _ID = re.compile(r"-[A-Za-z0-9_-]{20}")
 _PREFIX_MIN_CHARS = 6
-_TAKE_IDS = frozenset({"status", "fetch"})
+_TAKE_IDS = frozenset({"fetch", "show", "status"})
 
 
 def parsed(name: str, args: Sequence[str]) -> int:

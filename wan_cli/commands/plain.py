@@ -17,7 +17,7 @@ _SWITCHES = {
 }
 # Of one command alone.
 _OWN_SWITCHES = {"list": {"--all": ("everything", True)}}
-_WITH_IDS = frozenset({"fetch", "status"})
+_WITH_IDS = frozenset({"fetch", "show", "status"})
 _WITHOUT_IDS = frozenset({"list"})
 
 

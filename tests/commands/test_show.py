@@ -1,0 +1,176 @@
+"""wan show, through the front door: everything about one generation, and how to repeat it."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fake.api import FakeApi
+from tests.fake.process import Wan
+from tests.fake.script import Reply
+from tests.test_hostile_text import TYPED, assert_harmless
+from wan_cli.core.commandline import command_of, quoted
+
+NO_KEY = {"AIMLAPI_API_KEY": None}
+DASHED = "-G3b3vVKdoC42fMNeK1T5"
+MODEL = "alibaba/wan-2-6-t2v"
+
+
+def labels(text: str) -> dict[str, str]:
+    """The values of the lines, by their labels."""
+    return {line[:17].rstrip(): line[17:] for line in text.splitlines()}
+
+
+def test_it_tells_everything_from_the_request_to_the_file(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
+    flags = ["--duration", "5", "--no-generate-audio", "--negative-prompt", "a hen", "--seed", "-7"]
+    made = wan("generate", "a fox in the snow", *flags, "-o", "fox.mp4")
+    gets = len(api.gets)
+    result = wan("show", "@last", env=NO_KEY)
+    assert (result.code, result.err, len(api.gets)) == (0, "", gets)
+    shown = labels(result.out)
+    assert made.out == f"{work}/fox.mp4\n"
+    expected = {
+        "id": str(api.posts[0].id),
+        "state": "saved",
+        "prompt": "a fox in the snow",
+        "model": MODEL,
+        "duration": "5 s",
+        "generate audio": "no",
+        "negative prompt": "a hen",
+        "seed": "-7",
+        "cost": "$1.58 (3,150,000 credits)",
+        "label": str(api.posts[0].label),
+        "repeat": "wan generate 'a fox in the snow' --model alibaba/wan-2-6-t2v --duration 5"
+        " --negative-prompt 'a hen' --no-generate-audio --seed=-7",
+    }
+    assert {label: shown[label] for label in expected} == expected
+    assert shown["file"].startswith(f"{work}/fox.mp4 (")
+    assert "saves to" not in shown
+    assert "Signature" not in result.out
+
+
+def test_the_repeated_command_sends_the_same_request(wan: Wan, api: FakeApi) -> None:
+    assert wan("generate", "a fox", "--multi-shot", "--resolution", "720p", "--no-wait").code == 0
+    command = wan("show", "@last", "--json").json_lines[0]["command"]
+    assert wan(*shlex.split(command)[1:], "--no-wait", "--again").code == 0
+    assert api.posts[1].raw == api.posts[0].raw
+    assert command in wan("show", "@last").out
+
+
+def test_one_that_is_not_on_disk_says_where_it_goes(wan: Wan, api: FakeApi, work: Path) -> None:
+    assert wan("generate", "a fox", "--no-wait", "-o", "fox.mp4").code == 0
+    shown = labels(wan("show", "@last").out)
+    assert shown["state"] == "queued"
+    assert shown["saves to"] == f"{work}/fox.mp4"
+    assert "took" not in shown
+    assert wan("fetch", "@last").code == 0
+    (work / "fox.mp4").unlink()
+    assert "not there any more" in labels(wan("show", "@last").out)["file"]
+
+
+def test_one_that_failed_says_why(wan: Wan, api: FakeApi) -> None:
+    api.error = {"message": "not nice"}
+    assert wan("generate", "a fox").code == 9
+    result = wan("show", "@last")
+    shown = labels(result.out)
+    assert (result.code, shown["state"]) == (0, "failed")
+    assert "not nice" in shown["error"]
+    assert shown["error"].endswith("(exit 9)")
+    api.on_post(Reply(status=400, body={"message": "no such shape"}))
+    assert wan("generate", "a hen").code == 6
+    assert labels(wan("show", "@last").out)["state"] == "rejected"
+
+
+def test_a_row_of_a_batch_and_a_key_are_named(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "foxes.txt").write_text("a fox\n")
+    assert wan("batch", "foxes.txt", "--yes").code == 0
+    assert labels(wan("show", "@last").out)["batch"] == "foxes.txt, row 1"
+    assert wan("generate", "a hen", "--once", "build-7").code == 0
+    assert labels(wan("show", "@last").out)["once"] == "build-7"
+    assert wan("show", "@last", "--json").json_lines[0]["once"] == "build-7"
+
+
+def test_an_id_may_begin_with_a_dash_and_a_beginning_is_enough(wan: Wan, api: FakeApi) -> None:
+    api.ids = [DASHED]
+    assert wan("generate", "a fox", "--no-wait").code == 0
+    for word in (DASHED, DASHED[:8]):
+        for options in ([], ["--json"]):
+            assert DASHED in wan("show", word, *options).out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "which generation?"),
+        (["abcdefgh", "ijklmnop"], "one generation at a time"),
+        (["abcdefgh"], "abcdefgh is not in the history"),
+        (["abc"], "is too short"),
+        (["@last"], "the history is empty"),
+        (["@first"], "only @last is known"),
+    ],
+)
+def test_a_word_that_means_no_generation_is_wrong_usage(
+    wan: Wan, api: FakeApi, words: list[str], message: str
+) -> None:
+    result = wan("show", *words)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+
+
+def test_hostile_text_forges_no_line_and_moves_no_cursor(wan: Wan, api: FakeApi) -> None:
+    prompt = f"a fox\nid               forged\n{TYPED}\ttab"
+    api.error = {"message": f"no\ncost             $0.00\n{TYPED}"}
+    assert wan("generate", prompt).code == 9
+    result = wan("show", "@last")
+    assert_harmless(result)
+    lines = result.out.splitlines()
+    assert [line for line in lines if line.startswith("id ")] == [
+        f"id               {api.posts[0].id}"
+    ]
+    assert len([line for line in lines if line.startswith("cost ")]) == 1
+    (repeat,) = [line for line in lines if line.startswith("repeat ")]
+    assert argv_of(repeat.removeprefix("repeat").strip())[2:] == [prompt, "--model", MODEL]
+    assert_harmless(wan("show", "@last", "--json"))
+
+
+def argv_of(command: str) -> list[str]:
+    """The arguments that bash makes of a command line."""
+    script = f"wan() {{ printf '%s\\0' wan \"$@\"; }}; {command}"
+    done = subprocess.run(
+        ["bash", "-c", script], env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True
+    )
+    return done.stdout.decode("utf-8").split("\0")[:-1]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "it's a 'fox' in \"snow\" $HOME `id` \\ !",
+        "a\nfox\tin\r\nthe \x1b[31msnow\x07 \u202egnp\u2066 \x85 \u2028 猫 🦊",
+        "-5 °C, a frozen lake",
+        "— Hello, said the fox",
+        "notes.txt",
+        "fox",
+        "@home: a cat",
+        "-",
+    ],
+)
+def test_a_shell_reads_the_prompt_exactly(wan: Wan, api: FakeApi, prompt: str) -> None:
+    (wan.work / "notes.txt").write_text("a hen")
+    command = command_of({"model": MODEL, "prompt": prompt, "seed": 7}, sandbox=False)
+    argv = argv_of(command)
+    assert prompt in argv
+    dry = wan("generate", "--dry-run", "--json", *argv[2:])
+    assert dry.json_lines[0]["request"] == {"model": MODEL, "prompt": prompt, "seed": 7}
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
+def test_any_text_comes_back_from_a_shell(words: list[str]) -> None:
+    line = " ".join(["wan", *map(quoted, words)])
+    assert len(line.splitlines()) == 1
+    assert argv_of(line) == ["wan", *words]

@@ -1,0 +1,20 @@
+"""wan show: everything about one generation."""
+
+from wan_cli.commands import options
+
+app = options.command_app()
+
+
+@app.command("show", epilog="Example: wan show @last")
+def command(
+    ids: options.OneId = None,
+    sandbox: options.Sandbox = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Show everything about one generation, and the exact command that repeats it."""
+    # Help and wrong usage do without what reads the history.
+    from wan_cli.commands.actions import show
+
+    return show(ids, sandbox=sandbox, json=json, quiet=quiet, verbose=verbose)
