@@ -93,14 +93,24 @@ def test_a_failed_command_ends_with_the_same_error(api: FakeApi, wan: Wan) -> No
 
 
 def test_a_retry_is_numbered(api: FakeApi, wan: Wan) -> None:
+    api.looks = 4
     generation = wan("generate", "a fox", "--no-wait").out.strip()
-    api.on_get(Reply(status=503), Reply(fault="reset"))
+    api.on_get(Reply(status=503), Reply(fault="reset"), Reply(), Reply(status=503))
     said = facts(wan("fetch", generation, "-v").err)
     polls = [line for line in said if "> GET" in line and "generation_id=" in line]
-    assert "(try" not in polls[0]
-    assert polls[1].endswith("(try 2)")
-    assert polls[2].endswith("(try 3)")
+    tries = [re.findall(r"\(try (\d)\)$", line) for line in polls[:6]]
+    assert tries == [[], ["2"], ["3"], [], ["2"], []]
     assert any("! failed after T: " in line for line in said)
+
+
+def test_a_download_that_fails_is_told(api: FakeApi, wan: Wan) -> None:
+    api.looks = 0
+    api.cdn.on_get(CdnReply(fault="reset"))
+    result = wan("generate", "a fox", "-v")
+    assert result.code == 0
+    said = facts(result.err)
+    assert any("! failed after T: the connection broke" in line for line in said)
+    assert any(line.endswith(".mp4?… (try 2)") for line in said)
 
 
 def test_long_values_are_cut(api: FakeApi, wan: Wan) -> None:
@@ -134,6 +144,7 @@ ANSWERS = {
     "nested": lambda url: json.dumps({"note": json.dumps({"url": url}).replace("/", "\\/")}),
     "html": lambda url: f'<a href="{url}">moved</a>',
     "cut": lambda url: json.dumps({"note": url})[:-2],
+    "cut, marks escaped": lambda url: json.dumps({"note": url}).replace("?", "\\u003F")[:-2],
 }
 
 
@@ -169,13 +180,16 @@ def test_a_server_cannot_move_the_cursor_through_it(api: FakeApi, wan: Wan) -> N
 
 def test_on_a_terminal_the_lines_stand_above_the_live_display(api: FakeApi, wan: Wan) -> None:
     api.looks = 6
-    code, written = on_terminal(wan, "generate", "a fox", "-v", "-o", "fox.mp4", columns=400)
+    code, written = on_terminal(wan, "generate", "a fox " * 20, "-v", "-o", "fox.mp4", columns=60)
     assert code == 0
     lines = screen(written)
     assert VERSIONS.fullmatch(lines[0])
     told = [line for line in lines if re.search(r"\[\d+\] [<>!] ", line)]
     assert len(told) > 10
     assert all(FACT.fullmatch(line) for line in told)
+    # A long line stays one line, so that it can be copied whole.
+    body = next(line.partition(" > ")[2] for line in told if '"prompt"' in line)
+    assert json.loads(body)["prompt"].startswith("a fox a fox")
     assert "generating" not in "".join(line for line in lines if line not in told)
 
 
