@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from typer.core import TyperOption
 from typer.main import get_command
 
+from wan_cli.commands.helping import SHELLS as SHELLS_OF_WAN
 from wan_cli.config.setting import SETTINGS
 from wan_cli.generation import Status
-from wan_cli.help import COMMANDS
+from wan_cli.help import COMMANDS, TOPICS
 from wan_cli.listing import STATES
 from wan_cli.models import MODELS
 
@@ -34,8 +35,8 @@ OFFERED: Mapping[str, tuple[str, ...] | str] = {
     "STATUS": tuple(dict.fromkeys([*STATES, *map(str, Status)])),
 }
 IDS = "ids"
-KEYS = "keys"
-ARGUMENTS = {
+KEYS = tuple(SETTINGS)
+ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
     "status": IDS,
     "fetch": IDS,
     "show": IDS,
@@ -44,6 +45,8 @@ ARGUMENTS = {
     "config set": KEYS,
     "config get": KEYS,
     "config unset": KEYS,
+    "completion": tuple(SHELLS_OF_WAN),
+    "help": (*COMMANDS, *(topic for topic in TOPICS if topic not in COMMANDS)),
 }
 
 
@@ -61,7 +64,7 @@ class Command(NamedTuple):
     name: str
     says: str
     options: tuple[Option, ...]
-    arguments: str | None
+    arguments: tuple[str, ...] | str | None
 
 
 def commands() -> list[Command]:
@@ -77,7 +80,7 @@ def commands() -> list[Command]:
 
 def _command(name: str, says: str, command: Any) -> Command:
     options = [_option(param) for param in command.params if isinstance(param, TyperOption)]
-    options.append(Option(("-h", "--help"), "Show the command's options.", None))
+    options.append(Option(("-h", "--help"), "Show the help", None))
     return Command(name, _sentence(says), tuple(options), ARGUMENTS.get(name))
 
 
@@ -136,16 +139,14 @@ def bash(table: list[Command]) -> str:
                 values.append(f"    {names}) {_bash_value(option.value)} ;;")
         if command.arguments == IDS:
             arguments.append(f"    {_single(command.name)}) _wan_ids ;;")
-        elif command.arguments == KEYS:
-            arguments.append(f"    {_single(command.name)}) _wan_words {_single(_keys())} ;;")
-        elif command.arguments == FILES:
-            arguments.append(f"    {_single(command.name)}) _wan_files ;;")
+        elif command.arguments is not None:
+            arguments.append(f"    {_single(command.name)}) {_bash_value(command.arguments)} ;;")
     for name in _groups(table):
         words = " ".join(inner.name for inner in _inner(table, name))
         arguments.append(f"    {_single(name)}) _wan_words {_single(words)} ;;")
     return _filled(
         "wan.bash",
-        top=" ".join([*COMMANDS, "-h", "--help", "--version"]),
+        top=" ".join([*COMMANDS, "-h", "--help", "-V", "--version"]),
         groups="|".join(_groups(table)),
         flags="\n".join(flags),
         values="\n".join(values),
@@ -157,10 +158,6 @@ def _bash_value(value: tuple[str, ...] | str) -> str:
     if value == FILES:
         return "_wan_files"
     return f"_wan_words {_single(' '.join(value))}" if isinstance(value, tuple) else ":"
-
-
-def _keys() -> str:
-    return " ".join(SETTINGS)
 
 
 # zsh gives words and CURRENT back at the end of a function: they are changed in place.
@@ -213,8 +210,8 @@ def _zsh_case(command: Command, indent: str) -> str:
     specs = [_zsh_spec(option) for option in command.options]
     if command.arguments == IDS:
         specs.append("'*:id:_wan_ids'")
-    elif command.arguments == KEYS:
-        specs.append(f"'1:key:({_keys()})'")
+    elif isinstance(command.arguments, tuple):
+        specs.append(f"'1:word:({' '.join(command.arguments)})'")
     elif command.arguments == FILES:
         specs.append("'1:file:_files'")
     body = f" \\\n{indent}    ".join(["_arguments -s", *specs])
@@ -252,9 +249,9 @@ def fish(table: list[Command]) -> str:
         when = f"complete -c wan -n '__wan_in {command.name}'"
         lines += [f"{when} {_fish_option(option)}" for option in command.options]
         if command.arguments == IDS:
-            lines.append(f"{when} -k -a '(wan --complete-ids (commandline -ct) 2>/dev/null)'")
-        elif command.arguments == KEYS:
-            lines.append(f"{when} -a {_single(_keys())}")
+            lines.append(f"{when} -k -a '(__wan_ids)'")
+        elif isinstance(command.arguments, tuple):
+            lines.append(f"{when} -a {_single(' '.join(command.arguments))}")
         elif command.arguments == FILES:
             lines.append(f"{when} -F")
     return _filled("wan.fish", lines="\n".join(lines))
@@ -288,7 +285,7 @@ def powershell(table: list[Command]) -> str:
         if isinstance(option.value, tuple)
     ]
     words = {name: [one.name for one in _inner(table, name)] for name in _groups(table)}
-    words |= {one.name: list(SETTINGS) for one in table if one.arguments == KEYS}
+    words |= {one.name: [*one.arguments] for one in table if isinstance(one.arguments, tuple)}
     return _filled(
         "wan.ps1",
         top=", ".join(map(_single, COMMANDS)),

@@ -16,11 +16,16 @@ _wan_files() {
   type compopt &>/dev/null && compopt -o filenames 2>/dev/null
 }
 
+# The ids alone: bash has no place for the state and the prompt that come after a tab.
 _wan_ids() {
-  local id
-  while IFS= read -r id; do
-    COMPREPLY+=("$id")
-  done < <(wan --complete-ids "$cur" 2>/dev/null)
+  local line word
+  local -a where=()
+  for word in "${words[@]}"; do
+    [[ $word == --sandbox || $word == --no-sandbox ]] && where=("$word")
+  done
+  while IFS= read -r line; do
+    COMPREPLY+=("${line%%$'\t'*}")
+  done < <(wan --complete-ids ${where[@]+"${where[@]}"} "$cur" 2>/dev/null)
 }
 
 _wan() {
@@ -40,7 +45,7 @@ _wan() {
   command=${words[1]}
   COMPREPLY=()
   if ((${#words[@]} <= 2)); then
-    _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox -h --help --version'
+    _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox completion help -h --help -V --version'
     return
   fi
   case $command in
@@ -126,6 +131,8 @@ _wan_rest() {
     'config edit') flags='--json -q --quiet -v --verbose -h --help' ;;
     'doctor') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'sandbox') flags='--port --speed --json -q --quiet -v --verbose -h --help' ;;
+    'completion') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'help') flags='--json -q --quiet -v --verbose -h --help' ;;
     *) return ;;
   esac
   [[ $cur == -* ]] && _wan_words "$flags"
@@ -138,6 +145,8 @@ _wan_rest() {
     'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
     'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
     'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'completion') _wan_words 'bash zsh fish powershell' ;;
+    'help') _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox completion help exit-codes environment names money machines' ;;
     'config') _wan_words 'set get unset list path edit' ;;
   esac
 }

@@ -21,6 +21,8 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'config edit' = @('--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'doctor' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'sandbox' = @('--port', '--speed', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
+    'completion' = @('--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
+    'help' = @('--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
   }
   $values = @{
     'generate --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan2.5-t2v-preview')
@@ -42,12 +44,14 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'config set' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'max_cost', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
     'config get' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'max_cost', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
     'config unset' = @('api_key', 'api_key_command', 'base_url', 'output_dir', 'name_template', 'wait', 'timeout', 'poll_interval', 'max_cost', 'sidecar', 'sandbox', 'generate.model', 'generate.audio_url', 'generate.aspect_ratio', 'generate.resolution', 'generate.duration', 'generate.negative_prompt', 'generate.shot_type', 'generate.generate_audio', 'generate.seed', 'generate.enhance_prompt')
+    'completion' = @('bash', 'zsh', 'fish', 'powershell')
+    'help' = @('generate', 'status', 'fetch', 'list', 'show', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', 'completion', 'help', 'exit-codes', 'environment', 'names', 'money', 'machines')
   }
   $typed = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
     ForEach-Object { $_.Extent.Text })
   $offered = @()
   if ($typed.Count -le 1) {
-    $offered = @('generate', 'status', 'fetch', 'list', 'show', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', '--help', '--version')
+    $offered = @('generate', 'status', 'fetch', 'list', 'show', 'recover', 'batch', 'models', 'balance', 'config', 'doctor', 'sandbox', 'completion', 'help', '--help', '-V', '--version')
   } else {
     $command = $typed[1]
     if ($command -in @('config') -and $typed.Count -gt 2) { $command += ' ' + $typed[2] }
@@ -57,7 +61,8 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
     } elseif ($command -in @('status', 'fetch', 'show', 'recover')) {
-      $offered = @(wan --complete-ids $wordToComplete 2>$null)
+      $where = @($typed | Where-Object { $_ -in @('--sandbox', '--no-sandbox') })
+      $offered = @(wan --complete-ids @where $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {
       $offered = $arguments[$command]
     } elseif ($wordToComplete.StartsWith('-')) {
@@ -65,6 +70,9 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     }
   }
   $offered | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+    # An id comes with its state and prompt after a tab: they are shown beside it.
+    $word, $says = $_ -split "`t", 2
+    $shown = if ($says) { "$word  $says" } else { $word }
+    [System.Management.Automation.CompletionResult]::new($word, $shown, 'ParameterValue', $shown)
   }
 }

@@ -13,8 +13,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
 # Each imports only from those above it: a package counts as one.
 LAYERS = (
-    ("errors",),
+    ("errors", "page"),
+    ("help",),
+    ("examples", "nearest"),
     ("text", "storage", "deadline", "mp4", "schedule", "numbers", "secrets", "identity"),
+    ("topics",),
     ("programs",),
     ("durations",),
     ("generation",),
@@ -38,7 +41,7 @@ LAYERS = (
     ("core",),
     ("output",),
     ("commands",),
-    ("help", "completion"),
+    ("completion", "version"),
     ("cli",),
     ("process",),
     ("main",),

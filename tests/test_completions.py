@@ -8,11 +8,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
+from wan_cli.commands.helping import SHELLS
 from wan_cli.completion import newest_ids
 from wan_cli.config.paths import paths
 from wan_cli.help import COMMANDS
@@ -36,8 +39,8 @@ def shell(name: str) -> str:
     return found
 
 
-def run(*argv: str, home: Path | None = None, cwd: Path | None = None) -> list[str]:
-    env = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "LANG": "C.UTF-8"}
+def run(*argv: str, home: Path | None = None, cwd: Path | None = None, **more: str) -> list[str]:
+    env = more | {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "LANG": "C.UTF-8"}
     if home:
         env["WAN_HOME"] = env["HOME"] = str(home)
     done = subprocess.run(
@@ -57,6 +60,41 @@ def in_bash(line: str, **where: Any) -> list[str]:
 def in_fish(line: str, **where: Any) -> list[str]:
     script = f"source {COMPLETIONS / 'wan.fish'}; complete -C {json.dumps(line)}"
     return [word.split("\t")[0] for word in run(shell("fish"), "-Nc", script, **where)]
+
+
+# Completes as a person would see it: the list that zsh draws, then the line that it makes.
+ZSH_START = """
+PS1='> '; unsetopt beep zle_bracketed_paste prompt_sp; bindkey '^I' expand-or-complete
+autoload -U compinit; compinit -D; eval "$(wan completion zsh)"; print -r rea''dy
+"""
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+
+
+def zsh_lists(line: str, home: Path, **more: str) -> list[str]:
+    """What zsh lists under a line when Tab is typed behind it."""
+    env = more | {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "LANG": "C.UTF-8"}
+    env |= {"HOME": str(home), "WAN_HOME": str(home), "TERM": "xterm"}
+    typed = pexpect.spawn(
+        shell("zsh"), ["-f"], env=env, encoding="utf-8", dimensions=(40, 100), timeout=30
+    )
+    try:
+        typed.sendline("; ".join(ZSH_START.strip().splitlines()))
+        typed.expect("ready\r\n")
+        # ^D lists what is possible; a key that accepts no line then ends what is drawn.
+        typed.send(f"{line}\x04")
+        typed.sendcontrol("u")
+        typed.sendline("print -r do''ne")
+        typed.expect("done\r\n")
+        drawn = typed.before or ""
+    finally:
+        typed.close(force=True)
+    # The list stands under the line, and then the cursor goes up again.
+    below = re.split(r"\x1b\[\d*A", drawn.partition("\n")[2])[0]
+    return [text.strip() for text in ESCAPES.sub("", below).split("\n") if text.strip()]
+
+
+def in_zsh(line: str, home: Path, **more: str) -> list[str]:
+    return [shown.split()[0] for shown in zsh_lists(line, home, **more)]
 
 
 @pytest.fixture
@@ -86,6 +124,9 @@ def test_a_completion_is_what_make_completions_writes(name: str) -> None:
         ("wan config ", {"set", "get", "unset", "list", "path", "edit"}),
         ("wan config set ti", {"timeout"}),
         ("wan list --status que", {"queued"}),
+        ("wan completion p", {"powershell"}),
+        ("wan help mon", {"money"}),
+        ("wan --vers", {"--version"}),
     ],
 )
 @pytest.mark.parametrize("complete", [in_bash, in_fish])
@@ -119,10 +160,94 @@ def test_a_shell_completes_file_names(complete: Any, line: str, tmp_path: Path) 
     assert [word.replace("\\ ", " ") for word in found] == ["a prompt.txt"]
 
 
-@pytest.mark.parametrize("complete", [in_bash, in_fish])
+@pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
 def test_a_shell_completes_ids_newest_first(complete: Any, ids: list[str], home: Path) -> None:
     assert complete("wan fetch ", home=home) == ids
     assert complete(f"wan status {ids[1][:6]}", home=home) == [ids[1]]
+
+
+@pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
+def test_a_shell_completes_ids_of_the_sandbox_only_where_it_is_used(
+    complete: Any, ids: list[str], wan: Any, home: Path
+) -> None:
+    played = wan("generate", "a toy", "--no-wait", "--sandbox").out.strip()
+    assert complete("wan fetch ", home=home) == ids
+    assert complete("wan fetch --sandbox ", home=home) == [played]
+    assert complete("wan fetch ", home=home, WAN_SANDBOX="1") == [played]
+    assert complete("wan fetch --no-sandbox ", home=home, WAN_SANDBOX="1") == ids
+
+
+def test_fish_and_zsh_show_the_state_and_the_prompt_beside_an_id(
+    wan: Any, ids: list[str], home: Path
+) -> None:
+    wan("fetch", ids[1])
+    script = f"source {COMPLETIONS / 'wan.fish'}; complete -C 'wan fetch '"
+    shown = [f"{ids[0]}\tqueued: a crow", f"{ids[1]}\tsaved: a fox"]
+    assert run(shell("fish"), "-Nc", script, home=home) == shown
+    assert [word.replace("  ", "\t") for word in zsh_lists("wan fetch ", home=home)] == shown
+
+
+def test_what_stands_beside_an_id_is_one_printable_line(wan: Any, home: Path) -> None:
+    wan("generate", "a\tfox\n\x1b[2J\u202e" + "x" * 99, "--no-wait")
+    (line,) = run("wan", "--complete-ids", "", home=home)
+    found, shown = line.split("\t")
+    assert shown == "queued: a fox ?[2J?" + "x" * 38 + "…"
+    assert wan("status", found).code == 8
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish", "powershell"])
+def test_wan_prints_the_completion_script(name: str, wan: Any) -> None:
+    file = {"bash": "wan.bash", "zsh": "_wan", "fish": "wan.fish", "powershell": "wan.ps1"}[name]
+    done = wan("completion", name)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (COMPLETIONS / file).read_text("utf-8")
+    assert wan("completion", name, "--json").json_lines == [{"shell": name, "script": done.out}]
+
+
+def test_where_a_script_goes_is_said_on_a_terminal_alone(wan: Any) -> None:
+    for name in ("bash", "zsh", "fish", "powershell"):
+        typed = pexpect.spawn(
+            sys.executable, ["-m", "wan_cli", "completion", name], env=wan.env, encoding="utf-8"
+        )
+        typed.expect(pexpect.EOF)
+        assert f"to keep it, {SHELLS[name][1]}" in (typed.before or "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [((), "bash"), (("zhs",), "zsh"), (("nushell",), "bash"), (("bash", "zsh"), "bash")],
+)
+def test_an_unknown_shell_is_refused_with_the_known_ones(
+    argv: tuple[str, ...], hint: str, wan: Any
+) -> None:
+    done = wan("completion", *argv)
+    assert (done.code, done.out) == (2, "")
+    assert "choose a shell: bash, zsh, fish, powershell" in done.err
+    assert done.err.endswith(f"hint: wan completion {hint}\n")
+
+
+def test_a_printed_script_completes_in_zsh_and_fish_without_a_file(tmp_path: Path) -> None:
+    assert zsh_lists("wan help m", home=tmp_path) == ["machines  models    money"]
+    script = "wan completion fish | source; complete -C 'wan completion z'"
+    assert run(shell("fish"), "-Nc", script, home=tmp_path) == ["zsh"]
+
+
+def test_the_wheel_has_every_script() -> None:
+    project = tomllib.loads((COMPLETIONS.parent / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {
+        f"completions/{name}": f"wan_cli/completions/{name}"
+        for name in ("wan.bash", "_wan", "wan.fish", "wan.ps1")
+    }
+    assert {f"completions/{name}" for name, _place in SHELLS.values()} == {*wheel["force-include"]}
+
+
+def test_powershell_can_parse_its_completion() -> None:
+    script = (
+        "$errors = $null; [void][System.Management.Automation.Language.Parser]::ParseFile("
+        f"'{COMPLETIONS / 'wan.ps1'}', [ref]$null, [ref]$errors); $errors | Out-String"
+    )
+    assert run(shell("pwsh"), "-NoProfile", "-Command", script) == []
 
 
 def test_a_static_completion_starts_no_program() -> None:
@@ -145,11 +270,17 @@ def test_ids_are_looked_for_where_the_configuration_says(
         file = paths(env).history_file
         file.parent.mkdir(parents=True)
         file.write_bytes(b"no database")
-        assert newest_ids("", env) == []
+        assert newest_ids([], env) == []
         file.unlink()
         with sqlite3.connect(file) as journal:
-            journal.execute("CREATE TABLE generations (seq INTEGER, id TEXT, ref TEXT)")
-            journal.execute("INSERT INTO generations VALUES (1, '-a', 'wan-1'), (2, NULL, 'wan-2')")
+            journal.execute(
+                "CREATE TABLE generations"
+                " (seq INTEGER, id TEXT, ref TEXT, status TEXT, file TEXT, request TEXT)"
+            )
+            journal.execute(
+                "INSERT INTO generations VALUES (1, '-a', 'wan-1', 'completed', NULL, '{'),"
+                " (2, NULL, 'wan-2', 'error', NULL, '{\"prompt\": \"a fox\"}')"
+            )
         journal.close()
-        assert newest_ids("", env) == ["wan-2", "-a"]
-        assert newest_ids("-", env) == ["-a"]
+        assert newest_ids([""], env) == ["wan-2\tfailed: a fox", "-a\tready: "]
+        assert newest_ids(["-"], env) == ["-a\tready: "]

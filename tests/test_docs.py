@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 # The commands that "all" stands for in the table of flags.
-ALL = {*COMMANDS} - {"config", "sandbox"}
+ALL = {*COMMANDS} - {"config", "sandbox", "completion", "help"}
 
 
 def table(heading: str) -> list[list[str]]:

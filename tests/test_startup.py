@@ -25,6 +25,14 @@ HEAVY = (
 LIGHT = [
     (["--version"], ()),
     (["--help"], ()),
+    ([], ()),
+    (["--version", "-v"], ()),
+    (["help", "machines"], ()),
+    (["help", "environment", "-q"], ()),
+    (["help", "no-such-topic"], ()),
+    (["help", "generate"], ("typer",)),
+    (["completion", "bash"], ()),
+    (["completion", "zsh", "--json"], ()),
     (["--complete-ids", "abc"], ()),
     (["generate", "--help"], ("typer",)),
     (["list"], ()),
@@ -34,7 +42,8 @@ LIGHT = [
     (["list", "--limit", "5"], ("typer",)),
     (["config", "get", "timeout"], ("typer",)),
     (["config", "list"], ("typer",)),
-    (["no-such-command"], ("typer",)),
+    (["no-such-command"], ()),
+    (["download", "some-id"], ()),
     (["status"], ("typer",)),
     (["generate", "a fox", "--duration", "7"], ("typer",)),
     (["generate", "a fox", "--no-such-option"], ("typer",)),
@@ -75,7 +84,9 @@ def test_a_command_imports_no_more_than_it_uses(
     assert imported(argv, tmp_path) & {*HEAVY} <= {*allowed}
 
 
-@pytest.mark.parametrize("argv", [["--version"], ["--help"], ["--complete-ids"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["--version"], ["-V"], ["--help"], ["help"], ["--complete-ids"]]
+)
 def test_a_quick_answer_needs_next_to_nothing(argv: list[str], tmp_path: Path) -> None:
     unused = {"json", "dataclasses", "pathlib", "platformdirs", "tomllib", "importlib.metadata"}
     assert imported(argv, tmp_path).isdisjoint(unused)

@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> int:
     """
     name, *args = argv
     if name not in COMMANDS:
-        raise _no_such_command(name)
+        raise _no_such_command(name, args)
     action = understood(name, args)
     if action:
         return action()
@@ -27,14 +27,19 @@ def run(argv: Sequence[str]) -> int:
     return parsed(name, args)
 
 
-def _no_such_command(name: str) -> UsageError:
+def _no_such_command(name: str, args: Sequence[str]) -> UsageError:
+    from wan_cli.nearest import command_for, repeated
+
     word = one_line(name, 40)
     if name.startswith("-"):
+        command = next((arg for arg in args if arg in COMMANDS), "")
         return UsageError(
-            f"no such option: {word}; options stand after the command", hint="wan --help"
+            f"no such option: {word}; options stand after the command",
+            hint=f"wan {command} --help" if command else "wan --help",
         )
-    # 1 ms, for those alone who mistype.
-    import difflib
-
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    return UsageError(f"no such command: {word}", hint=f"wan {near[0]}" if near else "wan --help")
+    meant = command_for(name, COMMANDS)
+    if meant is None:
+        return UsageError(f"no such command: {word}", hint="wan --help")
+    # What follows "login" may be a key.
+    rest = "" if " " in meant or meant.startswith("-") else repeated(args)
+    return UsageError(f"no such command: {word}; did you mean {meant}?", hint=f"wan {meant}{rest}")

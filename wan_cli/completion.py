@@ -2,21 +2,34 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MAX_IDS = 50
+PROMPT_MAX_CHARS = 50
+_YES = ("1", "true", "yes", "on")
 # The submissions whose id is not known are named by their ref.
 _NEWEST = (
-    "SELECT coalesce(id, ref) AS handle FROM generations"
+    "SELECT coalesce(id, ref) AS handle, CASE WHEN file IS NOT NULL THEN 'saved'"
+    " WHEN status = 'completed' THEN 'ready' WHEN status = 'error' THEN 'failed' ELSE status END,"
+    " CASE WHEN json_valid(request) THEN json_extract(request, '$.prompt') END FROM generations"
     " WHERE substr(handle, 1, length(:prefix)) = :prefix ORDER BY seq DESC LIMIT :limit"
 )
 
 
-def newest_ids(prefix: str, env: Mapping[str, str]) -> list[str]:
-    """Return the newest ids of the history, then of the sandbox's; none where it cannot be read."""
-    folder = _data_folder(env)
-    files = (os.path.join(folder, *names) for names in (("history.db",), ("sandbox", "history.db")))  # noqa: PTH118
-    return [found for file in files for found in _ids_in(file, prefix)]
+def newest_ids(args: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Return the newest ids of the history, each with its state and prompt after a tab.
+
+    Args:
+        args: what stands after `--complete-ids`: `--sandbox` or `--no-sandbox` if the command line
+            has it, and the beginning of an id.
+        env: the environment.
+    """
+    *flags, prefix = args or [""]
+    sandbox = env.get("WAN_SANDBOX", "").strip().lower() in _YES
+    if flags:
+        sandbox = flags[-1] == "--sandbox"
+    names = ("sandbox", "history.db") if sandbox else ("history.db",)
+    return _ids_in(os.path.join(_data_folder(env), *names), prefix)  # noqa: PTH118
 
 
 def _data_folder(env: Mapping[str, str]) -> str:
@@ -36,8 +49,17 @@ def _ids_in(file: str, prefix: str) -> list[str]:
         try:
             connection.execute("PRAGMA query_only = ON")
             asked = {"prefix": prefix, "limit": MAX_IDS}
-            return [str(handle) for (handle,) in connection.execute(_NEWEST, asked)]
+            return [_line(*row) for row in connection.execute(_NEWEST, asked)]
         finally:
             connection.close()
     except (sqlite3.Error, ValueError):
         return []
+
+
+def _line(handle: object, state: object, prompt: object) -> str:
+    """Return an id with what a shell shows beside it, in one printable line."""
+    text = " ".join(f"{prompt or ''}"[: 4 * PROMPT_MAX_CHARS].split())
+    if len(text) > PROMPT_MAX_CHARS:
+        text = f"{text[: PROMPT_MAX_CHARS - 1]}…"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in f"{state}: {text}")
+    return f"{handle}\t{shown}"

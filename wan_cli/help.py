@@ -1,4 +1,6 @@
-"""The command table, the exit codes and the top help as plain data: no parser is needed."""
+"""The command table, the exit codes and the help of `wan` itself as plain data: no parser."""
+
+from wan_cli.page import DEFAULT_WIDTH, examples, exit_codes, section, table, wrapped
 
 # In the order of the help, each with its line there.
 COMMANDS = {
@@ -8,12 +10,14 @@ COMMANDS = {
     "list": "list the local history and what was spent",
     "show": "show everything about one generation, and how to repeat it",
     "recover": "resolve submissions whose outcome is unknown",
-    "batch": "submit many prompts from a file; run again, it goes on",
+    "batch": "submit many prompts from a file; run it again to continue",
     "models": "list the Wan models, their prices and what each accepts",
     "balance": "print the account's balance",
     "config": "read and change the configuration",
     "doctor": "check the key, the files, the API and the clock",
     "sandbox": "serve the same API on this machine, for free",
+    "completion": "print the completion script of a shell",
+    "help": "show the help of a command or a topic",
 }
 EXIT_CODES = {
     0: "done",
@@ -32,29 +36,53 @@ EXIT_CODES = {
     13: "local file trouble (disk full, permission); the generation is safe",
     130: "interrupted (143: SIGTERM, 129: SIGHUP); the message says what happens",
 }
-_HEAD = """\
-Usage: wan COMMAND [OPTIONS]
+# The topics of `wan help`, each with its line there.
+TOPICS = {
+    "exit-codes": "what each exit code means, and which are worth a retry",
+    "environment": "the variables that wan reads",
+    "config": "the configuration file and its keys",
+    "names": "how files are named and generations are referred to",
+    "money": "what costs money, and how to limit it",
+    "machines": "scripts, CI jobs and several machines",
+}
+_USAGE = "Usage: wan COMMAND [OPTIONS]\n"
+_SAYS = (
+    "A prompt becomes a video file, with Wan 2.6 on AI/ML API.",
+    "What was paid for is never lost and never paid twice.",
+)
+_START = (
+    ("wan generate fox --sandbox", "a first video: free, no key needed"),
+    ("wan config set api_key", "then the same without --sandbox, for money"),
+    ("wan --help", "all options, topics, examples and exit codes"),
+)
+_OPTIONS = (
+    ("-h, --help", "show this; after a command, its options"),
+    ("-V, --version", "show the version; with -v, what it runs on"),
+)
+_EXAMPLES = (
+    ("wan config set api_key", "ask for the key, without echo"),
+    ('wan generate "a fox in the snow" --multi-shot', "a video in the working folder"),
+    ("echo a fox | wan generate --duration 5 -o fox.mp4", "the prompt from a pipe"),
+    ('wan generate "a fox" --sandbox', "free, no key needed"),
+    ("wan batch prompts.csv --max-cost 20", "many prompts, each paid for once"),
+    ("wan fetch --all", "download everything that is not on disk yet"),
+)
 
-A prompt becomes a video file, with Wan 2.6 on AI/ML API.
-What was paid for is never lost and never paid twice.
-"""
-_EXAMPLES = """\
-Examples:
-  wan config set api_key                        ask for the key, without echo
-  wan generate "a fox in the snow" --multi-shot
-  echo a fox | wan generate --duration 5 -o fox.mp4
-  wan generate "a fox" --sandbox                free, no key needed
-  wan batch prompts.csv --max-cost 20           many prompts, each paid for once
-  wan fetch --all                               whatever is not on disk yet
-"""
+
+def short_help(width: int = DEFAULT_WIDTH) -> str:
+    """Return the text of `wan` alone: it fits a screen of 24 lines and ends with the commands."""
+    says = wrapped(_SAYS[0], width)
+    commands = section("Commands", [*COMMANDS.items()], width)
+    return f"{_USAGE}{says}\n{table(_START, width)}{commands}"
 
 
-def top_help() -> str:
+def top_help(width: int = DEFAULT_WIDTH) -> str:
     """Return the text of `wan --help`."""
-    width = max(len(name) for name in COMMANDS)
-    commands = "".join(f"  {name:<{width}}  {says}\n" for name, says in COMMANDS.items())
-    codes = "".join(f"  {code:>3}  {says}\n" for code, says in EXIT_CODES.items())
-    options = (
-        "  -h, --help  show this, or with a command its options\n  --version   show the version\n"
+    return (
+        f"{_USAGE}\n{''.join(wrapped(line, width) for line in _SAYS)}"
+        + section("Commands", [*COMMANDS.items()], width)
+        + section("Topics (wan help TOPIC)", [*TOPICS.items()], width)
+        + section("Options", _OPTIONS, width)
+        + f"\nExamples:\n{examples(_EXAMPLES, width)}"
+        + f"\nExit codes:\n{exit_codes(EXIT_CODES, width)}"
     )
-    return f"{_HEAD}\nCommands:\n{commands}\nOptions:\n{options}\n{_EXAMPLES}\nExit codes:\n{codes}"

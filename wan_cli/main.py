@@ -9,6 +9,9 @@ from wan_cli import __version__
 
 # More than any command makes before it begins to wait.
 START_UP_OBJECTS = 50_000
+_VERSION_AND_MORE = [
+    {version, more} for version in ("-V", "--version") for more in ("-v", "--verbose")
+]
 
 
 def main() -> None:
@@ -40,16 +43,21 @@ def main() -> None:
 
 def _quick_answer(argv: list[str]) -> str | None:
     """Return the answer to what needs no command at all; None for anything else."""
-    if argv == ["--version"]:
+    if argv in (["--version"], ["-V"]):
         return f"wan {__version__}\n"
-    if argv in ([], ["-h"], ["--help"]):
-        from wan_cli.help import top_help
+    if argv in ([], ["-h"], ["--help"], ["help"]):
+        from wan_cli.help import short_help, top_help
+        from wan_cli.page import columns
 
-        return top_help()
+        return (top_help if argv else short_help)(columns())
+    if len(argv) == 2 and {*argv} in _VERSION_AND_MORE:
+        from wan_cli.version import details
+
+        return details()
     if argv[0] == "--complete-ids":
         from wan_cli.completion import newest_ids
 
-        return "".join(f"{found}\n" for found in newest_ids("".join(argv[1:2]), os.environ))
+        return "".join(f"{found}\n" for found in newest_ids(argv[1:], os.environ))
     return None
 
 

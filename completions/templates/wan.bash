@@ -16,11 +16,16 @@ _wan_files() {
   type compopt &>/dev/null && compopt -o filenames 2>/dev/null
 }
 
+# The ids alone: bash has no place for the state and the prompt that come after a tab.
 _wan_ids() {
-  local id
-  while IFS= read -r id; do
-    COMPREPLY+=("$id")
-  done < <(wan --complete-ids "$cur" 2>/dev/null)
+  local line word
+  local -a where=()
+  for word in "${words[@]}"; do
+    [[ $word == --sandbox || $word == --no-sandbox ]] && where=("$word")
+  done
+  while IFS= read -r line; do
+    COMPREPLY+=("${line%%$'\t'*}")
+  done < <(wan --complete-ids ${where[@]+"${where[@]}"} "$cur" 2>/dev/null)
 }
 
 _wan() {

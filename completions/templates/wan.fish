@@ -17,7 +17,14 @@ function __wan_only
     __wan_in $argv; and test (count (commandline -opc)) -eq (math (count $argv) + 1)
 end
 
+# Ids, newest first, each with its state and prompt after a tab.
+function __wan_ids
+    set -l where (string match -- '--sandbox' (commandline -opc))
+    set -a where (string match -- '--no-sandbox' (commandline -opc))
+    wan --complete-ids $where (commandline -ct) 2>/dev/null
+end
+
 complete -c wan -f
 complete -c wan -n __wan_none -s h -l help -d 'Show the help'
-complete -c wan -n __wan_none -l version -d 'Show the version'
+complete -c wan -n __wan_none -s V -l version -d 'Show the version'
 @lines@

@@ -15,7 +15,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     ForEach-Object { $_.Extent.Text })
   $offered = @()
   if ($typed.Count -le 1) {
-    $offered = @(@top@, '--help', '--version')
+    $offered = @(@top@, '--help', '-V', '--version')
   } else {
     $command = $typed[1]
     if ($command -in @(@groups@) -and $typed.Count -gt 2) { $command += ' ' + $typed[2] }
@@ -25,7 +25,8 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
     } elseif ($command -in @(@ids@)) {
-      $offered = @(wan --complete-ids $wordToComplete 2>$null)
+      $where = @($typed | Where-Object { $_ -in @('--sandbox', '--no-sandbox') })
+      $offered = @(wan --complete-ids @where $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {
       $offered = $arguments[$command]
     } elseif ($wordToComplete.StartsWith('-')) {
@@ -33,6 +34,9 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     }
   }
   $offered | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+    # An id comes with its state and prompt after a tab: they are shown beside it.
+    $word, $says = $_ -split "`t", 2
+    $shown = if ($says) { "$word  $says" } else { $word }
+    [System.Management.Automation.CompletionResult]::new($word, $shown, 'ParameterValue', $shown)
   }
 }

@@ -1,13 +1,14 @@
 """wan balance: what is left on the account."""
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 from wan_cli.commands.workspace import workspace
 from wan_cli.output.begin import begin
 
 app = options.command_app()
 
 
-@app.command("balance", epilog="Example: wan balance --json")
+@app.command("balance", cls=PageCommand)
 def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,

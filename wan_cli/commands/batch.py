@@ -1,4 +1,4 @@
-"""wan batch: many prompts from a file, each paid for once however often it is run."""
+"""wan batch: many prompts from a file, each paid for once, however often it runs."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 if TYPE_CHECKING:
     from wan_cli.commands.workspace import Workspace
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 app = options.command_app()
 
 
-@app.command("batch", epilog="Example: wan batch prompts.csv --output-dir clips --max-cost 20")
+@app.command("batch", cls=PageCommand)
 def command(
     file: Annotated[
         Path,
@@ -31,7 +32,7 @@ def command(
         typer.Option(
             "--format",
             metavar="jsonl|json|csv|tsv|text",
-            help="The format of FILE.  [default: by its suffix; text for none and stdin]",
+            help="Read FILE as this format.  [default: by its suffix; text for none and stdin]",
         ),
     ] = None,
     model: options.Model = None,
@@ -53,14 +54,16 @@ def command(
             metavar="N",
             min=1,
             show_default=False,
-            help="So many in flight.  [default: 4]",
+            help="Keep at most N generations in flight.  [default: 4]",
         ),
     ] = 4,
     downloads: options.Downloads = 4,
     shard: Annotated[
         str | None,
         typer.Option(
-            "--shard", metavar="K/N|auto", help="Only every N-th row, from row K on (0 to N-1)."
+            "--shard",
+            metavar="K/N|auto",
+            help="Submit every N-th row, from row K on (0 to N-1); auto for array jobs.",
         ),
     ] = None,
     wait: options.Wait = None,
@@ -74,7 +77,7 @@ def command(
     ] = None,
     poll_interval: options.PollInterval = None,
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", metavar="DIR", help="Save the videos there.")
+        Path | None, typer.Option("--output-dir", metavar="DIR", help="Save the videos in DIR.")
     ] = None,
     force: options.Force = False,
     sidecar: options.Sidecar = None,
@@ -87,12 +90,13 @@ def command(
     fail_fast: Annotated[
         bool,
         typer.Option(
-            "--fail-fast/--keep-going", help="Submit no more rows after one has failed, or go on."
+            "--fail-fast/--keep-going",
+            help="After a row fails, submit no more rows; or continue.  [default: continue]",
         ),
     ] = False,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Submit rows anew whose generation has failed."),
+        typer.Option("--retry-failed", help="Submit the rows again whose generation failed."),
     ] = False,
     again: options.Again = False,
     as_: Annotated[
@@ -100,7 +104,7 @@ def command(
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Name of the batch; the same name continues it.  [default: the file's name]",
+            help="Name the batch; the same name continues it.  [default: the file's name]",
         ),
     ] = None,
     no_lookup: options.NoLookup = False,
@@ -109,7 +113,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Submit the prompts of a file, wait, download; run again, it goes on where it stopped."""
+    """Submit the prompts of a file, wait, download; run it again to continue where it stopped."""
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.batchfile.shard import parse_shard
     from wan_cli.commands.arguments import name_of, request_fields

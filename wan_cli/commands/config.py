@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wan_cli import config
+from wan_cli.commands.manual import PageCommand, PageGroup
 from wan_cli.config import editor
 from wan_cli.config.keys import enter_key
 from wan_cli.config.paths import paths
@@ -14,20 +15,21 @@ from wan_cli.errors import UsageError
 from wan_cli.output.begin import begin
 
 app = typer.Typer(
+    cls=PageGroup,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress on stderr; errors stay.")
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print the versions on stderr first.")
 ]
-Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="A key, for example timeout or generate.duration.")
-]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="A key: wan help config lists them.")]
 Given = Annotated[
     list[str] | None,
     # A list, so that the parser repeats no word of a key that was typed as two.
@@ -46,7 +48,7 @@ def command(ctx: typer.Context) -> None:
 
 
 # A value may begin with "-": wan config set seed -1
-@app.command("set", context_settings={"ignore_unknown_options": True})
+@app.command("set", cls=PageCommand, context_settings={"ignore_unknown_options": True})
 def set_(
     key: Key,
     value: Given = None,
@@ -66,9 +68,9 @@ def set_(
     out.warn_all(config.overridden(setting, os.environ))
 
 
-@app.command()
+@app.command(cls=PageCommand)
 def get(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Print the value of KEY that is in effect; the API key masked."""
+    """Print the value of KEY that is in effect; the API key is masked."""
     out = begin(json=json, quiet=quiet, verbose=verbose)
     setting = setting_named(key)
     settings = config.load(paths(os.environ), os.environ)
@@ -77,9 +79,9 @@ def get(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose = F
     out.result(entry.data, entry.text)
 
 
-@app.command()
+@app.command(cls=PageCommand)
 def unset(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Take KEY out of the configuration file."""
+    """Remove KEY from the configuration file."""
     out = begin(json=json, quiet=quiet, verbose=verbose)
     setting = setting_named(key)
     file = paths(os.environ).config_file
@@ -88,7 +90,7 @@ def unset(key: Key, json: Json = False, quiet: Quiet = False, verbose: Verbose =
     out.note(f"{setting.key} {'is no longer' if removed else 'was not'} set in {file}")
 
 
-@app.command("list")
+@app.command("list", cls=PageCommand)
 def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the value of each key and where it comes from."""
     out = begin(json=json, quiet=quiet, verbose=verbose)
@@ -98,14 +100,14 @@ def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) ->
         out.result(entry.data, entry.line)
 
 
-@app.command()
+@app.command(cls=PageCommand)
 def path(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the path of the configuration file."""
     file = str(paths(os.environ).config_file)
     begin(json=json, quiet=quiet, verbose=verbose).result({"path": file}, file)
 
 
-@app.command()
+@app.command(cls=PageCommand)
 def edit(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Open the file in $VISUAL or $EDITOR and check it afterwards."""
     out = begin(json=json, quiet=quiet, verbose=verbose)

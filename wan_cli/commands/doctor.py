@@ -1,11 +1,12 @@
 """wan doctor: what works here and what does not, a line each."""
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("doctor", epilog="Example: wan doctor && wan fetch --all")
+@app.command("doctor", cls=PageCommand)
 def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,

@@ -5,15 +5,16 @@ from typing import Annotated
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("fetch", epilog="Example (cron): wan fetch --all --no-wait --quiet")
+@app.command("fetch", cls=PageCommand)
 def command(
     ids: options.Ids = None,
     all_: Annotated[
-        bool, typer.Option("--all", help="Everything in the history that is not on disk yet.")
+        bool, typer.Option("--all", help="Fetch everything in the history that is not on disk yet.")
     ] = False,
     wait: options.Wait = None,
     timeout: options.Timeout = None,

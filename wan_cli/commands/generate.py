@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 if TYPE_CHECKING:
     from wan_cli.output import Output
@@ -14,17 +15,14 @@ if TYPE_CHECKING:
 app = options.command_app()
 
 
-@app.command(
-    "generate",
-    epilog='Example: wan generate "a fox in the snow" --multi-shot -o fox.mp4',
-)
+@app.command("generate", cls=PageCommand)
 def command(
     call: typer.Context,
     prompt: Annotated[
         str | None,
         typer.Argument(
             metavar="PROMPT",
-            help="The prompt; - reads stdin; put -- before one that begins with a dash.",
+            help="The prompt; - reads stdin. Put -- before a prompt that begins with a dash.",
         ),
     ] = None,
     prompt_file: Annotated[
@@ -56,11 +54,11 @@ def command(
         typer.Option(
             "--once",
             metavar="KEY",
-            help="Pay for at most one video per KEY; run again, it continues with that one.",
+            help="Pay for at most one video per KEY; the next run continues with it.",
         ),
     ] = None,
     no_lookup: options.NoLookup = False,
-    open_: Annotated[bool, typer.Option("--open", help="Show the video when it is here.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the video when it is saved.")] = False,
     sidecar: options.Sidecar = None,
     sandbox: options.Sandbox = None,
     json: options.Json = False,

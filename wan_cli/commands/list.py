@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("list", epilog="Example: wan list --status completed --since 7d --search fox")
+@app.command("list", cls=PageCommand)
 def command(
     status: Annotated[
         str | None,
@@ -27,19 +28,26 @@ def command(
             min=1,
             max=10**9,
             show_default=False,
-            help="List at most N.  [default: 20]",
+            help="List at most N generations.  [default: 20]",
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="List the whole history.")] = False,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="WHEN", help="30m, 12h, 7d, 2w, or a date: 2026-08-21."),
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="List only what was made since WHEN: 30m, 12h, 7d, 2w, or 2026-08-21.",
+        ),
     ] = None,
     search: Annotated[
-        str | None, typer.Option("--search", metavar="TEXT", help="Only prompts with TEXT.")
+        str | None,
+        typer.Option(
+            "--search", metavar="TEXT", help="List only generations whose prompt holds TEXT."
+        ),
     ] = None,
     stats: Annotated[
-        bool, typer.Option("--stats", help="Sum credits and USD by day and model.")
+        bool, typer.Option("--stats", help="Print credits and USD by day and model.")
     ] = False,
     sandbox: options.Sandbox = None,
     json: options.Json = False,

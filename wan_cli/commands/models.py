@@ -3,6 +3,7 @@
 from functools import partial
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.prices import offers
 from wan_cli.output.begin import begin
@@ -11,7 +12,7 @@ from wan_cli.output.offers import offer_lines
 app = options.command_app()
 
 
-@app.command("models", epilog="Example: wan models --json")
+@app.command("models", cls=PageCommand)
 def command(
     sandbox: options.Sandbox = None,
     json: options.Json = False,

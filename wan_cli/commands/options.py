@@ -12,7 +12,7 @@ def command_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
 
@@ -22,10 +22,10 @@ def _field(name: str, values: str, *, says: str) -> Any:
 
 # The fields of the API, of `wan generate` and of the rows of `wan batch` that lack them.
 Model = Annotated[
-    str | None, _field("model", "MODEL", says="The model.  [default: alibaba/wan-2-6-t2v]")
+    str | None, _field("model", "MODEL", says="The model to use.  [default: alibaba/wan-2-6-t2v]")
 ]
 AudioUrl = Annotated[
-    str | None, _field("audio-url", "URL", says="Sound for the video (http or https).")
+    str | None, _field("audio-url", "URL", says="Take the sound from URL (http or https).")
 ]
 AspectRatio = Annotated[
     str | None, _field("aspect-ratio", "16:9|9:16|1:1|4:3|3:4", says="Shape of the frame.")
@@ -33,25 +33,33 @@ AspectRatio = Annotated[
 Resolution = Annotated[str | None, _field("resolution", "720p|1080p", says="Size of the frame.")]
 Duration = Annotated[str | None, _field("duration", "5|10|15", says="Seconds of video.")]
 NegativePrompt = Annotated[
-    str | None, _field("negative-prompt", "TEXT", says="What the video must not show.")
+    str | None, _field("negative-prompt", "TEXT", says="Leave TEXT out of the video.")
 ]
 ShotType = Annotated[
-    str | None, _field("shot-type", "single|multi", says="One shot, or several with cuts.")
+    str | None, _field("shot-type", "single|multi", says="Make one shot, or several with cuts.")
 ]
 MultiShot = Annotated[bool, typer.Option("--multi-shot", help="Short for --shot-type multi.")]
 SingleShot = Annotated[bool, typer.Option("--single-shot", help="Short for --shot-type single.")]
 GenerateAudio = Annotated[
     bool | None,
-    typer.Option("--generate-audio/--no-generate-audio", help="Make sound for the video."),
+    typer.Option(
+        "--generate-audio/--no-generate-audio", help="Generate sound for the video, or do not."
+    ),
 ]
-Seed = Annotated[str | None, _field("seed", "INTEGER", says="The same seed gives the same video.")]
+Seed = Annotated[
+    str | None, _field("seed", "INTEGER", says="Repeat a video: the same seed gives the same one.")
+]
 EnhancePrompt = Annotated[
     bool | None,
-    typer.Option("--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt."),
+    typer.Option(
+        "--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt, or do not."
+    ),
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option("--max-cost", metavar="USD", help="Refuse to pay more, or an unknown price."),
+    typer.Option(
+        "--max-cost", metavar="USD", help="Refuse to pay more than USD, or an unknown price."
+    ),
 ]
 DryRun = Annotated[
     bool,
@@ -59,34 +67,41 @@ DryRun = Annotated[
 ]
 Again = Annotated[
     bool,
-    typer.Option("--again", help="Submit another one, although an identical one may be in flight."),
+    typer.Option("--again", help="Submit again, even if an identical submission may be in flight."),
 ]
 NoLookup = Annotated[
     bool,
     typer.Option(
-        "--no-lookup", help="Do not search the account's log for what other machines made."
+        "--no-lookup", help="Do not search the account's log for videos that other machines made."
     ),
 ]
 Sidecar = Annotated[
     bool | None,
-    typer.Option("--sidecar/--no-sidecar", help="Write FILE.json: request, id, cost, times."),
+    typer.Option("--sidecar/--no-sidecar", help="Also write FILE.json: request, id, cost, times."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One compact JSON object a line on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr; errors stay.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress on stderr; errors stay.")
+]
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Print requests and answers on stderr, without the key."),
+]
+LocalVerbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the versions on stderr first.")
 ]
 Sandbox = Annotated[
     bool | None,
     typer.Option(
         "--sandbox/--no-sandbox",
-        help="Use the API on this machine, free and without a key; or not.",
+        help="Use the free API on this machine, without a key; or do not.",
     ),
 ]
 Wait = Annotated[
     bool | None,
-    typer.Option("--wait/--no-wait", help="Wait for the video and download it.  [default: wait]"),
+    typer.Option(
+        "--wait/--no-wait", help="Wait for the video and download it, or do not.  [default: wait]"
+    ),
 ]
 Timeout = Annotated[
     str | None,
@@ -111,7 +126,7 @@ Downloads = Annotated[
         metavar="N",
         min=1,
         show_default=False,
-        help="Download this many videos at once.  [default: 4]",
+        help="Download at most N videos at once.  [default: 4]",
     ),
 ]
 Destination = Annotated[
@@ -126,9 +141,7 @@ Destination = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="ID...", help="Ids, beginnings of ids (6 characters or more), or @last."
-    ),
+    typer.Argument(metavar="ID...", help="Ids, their first 6 or more characters, or @last."),
 ]
 OneId = Annotated[
     list[str] | None,

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperOption
 from typer.main import get_command
 
+from wan_cli.commands.manual import Page, page_of
 from wan_cli.errors import UsageError
+from wan_cli.nearest import nearest, option_for
 from wan_cli.text import one_line
 
 # An id of the server: 21 characters, the first of which may be a dash.
@@ -24,7 +27,7 @@ def parsed(name: str, args: Sequence[str]) -> int:
         UsageError: its arguments are wrong.
         WanError: what the command raises.
     """
-    command = get_command(import_module(f"wan_cli.commands.{name}").app)
+    command = _command_of(name)
     options = [option for option in command.params if isinstance(option, TyperOption)]
     flags = {word for option in options if option.is_flag for word in _words(option)}
     valued = {word for option in options for word in _words(option)} - flags
@@ -34,9 +37,21 @@ def parsed(name: str, args: Sequence[str]) -> int:
     try:
         code = command.main(args=args, prog_name=f"wan {name}", standalone_mode=False, obj=after)
     except typer.TyperException as wrong:
-        words = one_line(wrong.format_message()).rstrip(".")
-        raise _wrong_usage(name, words, before) from None
+        raise _wrong_usage(name, command, wrong, before) from None
     return code if isinstance(code, int) else 0
+
+
+def page_named(name: str) -> Page | None:
+    """Return the help of a command, or of one in a group ("config set"); None if there is none."""
+    first, _space, second = name.partition(" ")
+    command = _command_of(first)
+    if second:
+        command = getattr(command, "commands", {}).get(second)
+    return None if command is None else page_of(name, command)
+
+
+def _command_of(name: str) -> Any:
+    return get_command(import_module(f"wan_cli.commands.{name}").app)
 
 
 def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], list[str]]:
@@ -55,8 +70,11 @@ def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], lis
     return before, list(rest)
 
 
-def _wrong_usage(name: str, words: str, args: Sequence[str]) -> UsageError:
+def _wrong_usage(
+    name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]
+) -> UsageError:
     """Return the parser's complaint, in better words where a prompt or a dash is the reason."""
+    words = _complaint(name, command, wrong, args)
     if name != "generate":
         return UsageError(words, hint=f"wan {name} --help")
     # No option holds a space.
@@ -76,6 +94,25 @@ def _wrong_usage(name: str, words: str, args: Sequence[str]) -> UsageError:
             "put quotes around a prompt of several words", hint='wan generate "a fox in the snow"'
         )
     return UsageError(words, hint=f"wan {name} --help")
+
+
+def _complaint(name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]) -> str:
+    """Return what is wrong, with the nearest option or command if there is one."""
+    words = one_line(wrong.format_message()).rstrip(".")
+    option = getattr(wrong, "option_name", None)
+    inner = getattr(command, "commands", {})
+    within = inner.get(args[0]) if inner and args else command
+    if within is None:
+        near = nearest(args[0], inner)
+        return f"no such command: {name} {one_line(args[0], 40)}" + _meant(near)
+    if option is None or not words.startswith("No such option"):
+        return words
+    known = [word for param in within.params for word in [*param.opts, *param.secondary_opts]]
+    return f"no such option: {one_line(option, 40)}" + _meant(option_for(option, known))
+
+
+def _meant(word: str | None) -> str:
+    return f"; did you mean {word}?" if word else ""
 
 
 def _words(option: TyperOption) -> list[str]:

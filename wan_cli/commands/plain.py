@@ -1,6 +1,6 @@
 """The commonest command lines, understood without typer: to import it takes longer than they run.
 
-They hold ids and switches only. Anything else, help and mistakes too, is the parser's.
+They hold words and switches only. Anything else, help and mistakes too, is the parser's.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,12 +19,15 @@ _SWITCHES = {
 _OWN_SWITCHES = {"list": {"--all": ("everything", True)}}
 _WITH_IDS = frozenset({"fetch", "show", "status"})
 _WITHOUT_IDS = frozenset({"list"})
+_TEXTS = frozenset({"help", "completion"})
 
 
 def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
     """Return what a command line does, None where it takes the parser to tell."""
     known = _SWITCHES | _OWN_SWITCHES.get(name, {})
     ids = [arg for arg in args if arg not in known]
+    if name in _TEXTS:
+        return _text(name, ids, args)
     if name not in (_WITH_IDS if ids else _WITHOUT_IDS):
         return None
     if any(word.startswith("-") for word in ids):
@@ -34,3 +37,15 @@ def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
 
     switches = dict(known[arg] for arg in args if arg in known)
     return partial(ACTIONS[name], *([ids] if ids else []), **switches)
+
+
+def _text(name: str, words: list[str], args: Sequence[str]) -> Callable[[], int] | None:
+    """Return what `wan help` or `wan completion` does; None if the parser has to tell."""
+    if any(word.startswith("-") for word in words):
+        return None
+    if "--sandbox" in args or "--no-sandbox" in args:
+        return None
+    from wan_cli.commands.helping import TEXTS
+
+    switches = dict(_SWITCHES[arg] for arg in args if arg in _SWITCHES)
+    return partial(TEXTS[name], words, **switches)

@@ -1,33 +1,38 @@
-"""wan recover: settle submissions whose outcome is unknown."""
+"""wan recover: resolve submissions whose outcome is unknown."""
 
 from typing import Annotated
 
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("recover", epilog="Example: wan recover && wan fetch --all")
+@app.command("recover", cls=PageCommand)
 def command(
     ref: Annotated[
-        str | None, typer.Argument(metavar="REF", help="Only this submission (wan-…).")
+        str | None, typer.Argument(metavar="REF", help="Resolve only this submission (wan-…).")
     ] = None,
     adopt: Annotated[
         str | None,
-        typer.Option("--adopt", metavar="ID", help="This generation is the submission's."),
+        typer.Option(
+            "--adopt", metavar="ID", help="Record that generation ID belongs to the submission."
+        ),
     ] = None,
     forget_: Annotated[
         str | None,
-        typer.Option("--forget", metavar="REF", help="This submission was not accepted."),
+        typer.Option(
+            "--forget", metavar="REF", help="Record that the submission was not accepted."
+        ),
     ] = None,
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Look in the account's log for submissions whose outcome is unknown; submit nothing."""
+    """Search the account's log for submissions whose outcome is unknown; submit nothing."""
     # Help and wrong usage do without what talks to the API: it would double their time.
     from wan_cli.commands.arguments import one_of
     from wan_cli.commands.workspace import workspace

@@ -7,6 +7,7 @@ import typer
 
 from wan_cli.commands import options
 from wan_cli.commands.arguments import positive
+from wan_cli.commands.manual import PageCommand
 from wan_cli.commands.workspace import sandbox_server, workspace
 from wan_cli.errors import Interrupted
 from wan_cli.output.begin import begin
@@ -15,14 +16,21 @@ from wan_cli.text import one_line
 app = options.command_app()
 
 
-@app.command("sandbox", epilog="Example: wan sandbox --port 8900 --speed 0.02")
+@app.command("sandbox", cls=PageCommand)
 def command(
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free one.")
+        int,
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="Listen on PORT; 0 takes any free one."
+        ),
     ] = 8900,
     speed: Annotated[
         float,
-        typer.Option("--speed", metavar="N", help="1: a clip takes 2 s; 0.01: 200 s, as in life."),
+        typer.Option(
+            "--speed",
+            metavar="N",
+            help="1: a clip takes 2 s; 0.01: 200 s, as the real service does.",
+        ),
     ] = 1.0,
     json: options.Json = False,
     quiet: options.Quiet = False,

@@ -1,11 +1,12 @@
 """wan show: everything about one generation."""
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("show", epilog="Example: wan show @last")
+@app.command("show", cls=PageCommand)
 def command(
     ids: options.OneId = None,
     sandbox: options.Sandbox = None,

@@ -1,19 +1,21 @@
-"""wan status: how far generations are."""
+"""wan status: the state of generations."""
 
 from typing import Annotated
 
 import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.manual import PageCommand
 
 app = options.command_app()
 
 
-@app.command("status", epilog="Example: wan status @last --watch")
+@app.command("status", cls=PageCommand)
 def command(
     ids: options.Ids = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Follow them to the end, without downloading.")
+        bool,
+        typer.Option("--watch", help="Follow the generations to their end, without downloading."),
     ] = False,
     timeout: options.Timeout = None,
     poll_interval: options.PollInterval = None,
@@ -22,7 +24,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Print the state of generations; exit 0 when completed, 8 while it is made, 9 if it failed."""
+    """Print the state of generations; exit 0 if completed, 8 if not finished, 9 if failed."""
     # Help and wrong usage do without what talks to the API: it would double their time.
     from wan_cli.commands.actions import status_
 

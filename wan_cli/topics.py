@@ -1,0 +1,199 @@
+"""The topics of `wan help`: what no single command's help can tell. Plain data, like `help`."""
+
+from collections.abc import Callable, Mapping
+
+from wan_cli.help import EXIT_CODES, TOPICS
+from wan_cli.page import Rows, exit_codes, section, wrapped
+from wan_cli.secrets import KEY_VARIABLES
+
+RETRY = "7, 8, 11, 12, 13, 129, 130 and 143"
+STOP = "2, 3, 4, 5, 6 and 9"
+# By the key of the configuration: what its value is.
+KEYS: Mapping[str, str] = {
+    "api_key": "the API key",
+    "api_key_command": "a command whose first line of output is the key",
+    "base_url": "URL of the API; https, or http on this machine",
+    "output_dir": "folder for videos without -o (default: the working folder)",
+    "name_template": "file name of a video (default: {slug}-{id8}.mp4)",
+    "wait": "true or false: wait for the video (default: true)",
+    "timeout": "stop waiting after this time (default: 1800)",
+    "poll_interval": "poll at this interval (default: learned from the history)",
+    "max_cost": "USD that one command may pay (default: no limit)",
+    "sidecar": "true or false: write FILE.json beside a video (default: false)",
+    "sandbox": "true or false: use the free API on this machine (default: false)",
+    "generate.model": "as --model",
+    "generate.audio_url": "as --audio-url",
+    "generate.aspect_ratio": "as --aspect-ratio",
+    "generate.resolution": "as --resolution",
+    "generate.duration": "as --duration",
+    "generate.negative_prompt": "as --negative-prompt",
+    "generate.shot_type": "as --shot-type",
+    "generate.generate_audio": "true or false, as --generate-audio",
+    "generate.seed": "as --seed",
+    "generate.enhance_prompt": "true or false, as --enhance-prompt",
+}
+# Variables without a key of the configuration.
+OTHER_VARIABLES: Rows = (
+    ("WAN_HOME", "folder for the configuration, the history, the caches and the sandbox"),
+    ("WAN_DEBUG", "1: do what -v does, on every command"),
+    ("NO_COLOR, FORCE_COLOR", "no colors; colors in a pipe too"),
+    ("TERM=dumb", "no moving line on the terminal"),
+    ("COLUMNS", "width of the help and of tables"),
+    ("VISUAL, EDITOR", "the editor of wan config edit"),
+    ("HTTPS_PROXY, NO_PROXY", "the proxy, and the hosts that need none"),
+    (
+        "REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR",
+        "trusted certificates; the first of these that is set",
+    ),
+)
+# What a file's name may hold, as `text.NAME_FIELDS` has it.
+NAME_FIELDS: Rows = (
+    ("{slug}", "words of the prompt: a-z, 0-9 and -"),
+    ("{id}", "the generation's id"),
+    ("{id8}", "eight letters or digits of the id"),
+    ("{seed}", "the seed, if one is set"),
+    ("{date}", "the day of the submission"),
+    ("{model}", "the model"),
+    ("{row}", "the row's number in its batch"),
+)
+REFERENCES: Rows = (
+    ("ID", "a generation's id; one that begins with - needs no quotes"),
+    ("G3b3vV", "the first characters of an id, six or more"),
+    ("@last", "the newest generation in the history"),
+    ("wan-…", "a submission (REF) whose id is not known; for wan recover"),
+)
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable, or the variables, of a configuration key."""
+    if key == "api_key":
+        return ", ".join(KEY_VARIABLES)
+    return f"WAN_{key.rpartition('.')[2].upper()}"
+
+
+def topic(name: str, width: int) -> str:
+    """Return the text of a topic; KeyError if there is none of that name."""
+    return f"{wrapped(f'wan help {name}: {TOPICS[name]}', width)}\n{_TOPICS[name](width)}"
+
+
+def _text(width: int, *paragraphs: str) -> str:
+    return "\n".join(wrapped(paragraph, width) for paragraph in paragraphs)
+
+
+def _exit_codes(width: int) -> str:
+    after = _text(
+        width,
+        f"Worth a retry: {RETRY}. So is 10, if the command is wan batch or has --once: it then"
+        " searches the account's log and never pays a second time.",
+        f"Not worth a retry: {STOP}. Fix what the message names first. A retry after 9 pays again"
+        " only if that generation succeeds.",
+        "With several generations the code is the first of these that occurred: 10, 1, 3, 4, 5, 7,"
+        " 11, 13, 12, 9, 6, 8, 2, 0.",
+    )
+    return f"{exit_codes(EXIT_CODES, width)}\n{after}"
+
+
+def _environment(width: int) -> str:
+    before = _text(
+        width,
+        "A flag overrides a variable, and a variable overrides the configuration file."
+        " wan config list shows each value and where it comes from; wan doctor reports variables"
+        " WAN_… that wan does not know.",
+    )
+    rows = [(variable_of(key), says) for key, says in KEYS.items()]
+    return before + section("Settings", rows, width) + section("Others", OTHER_VARIABLES, width)
+
+
+def _config(width: int) -> str:
+    before = _text(
+        width,
+        "wan config path prints where the file is. It is TOML, and only you can read it. A mistake"
+        " in it is exit 3, with its line or key; wan ignores nothing.",
+        "Flags override environment variables, which override the file, which overrides the"
+        " defaults.",
+    )
+    return (
+        before
+        + section("Keys", [*KEYS.items()], width)
+        + "\nExample:\n"
+        + '  output_dir = "~/Videos"\n  max_cost = 2\n\n'
+        + '  [generate]\n  resolution = "720p"\n  duration = 5\n\n'
+        + _text(
+            width,
+            "Times are written 90, 90s, 5m, 1h or 7d; in the file those with a letter stand in"
+            " quotes. The key never belongs on a command line: wan config set api_key asks for it"
+            " without echo, or reads stdin with -.",
+        )
+    )
+
+
+def _names(width: int) -> str:
+    before = _text(
+        width,
+        "wan prints the path of the file on stdout, and never replaces a file without --force."
+        " Where -o FILE or -o DIR/ does not say otherwise, the file goes to output_dir (default:"
+        " the working folder), and name_template makes its name.",
+    )
+    after = _text(
+        width,
+        "wan batch knows a row by the batch's name (--as NAME, otherwise the name of the file), its"
+        " request, and its place among equal rows. A row may have a name and an output of its own.",
+    )
+    return (
+        before
+        + section("Fields of a name", NAME_FIELDS, width)
+        + section("Which generation", REFERENCES, width)
+        + f"\n{after}"
+    )
+
+
+def _money(width: int) -> str:
+    return _text(
+        width,
+        "Only wan generate and wan batch pay. They print the price before each submission. A"
+        " generation that fails on the server is not charged.",
+        "--dry-run prints the request and its price, and sends nothing paid. --sandbox uses a free"
+        " API on this machine, with test pictures.",
+        "--max-cost USD (or max_cost in the configuration) refuses to pay more, and refuses a"
+        " price that wan cannot find out: exit 5, nothing sent. For wan batch the limit is for the"
+        " whole batch, and earlier runs count.",
+        "wan batch asks on a terminal before it pays. Anywhere else it needs --yes or --max-cost.",
+        'Typing wan generate "a fox" twice makes two foxes and pays for both. With --once KEY, wan'
+        " pays for at most one video per KEY. Running wan batch again never pays twice for a row.",
+        "A crash, a lost connection or Ctrl-C loses nothing: wan fetch --all downloads what is paid"
+        " for. If a command ends with 10, wan recover finds out what happened.",
+        "wan balance prints what is left; wan list --stats prints what was spent.",
+    )
+
+
+def _machines(width: int) -> str:
+    return _text(
+        width,
+        "The history is one file on one machine. Any number of wan processes on that machine may"
+        " use it at the same time. Do not use a history on a network drive from two machines at the"
+        " same time.",
+        "A job that may be retried: wan generate PROMPT --once KEY, where KEY is the name of the"
+        " job. The retry continues with the same video and pays nothing.",
+        "Keep the folder WAN_HOME between the runs of a container or a CI job, for example in a"
+        " cache or a volume: it holds the history, so that a retry knows what is in flight.",
+        "Without that history, wan searches the account's log of the last 7 days before it pays for"
+        " a key or a batch that it does not know. The log shows finished generations only. So two"
+        " machines that start the same work at the same moment may both pay.",
+        "To divide a batch among machines: wan batch FILE --shard K/N on machine K of N (0 to N-1),"
+        " or --shard auto in an array job of Slurm or an indexed job of Kubernetes. Every row"
+        " belongs to one shard. --max-cost then limits each shard by itself.",
+        "To collect later: wan generate PROMPT --no-wait, then by cron, on the machine with the"
+        " same history: wan fetch --all --no-wait --quiet.",
+        "A script reads the exit code (wan help exit-codes), and the path on stdout or the JSON of"
+        " --json.",
+    )
+
+
+_TOPICS: Mapping[str, Callable[[int], str]] = {
+    "exit-codes": _exit_codes,
+    "environment": _environment,
+    "config": _config,
+    "names": _names,
+    "money": _money,
+    "machines": _machines,
+}
