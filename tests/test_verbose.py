@@ -16,7 +16,7 @@ from wan_cli import __version__
 from wan_cli.help import COMMANDS
 from wan_cli.http.redacted import body_text, header_texts, url_text
 
-VERSIONS = re.compile(rf"wan {re.escape(__version__)}, CPython 3\.\d+\.\d+\S*, \S+")
+VERSIONS = re.compile(rf"wan {re.escape(__version__)}, Python: CPython 3\.\S+, platform: \S+.*")
 FACT = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \[\d+\] [<>!] .+")
 
 

@@ -12,7 +12,7 @@ def begin(
     """Return the output of a command. With -v, or WAN_DEBUG=1, print the versions first."""
     if not (verbose or is_debugging(os.environ)):
         return Output(json=json, quiet=quiet, sandbox=sandbox)
-    # platform takes 3 ms to import, and few commands are verbose.
+    # It imports platform and more, which takes 10 ms, and few commands are verbose.
     from wan_cli.output.verbose import Verbose
 
     printer = Verbose()

@@ -1,28 +1,21 @@
 """What -v prints on stderr: the versions, then each request and its answer, from any thread."""
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from wan_cli import __version__
 from wan_cli.http.trace import Answered, Ended, Fact, Failed, Sent, Trace
 from wan_cli.output.streams import talk
 from wan_cli.text import one_line
+from wan_cli.version import details
 
 if TYPE_CHECKING:
     from wan_cli.output.plain import Stage
 
 # What the live display shows of a line at most.
 LINE_MAX_CHARS = 1000
-
-
-def versions_line() -> str:
-    """Return the versions of wan and Python, and the platform, for a bug report."""
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"wan {__version__}, {python}, {platform.platform()}"
 
 
 class Verbose:
@@ -38,7 +31,7 @@ class Verbose:
 
     def begin(self) -> None:
         """Print the versions."""
-        self._print([versions_line()])
+        self._print([", ".join(details().splitlines())])
 
     @contextmanager
     def above(self, stage: "AbstractContextManager[Stage]") -> "Iterator[Stage]":
