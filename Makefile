@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTEST_ADDOPTS VIRTUAL_EN
 OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/home" \
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
-.PHONY: help demo check lint test coverage format completions screens dist check-install check-matrix \
+.PHONY: help demo check lint test coverage format completions man screens dist check-install check-matrix \
   bench bench-faults bench-polling clean
 
 help:
@@ -24,7 +24,8 @@ help:
 	@echo "make test           all tests"
 	@echo "make coverage       all tests, with branch coverage"
 	@echo "make format         format the code, mend what can be mended"
-	@echo "make completions    write completions/ anew"
+	@echo "make completions    write the scripts in completions/"
+	@echo "make man            write the man pages in man/"
 	@echo "make screens        draw the pictures of the documents again"
 	@echo "make dist           build the sdist and the wheel into dist/, and check them"
 	@echo "make check-install  install dist/ with pip, pipx and uv, and run what they install"
@@ -80,6 +81,9 @@ format: .venv/.dev
 
 completions: .venv/.dev
 	@$(BIN)/python completions/generate.py
+
+man: .venv/.dev
+	@$(BIN)/python man/generate.py
 
 screens: .venv/.dev
 	@$(BIN)/python docs/screens.py

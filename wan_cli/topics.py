@@ -1,10 +1,28 @@
 """The topics of `wan help`: what no single command's help can tell. Plain data, like `help`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from wan_cli.help import EXIT_CODES, TOPICS
-from wan_cli.page import Rows, exit_codes, section, wrapped
+from wan_cli.page import Rows, section, wrapped
 from wan_cli.secrets import KEY_VARIABLES
+
+
+class Table(NamedTuple):
+    """Rows under a title."""
+
+    title: str
+    rows: Rows
+
+
+class Lines(NamedTuple):
+    """Lines of a file under a title, as they are."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+Block = str | Table | Lines
 
 RETRY = "7, 8, 11, 12, 13, 129, 130 and 143"
 STOP = "2, 3, 4, 5, 6 and 9"
@@ -71,85 +89,55 @@ def variable_of(key: str) -> str:
     return f"WAN_{key.rpartition('.')[2].upper()}"
 
 
-def topic(name: str, width: int) -> str:
-    """Return the text of a topic; KeyError if there is none of that name."""
-    return f"{wrapped(f'wan help {name}: {TOPICS[name]}', width)}\n{_TOPICS[name](width)}"
-
-
-def _text(width: int, *paragraphs: str) -> str:
-    return "\n".join(wrapped(paragraph, width) for paragraph in paragraphs)
-
-
-def _exit_codes(width: int) -> str:
-    after = _text(
-        width,
+# Each topic: paragraphs, tables and lines.
+BLOCKS: Mapping[str, tuple[Block, ...]] = {
+    "exit-codes": (
+        Table("Exit codes", [(f"{code:>3}", says) for code, says in EXIT_CODES.items()]),
         f"Worth a retry: {RETRY}. So is 10, if the command is wan batch or has --once: it then"
         " searches the account's log and never pays a second time.",
         f"Not worth a retry: {STOP}. Fix what the message names first. A retry after 9 pays again"
         " only if that generation succeeds.",
         "With several generations the code is the first of these that occurred: 10, 1, 3, 4, 5, 7,"
         " 11, 13, 12, 9, 6, 8, 2, 0.",
-    )
-    return f"{exit_codes(EXIT_CODES, width)}\n{after}"
-
-
-def _environment(width: int) -> str:
-    before = _text(
-        width,
+    ),
+    "environment": (
         "A flag overrides a variable, and a variable overrides the configuration file."
         " wan config list shows each value and where it comes from; wan doctor reports variables"
         " WAN_… that wan does not know.",
-    )
-    rows = [(variable_of(key), says) for key, says in KEYS.items()]
-    return before + section("Settings", rows, width) + section("Others", OTHER_VARIABLES, width)
-
-
-def _config(width: int) -> str:
-    before = _text(
-        width,
+        Table("Settings", [(variable_of(key), says) for key, says in KEYS.items()]),
+        Table("Others", OTHER_VARIABLES),
+    ),
+    "config": (
         "wan config path prints where the file is. It is TOML, and only you can read it. A mistake"
         " in it is exit 3, with its line or key; wan ignores nothing.",
         "Flags override environment variables, which override the file, which overrides the"
         " defaults.",
-    )
-    return (
-        before
-        + section("Keys", [*KEYS.items()], width)
-        + "\nExample:\n"
-        + '  output_dir = "~/Videos"\n  max_cost = 2\n\n'
-        + '  [generate]\n  resolution = "720p"\n  duration = 5\n\n'
-        + _text(
-            width,
-            "Times are written 90, 90s, 5m, 1h or 7d; in the file those with a letter stand in"
-            " quotes. The key never belongs on a command line: wan config set api_key asks for it"
-            " without echo, or reads stdin with -.",
-        )
-    )
-
-
-def _names(width: int) -> str:
-    before = _text(
-        width,
+        Table("Keys", [*KEYS.items()]),
+        Lines(
+            "Example",
+            (
+                'output_dir = "~/Videos"',
+                "max_cost = 2",
+                "",
+                "[generate]",
+                'resolution = "720p"',
+                "duration = 5",
+            ),
+        ),
+        "Times are written 90, 90s, 5m, 1h or 7d; in the file, put quotes around those with a"
+        " letter. Do not type the key on a command line: wan config set api_key asks for it"
+        " without echo, or reads stdin with -.",
+    ),
+    "names": (
         "wan prints the path of the file on stdout, and never replaces a file without --force."
-        " Where -o FILE or -o DIR/ does not say otherwise, the file goes to output_dir (default:"
-        " the working folder), and name_template makes its name.",
-    )
-    after = _text(
-        width,
+        " Without -o FILE or -o DIR/, the file goes to output_dir (default: the working folder),"
+        " and name_template makes its name.",
+        Table("Fields of a name", NAME_FIELDS),
+        Table("Which generation", REFERENCES),
         "wan batch knows a row by the batch's name (--as NAME, otherwise the name of the file), its"
         " request, and its place among equal rows. A row may have a name and an output of its own.",
-    )
-    return (
-        before
-        + section("Fields of a name", NAME_FIELDS, width)
-        + section("Which generation", REFERENCES, width)
-        + f"\n{after}"
-    )
-
-
-def _money(width: int) -> str:
-    return _text(
-        width,
+    ),
+    "money": (
         "Only wan generate and wan batch pay. They print the price before each submission. A"
         " generation that fails on the server is not charged.",
         "--dry-run prints the request and its price, and sends nothing paid. --sandbox uses a free"
@@ -163,12 +151,8 @@ def _money(width: int) -> str:
         "A crash, a lost connection or Ctrl-C loses nothing: wan fetch --all downloads what is paid"
         " for. If a command ends with 10, wan recover finds out what happened.",
         "wan balance prints what is left; wan list --stats prints what was spent.",
-    )
-
-
-def _machines(width: int) -> str:
-    return _text(
-        width,
+    ),
+    "machines": (
         "The history is one file on one machine. Any number of wan processes on that machine may"
         " use it at the same time. Do not use a history on a network drive from two machines at the"
         " same time.",
@@ -186,14 +170,21 @@ def _machines(width: int) -> str:
         " same history: wan fetch --all --no-wait --quiet.",
         "A script reads the exit code (wan help exit-codes), and the path on stdout or the JSON of"
         " --json.",
-    )
-
-
-_TOPICS: Mapping[str, Callable[[int], str]] = {
-    "exit-codes": _exit_codes,
-    "environment": _environment,
-    "config": _config,
-    "names": _names,
-    "money": _money,
-    "machines": _machines,
+    ),
 }
+
+
+def topic(name: str, width: int) -> str:
+    """Return the text of a topic; KeyError if there is none of that name."""
+    title = wrapped(f"wan help {name}: {TOPICS[name]}", width)
+    return title + "".join(_shown(block, width) for block in BLOCKS[name])
+
+
+def _shown(block: Block, width: int) -> str:
+    """Return a paragraph, a table or lines, after a blank line."""
+    if isinstance(block, str):
+        return f"\n{wrapped(block, width)}"
+    if isinstance(block, Table):
+        return section(block.title, block.rows, width)
+    lines = "".join(f"  {line}".rstrip() + "\n" for line in block.lines)
+    return f"\n{block.title}:\n{lines}"
