@@ -57,14 +57,19 @@ _wan() {
   fi
   case "$command $prev" in
     'generate --prompt-file') _wan_files ;;
-    'generate --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview' ;;
+    'generate --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
+    'generate --image') _wan_words 'FILE URL' ;;
+    'generate --first-frame') _wan_words 'FILE URL' ;;
+    'generate --reference') _wan_words 'FILE URL' ;;
+    'generate --video') : ;;
     'generate --audio-url') : ;;
     'generate --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;
-    'generate --resolution') _wan_words '720p 1080p' ;;
+    'generate --resolution') _wan_words '480p 720p 1080p' ;;
     'generate --duration') _wan_words '5 10 15' ;;
     'generate --negative-prompt') : ;;
     'generate --shot-type') _wan_words 'single multi' ;;
     'generate --seed') : ;;
+    'generate --field') : ;;
     'generate --timeout') : ;;
     'generate --poll-interval') : ;;
     'generate -o'|'generate --output') _wan_files ;;
@@ -83,14 +88,19 @@ _wan() {
     'recover --adopt') : ;;
     'recover --forget') : ;;
     'batch --format') _wan_words 'jsonl json csv tsv text' ;;
-    'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview' ;;
+    'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
+    'batch --image') _wan_words 'FILE URL' ;;
+    'batch --first-frame') _wan_words 'FILE URL' ;;
+    'batch --reference') _wan_words 'FILE URL' ;;
+    'batch --video') : ;;
     'batch --audio-url') : ;;
     'batch --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;
-    'batch --resolution') _wan_words '720p 1080p' ;;
+    'batch --resolution') _wan_words '480p 720p 1080p' ;;
     'batch --duration') _wan_words '5 10 15' ;;
     'batch --negative-prompt') : ;;
     'batch --shot-type') _wan_words 'single multi' ;;
     'batch --seed') : ;;
+    'batch --field') : ;;
     'batch --concurrency') : ;;
     'batch --downloads') : ;;
     'batch --shard') _wan_words 'auto' ;;
@@ -113,13 +123,13 @@ _wan() {
 
 _wan_rest() {
   case $command in
-    'generate') flags='--prompt-file --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'generate') flags='--prompt-file --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'list') flags='--status --limit --all --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'show') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
-    'batch') flags='--format --model --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'batch') flags='--format --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'models') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'balance') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'config') flags='-h --help' ;;
@@ -142,9 +152,9 @@ _wan_rest() {
     'show') _wan_ids ;;
     'recover') _wan_ids ;;
     'batch') _wan_files ;;
-    'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
-    'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
-    'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt' ;;
+    'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
+    'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
+    'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
     'completion') _wan_words 'bash zsh fish powershell' ;;
     'help') _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox completion help exit-codes environment names money machines' ;;
     'config') _wan_words 'set get unset list path edit' ;;

@@ -48,10 +48,14 @@ complete -c wan -n '__wan_only config' -a list -d 'Print the value of each key a
 complete -c wan -n '__wan_only config' -a path -d 'Print the path of the configuration file'
 complete -c wan -n '__wan_only config' -a edit -d 'Open the file in $VISUAL or $EDITOR and check it afterwards'
 complete -c wan -n '__wan_in generate' -l prompt-file -d 'Read the prompt from FILE' -rF
-complete -c wan -n '__wan_in generate' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview'
+complete -c wan -n '__wan_in generate' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
+complete -c wan -n '__wan_in generate' -l image -d 'Begin with this picture (image-to-video models)' -x -a 'FILE URL'
+complete -c wan -n '__wan_in generate' -l first-frame -d 'First frame (2.7-r2v)' -x -a 'FILE URL'
+complete -c wan -n '__wan_in generate' -l reference -d 'A person or thing to show; may be repeated' -x -a 'FILE URL'
+complete -c wan -n '__wan_in generate' -l video -d 'A video to refer to; may be repeated' -x
 complete -c wan -n '__wan_in generate' -l audio-url -d 'Take the sound from URL (http or https)' -x
 complete -c wan -n '__wan_in generate' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'
-complete -c wan -n '__wan_in generate' -l resolution -d 'Size of the frame' -x -a '720p 1080p'
+complete -c wan -n '__wan_in generate' -l resolution -d 'Size of the frame' -x -a '480p 720p 1080p'
 complete -c wan -n '__wan_in generate' -l duration -d 'Seconds of video' -x -a '5 10 15'
 complete -c wan -n '__wan_in generate' -l negative-prompt -d 'Leave TEXT out of the video' -x
 complete -c wan -n '__wan_in generate' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
@@ -60,6 +64,11 @@ complete -c wan -n '__wan_in generate' -l single-shot -d 'Short for --shot-type 
 complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d 'Generate sound for the video, or do not'
 complete -c wan -n '__wan_in generate' -l seed -d 'Repeat a video: the same seed gives the same one' -x
 complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or do not'
+complete -c wan -n '__wan_in generate' -l watermark -l no-watermark -d 'Put a watermark on the video'
+complete -c wan -n '__wan_in generate' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
+complete -c wan -n '__wan_in generate' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
+complete -c wan -n '__wan_in generate' -l unchecked -d 'Submit to a model without a schema; check nothing'
+complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down where it is too large to be sent'
 complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it, or do not'
 complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
@@ -125,10 +134,14 @@ complete -c wan -n '__wan_in recover' -s v -l verbose -d 'Print requests and ans
 complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in recover' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in batch' -l format -d 'Read FILE as this format' -x -a 'jsonl json csv tsv text'
-complete -c wan -n '__wan_in batch' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-7-t2v alibaba/wan2.5-t2v-preview'
+complete -c wan -n '__wan_in batch' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
+complete -c wan -n '__wan_in batch' -l image -d 'Begin with this picture (image-to-video models)' -x -a 'FILE URL'
+complete -c wan -n '__wan_in batch' -l first-frame -d 'First frame (2.7-r2v)' -x -a 'FILE URL'
+complete -c wan -n '__wan_in batch' -l reference -d 'A person or thing to show; may be repeated' -x -a 'FILE URL'
+complete -c wan -n '__wan_in batch' -l video -d 'A video to refer to; may be repeated' -x
 complete -c wan -n '__wan_in batch' -l audio-url -d 'Take the sound from URL (http or https)' -x
 complete -c wan -n '__wan_in batch' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'
-complete -c wan -n '__wan_in batch' -l resolution -d 'Size of the frame' -x -a '720p 1080p'
+complete -c wan -n '__wan_in batch' -l resolution -d 'Size of the frame' -x -a '480p 720p 1080p'
 complete -c wan -n '__wan_in batch' -l duration -d 'Seconds of video' -x -a '5 10 15'
 complete -c wan -n '__wan_in batch' -l negative-prompt -d 'Leave TEXT out of the video' -x
 complete -c wan -n '__wan_in batch' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
@@ -137,6 +150,11 @@ complete -c wan -n '__wan_in batch' -l single-shot -d 'Short for --shot-type sin
 complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'Generate sound for the video, or do not'
 complete -c wan -n '__wan_in batch' -l seed -d 'Repeat a video: the same seed gives the same one' -x
 complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or do not'
+complete -c wan -n '__wan_in batch' -l watermark -l no-watermark -d 'Put a watermark on the video'
+complete -c wan -n '__wan_in batch' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
+complete -c wan -n '__wan_in batch' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
+complete -c wan -n '__wan_in batch' -l unchecked -d 'Submit to a model without a schema; check nothing'
+complete -c wan -n '__wan_in batch' -l shrink -d 'Scale a picture down where it is too large to be sent'
 complete -c wan -n '__wan_in batch' -l concurrency -d 'Keep at most N generations in flight' -x
 complete -c wan -n '__wan_in batch' -l downloads -d 'Download at most N videos at once' -x
 complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, from row K on (0 to N-1); auto for array jobs' -x -a 'auto'
@@ -175,17 +193,17 @@ complete -c wan -n '__wan_in config set' -l json -d 'Print one JSON object per l
 complete -c wan -n '__wan_in config set' -s q -l quiet -d 'Print no progress on stderr; errors stay'
 complete -c wan -n '__wan_in config set' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config set' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in config set' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config set' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config get' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in config get' -s q -l quiet -d 'Print no progress on stderr; errors stay'
 complete -c wan -n '__wan_in config get' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config get' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in config get' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config get' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config unset' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in config unset' -s q -l quiet -d 'Print no progress on stderr; errors stay'
 complete -c wan -n '__wan_in config unset' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config unset' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in config unset' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt'
+complete -c wan -n '__wan_in config unset' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config list' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in config list' -s q -l quiet -d 'Print no progress on stderr; errors stay'
 complete -c wan -n '__wan_in config list' -s v -l verbose -d 'Print the versions on stderr first'

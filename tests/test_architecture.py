@@ -21,6 +21,7 @@ LAYERS = (
     ("programs",),
     ("durations",),
     ("generation",),
+    ("pictures",),
     ("models", "filetypes"),
     ("encodings",),
     (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wan_cli.batchfile import Contents, parse
 from wan_cli.batchfile.formats import CSV, FORMATS, JSON, JSON_LINES, TEXT, TSV, format_of
-from wan_cli.batchfile.row import Mistake, Row
+from wan_cli.batchfile.row import Mistake, Reading, Row
 from wan_cli.batchfile.shard import Shard, parse_shard
 from wan_cli.errors import UsageError
 from wan_cli.filetypes import Source
@@ -21,7 +21,9 @@ HERE = Source("prompts.txt", "wan batch")
 
 
 def read(text: str, form: str, *, name: str = "here", **defaults: Any) -> Contents:
-    return parse(text, form, HERE, batch=BatchName("https://api.test", name), defaults=defaults)
+    return parse(
+        text, form, HERE, batch=BatchName("https://api.test", name), reading=Reading(defaults)
+    )
 
 
 def rows_of(text: str, form: str, **defaults: Any) -> list[Row]:
@@ -129,7 +131,7 @@ def test_what_follows_the_last_line_is_no_line(text, skipped):
 )
 def test_an_array_is_read_however_it_is_printed(text):
     rows = rows_of(text, JSON)
-    assert [(row.request.prompt, row.request.seed) for row in rows] == [
+    assert [(row.request.prompt, row.request.value("seed")) for row in rows] == [
         ("a fox", 7),
         ("a hen", None),
     ]
@@ -163,15 +165,15 @@ def test_what_a_row_does_not_say_is_as_the_flags_say():
         resolution="720p",
         seed="3",
     )
-    assert (first.request.resolution, first.request.seed) == ("720p", 3)
-    assert (second.request.resolution, second.request.seed) == ("1080p", 3)
+    assert (first.request.value("resolution"), first.request.value("seed")) == ("720p", 3)
+    assert (second.request.value("resolution"), second.request.value("seed")) == ("1080p", 3)
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_a_table_of_any_spreadsheet_is_read(sign):
     lines = ["Prompt|SEED|name||", '"a fox, then; a hen"|7|||', "an owl||owl||"]
     rows = rows_of("\r\n".join(lines).replace("|", sign), CSV)
-    assert [(row.request.prompt, row.request.seed, row.name) for row in rows] == [
+    assert [(row.request.prompt, row.request.value("seed"), row.name) for row in rows] == [
         ("a fox, then; a hen", 7, None),
         ("an owl", None, "owl"),
     ]
@@ -179,7 +181,7 @@ def test_a_table_of_any_spreadsheet_is_read(sign):
 
 def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
     rows = rows_of('prompt,seed\n"a fox,\nthen a hen",1\n\n"an owl",\n', CSV)
-    assert [(row.line, row.request.prompt, row.request.seed) for row in rows] == [
+    assert [(row.line, row.request.prompt, row.request.value("seed")) for row in rows] == [
         (2, "a fox,\nthen a hen", 1),
         (5, "an owl", None),
     ]
@@ -192,7 +194,7 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (JSON, "[" * 100_000, 1, "not JSON"),
         (JSON_LINES, '{"prompt":' * 50_000, 1, "not JSON"),
         (JSON_LINES, "null", 1, "not an object"),
-        (JSON_LINES, '{"promt":"a"}', 1, "a row may have: prompt, model, audio_url"),
+        (JSON_LINES, '{"promt":"a"}', 1, "a row may have: prompt, model, image_url"),
         (JSON_LINES, '{"promt":"a"}', 1, "(did you mean prompt?)"),
         (JSON_LINES, '{"prompt":"a","prompt":"b"}', 1, "duplicate field 'prompt'"),
         (JSON_LINES, '{"prompt":"a","seed":NaN}', 1, "NaN is no value of JSON"),
@@ -302,7 +304,7 @@ def test_any_text_is_rows_and_mistakes_or_refused(text, form):
 def test_a_separator_line_is_no_row_and_decides():
     for first in ("sep=;", '"sep=;"', "SEP=;;;"):
         (row,) = rows_of(f"{first}\r\nprompt;seed\r\na fox, then;7\r\n", CSV)
-        assert (row.line, row.request.prompt, row.request.seed) == (3, "a fox, then", 7)
+        assert (row.line, row.request.prompt, row.request.value("seed")) == (3, "a fox, then", 7)
     (row,) = rows_of("sep=\t\nprompt\tseed\na fox; then\t7\n", CSV)
     assert row.request.prompt == "a fox; then"
 
@@ -312,7 +314,7 @@ def test_a_separator_line_is_no_row_and_decides():
 def test_lines_may_end_as_on_any_machine(sign, end):
     lines = ["prompt|seed", '"a fox, in the snow"|7', "an owl; at night|" if sign == "," else "b|"]
     rows = rows_of(end.join(lines).replace("|", sign) + end, CSV)
-    assert [(row.line, row.request.seed) for row in rows] == [(2, 7), (3, None)]
+    assert [(row.line, row.request.value("seed")) for row in rows] == [(2, 7), (3, None)]
 
 
 def test_cells_other_than_texts_are_stripped_and_5_0_is_5():
@@ -328,14 +330,17 @@ def test_cells_other_than_texts_are_stripped_and_5_0_is_5():
         "seed": 7,
     }
     assert (first.output, first.once, second.once) == ("a.mp4", "k1", None)
-    assert rows_of("prompt;duration\na;5,0\n", CSV)[0].request.duration == 5
+    assert rows_of("prompt;duration\na;5,0\n", CSV)[0].request.value("duration") == 5
     assert mistakes_of("prompt,duration\na,5.5\n", CSV)
     assert mistakes_of('{"prompt":"a","duration":5.5}', JSON_LINES)
 
 
 def test_columns_may_be_named_as_people_write_them():
     (row,) = rows_of(" Prompt ,Aspect Ratio,negative-prompt\na fox,9:16,rain\n", CSV)
-    assert (row.request.aspect_ratio, row.request.negative_prompt) == ("9:16", "rain")
+    assert (row.request.value("aspect_ratio"), row.request.value("negative_prompt")) == (
+        "9:16",
+        "rain",
+    )
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_completion_is_what_make_completions_writes(name: str) -> None:
         ("wan st", {"status"}),
         ("wan ", {*COMMANDS}),
         ("wan generate --res", {"--resolution"}),
-        ("wan generate --resolution ", {"720p", "1080p"}),
+        ("wan generate --resolution ", {"480p", "720p", "1080p"}),
         ("wan generate --model ", {*MODELS}),
         ("wan generate x --duration 1", {"10", "15"}),
         ("wan config ", {"set", "get", "unset", "list", "path", "edit"}),

@@ -74,6 +74,8 @@ RIGHT = {
     "generate.generate_audio": "false",
     "generate.seed": "-1",
     "generate.enhance_prompt": "true",
+    "generate.watermark": "true",
+    "generate.enable_prompt_expansion": "false",
 }
 
 

@@ -128,13 +128,11 @@ class MortalClient(Client):
         self._witness = witness
         self._time = time
 
-    def submit(
-        self, request: GenerationRequest, client_request_id: str, **values: Any
-    ) -> Submission:
+    def submit(self, payload: bytes, client_request_id: str, **values: Any) -> Submission:
         self._witness(client_request_id)
         if self.fate["dies"] == "before the POST":
             self._die()
-        submission = super().submit(request, client_request_id, **values)
+        submission = super().submit(payload, client_request_id, **values)
         if self.fate["dies"] == "after the POST":
             self._die()
         return submission

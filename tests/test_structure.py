@@ -4,6 +4,7 @@ import pytest
 
 from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import TEXT
+from wan_cli.batchfile.row import Reading
 from wan_cli.errors import UsageError
 from wan_cli.filetypes import Source
 from wan_cli.identity import BatchName
@@ -12,7 +13,12 @@ from wan_cli.identity import BatchName
 def read(text: str, *, name: str = "list.txt", is_sure: bool = False) -> list[str]:
     source = Source(name, "wan batch")
     contents = parse(
-        text, TEXT, source, batch=BatchName("https://api.test", "x"), defaults={}, is_sure=is_sure
+        text,
+        TEXT,
+        source,
+        batch=BatchName("https://api.test", "x"),
+        reading=Reading(),
+        is_sure=is_sure,
     )
     assert contents.mistakes == []
     return [row.request.prompt for row in contents.rows]

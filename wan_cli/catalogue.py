@@ -40,7 +40,17 @@ class Offer(NamedTuple):
 
 
 def _values(field: Field) -> str:
-    kinds = {"boolean": "", "integer": "INTEGER", "url": "URL", "text": "TEXT", "choice": ""}
+    kinds = {
+        "boolean": "",
+        "integer": "INTEGER",
+        "url": "URL",
+        "urls": "URL",
+        "image": "FILE|URL",
+        "images": "FILE|URL",
+        "text": "TEXT",
+        "choice": "",
+        "json": "JSON",
+    }
     return " ".join(str(choice) for choice in field.choices) or kinds[field.kind]
 
 
@@ -48,8 +58,5 @@ def offer(schema: ModelSchema, pricing: object) -> Offer:
     """Return the offer of a model by its `pricing`."""
     field = schema.field("resolution")
     names = [str(name) for name in field.choices] if field else []
-    requests = {
-        name: GenerationRequest.parse({"model": schema.name, "prompt": "x", "resolution": name})
-        for name in names
-    }
+    requests = {name: GenerationRequest(schema, "x", (("resolution", name),)) for name in names}
     return Offer(schema, {name: price_of(pricing, asked) for name, asked in requests.items()})

@@ -8,7 +8,7 @@ as of 2026-08-21). Nothing else is taken for a price by guessing.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wan_cli.models import MODELS, GenerationRequest
+from wan_cli.models import GenerationRequest
 from wan_cli.numbers import sane
 
 # Seconds of a unit of time.
@@ -66,7 +66,7 @@ def _of_variants(pricing: Mapping[str, object], request: GenerationRequest) -> P
     dimensions, variants = pricing.get("dimensions"), pricing.get("variants")
     if not isinstance(dimensions, list) or not isinstance(variants, list) or not dimensions:
         return Price(None, _UNREADABLE)
-    fields = {field.name for field in MODELS[request.model].fields} | {"model"}
+    fields = {field.name for field in request.schema.fields} | {"model"}
     if not all(isinstance(name, str) and name in fields for name in dimensions):
         return Price(None, "the price depends on something that the request does not say")
     wanted = {name: _word(request.value(name)) for name in dimensions}

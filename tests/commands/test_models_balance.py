@@ -4,6 +4,7 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
 from tests.terminal import on_terminal, screen
+from wan_cli.models import MODELS
 from wan_cli.output.table import width_of
 
 NO_KEY = {"AIMLAPI_API_KEY": None}
@@ -14,7 +15,7 @@ def test_models_has_a_complete_row_for_each(wan: Wan, api: FakeApi) -> None:
     result = wan("models", env=NO_KEY)
     assert result.code == 0
     rows = [line.split("\t") for line in result.out.splitlines()]
-    assert [len(row) for row in rows] == [4, 4, 4]
+    assert [len(row) for row in rows] == [4] * len(MODELS)
     assert rows[0][:3] == [MODEL, "10 s", "720p $1.05, 1080p $1.575"]
     assert rows[0][3].startswith("--audio-url URL, --aspect-ratio 16:9 9:16 1:1 4:3 3:4, ")
     assert "unknown" in result.out
@@ -40,7 +41,8 @@ def test_models_has_json(wan: Wan, api: FakeApi) -> None:
     lines = {line["model"]: line for line in wan("models", "--json", env=NO_KEY).json_lines}
     assert lines[MODEL]["prices_usd"] == {"720p": 1.05, "1080p": 1.575}
     assert lines[MODEL]["fields"]["duration"] == [5, 10, 15]
-    assert set(lines) == {MODEL, "alibaba/wan-2-7-t2v", "alibaba/wan2.5-t2v-preview"}
+    assert set(lines) == {*MODELS}
+    assert lines["alibaba/wan-2-6-i2v"]["fields"]["image_url"] == "image"
 
 
 def test_models_without_the_api_still_says_what_each_accepts(

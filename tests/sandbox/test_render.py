@@ -104,9 +104,8 @@ def test_every_resolution_and_ratio_of_every_model_has_a_frame_size():
     for schema in MODELS.values():
         resolutions, ratios = (schema.field(name) for name in ("resolution", "aspect_ratio"))
         assert resolutions is not None
-        assert ratios is not None
         for resolution in resolutions.choices:
-            for ratio in ratios.choices:
+            for ratio in ratios.choices if ratios else ("16:9",):
                 assert (resolution, ratio) in FRAME_SIZES
 
 

@@ -17,7 +17,6 @@ from wan_cli.errors import NotFound, NotTheApi, Unreachable, WanError
 from wan_cli.generation import Generation
 from wan_cli.http.authorities import Authorities
 from wan_cli.http.trace import Trace
-from wan_cli.models import GenerationRequest
 from wan_cli.numbers import LARGEST, sane
 from wan_cli.schedule import retry_after
 
@@ -58,7 +57,7 @@ class Client:
         self._key_origin = key_origin
         self._key_remedy = key_remedy
         self.server_offset_s: float | None = None
-        # Whether a reply named itself as that of a sandbox, where nothing is charged.
+        # Whether a reply named itself as a sandbox's.
         self.is_sandbox = False
         self._date: str | None = None
         self.authorities = Authorities()
@@ -72,17 +71,14 @@ class Client:
         self._send = self._told(self._transport.exchange)
 
     def for_thread(self) -> Self:
-        """Return a client for another thread, which only asks; a call may last beyond its seconds.
-
-        Whoever starts the thread bounds a call as a whole, by waiting for it no longer.
-        """
+        """Return a client for another thread; whoever starts it bounds a call as a whole."""
         client = copy(self)
         client._send = self._told(self._transport.line().exchange)  # noqa: SLF001  Of this class.
         return client
 
     def submit(
         self,
-        request: GenerationRequest,
+        payload: bytes,
         client_request_id: str,
         *,
         seconds: float = SUBMIT_SECONDS,
@@ -92,7 +88,7 @@ class Client:
 
         Before the first byte of the body `may_begin` is asked; where it says no, nothing is sent.
         """
-        body = Body(request.to_json().encode(), may_begin)
+        body = Body(payload, may_begin)
         try:
             reply = self._exchange(
                 "POST",
@@ -202,13 +198,16 @@ class Client:
     def models(
         self, model: str, *, etag: str | None = None, seconds: float = GET_SECONDS
     ) -> tuple[str | None, dict[str, object] | None]:
-        """Return the ETag and the rows of a model with its price, None where the ETag still holds.
-
-        GET /v1/models?id=MODEL&include=pricing. Raises as `get`.
-        """
-        headers = {"If-None-Match": etag} if etag else {}
+        """Return the rows of a model with its price: GET /v1/models. As `kept`."""
         params = {"id": model, "include": "pricing"}
-        reply = self._asked("/v1/models", params, seconds=seconds, headers=headers)
+        return self.kept("/v1/models", params, etag=etag, seconds=seconds)
+
+    def kept(
+        self, path: str, params: Mapping[str, str], *, etag: str | None, seconds: float
+    ) -> tuple[str | None, dict[str, object] | None]:
+        """Return the ETag and the object of a GET, None where the ETag still holds; as `get`."""
+        headers = {"If-None-Match": etag} if etag else {}
+        reply = self._asked(path, params, seconds=seconds, headers=headers)
         if reply.status == 304 and etag:
             return etag, None
         return reply.headers.get("ETag"), self._object(reply)

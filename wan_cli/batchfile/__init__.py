@@ -1,12 +1,11 @@
 """A batch file becomes rows, each with its line. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from wan_cli.batchfile.formats import CSV, JSON, JSON_LINES, TEXT, TSV
-from wan_cli.batchfile.records import json_array, json_lines, skipped, text_rows
-from wan_cli.batchfile.row import Mistake, Row, once_of, place_of, request_of
+from wan_cli.batchfile.records import Lines, json_array, json_lines, skipped, text_rows
+from wan_cli.batchfile.row import Mistake, Reading, Row, once_of, place_of, request_of
 from wan_cli.batchfile.structure import refuse_structure
 from wan_cli.batchfile.table import table_rows
 from wan_cli.errors import UsageError
@@ -16,8 +15,6 @@ from wan_cli.identity import BatchName, Keys
 _READERS = {
     JSON_LINES: json_lines,
     JSON: json_array,
-    CSV: table_rows,
-    TSV: table_rows,
     TEXT: text_rows,
 }
 
@@ -36,7 +33,7 @@ def parse(
     source: Source,
     *,
     batch: BatchName,
-    defaults: Mapping[str, object],
+    reading: Reading,
     is_sure: bool = False,
 ) -> Contents:
     """Return what a file holds.
@@ -46,7 +43,7 @@ def parse(
         form: one of the formats.
         source: where it comes from, for messages.
         batch: what tells its rows from equal ones of another batch.
-        defaults: fields of the API that rows do not have.
+        reading: how rows are read.
         is_sure: the user named the format.
 
     Raises:
@@ -59,12 +56,12 @@ def parse(
     equal: Counter[str] = Counter()
     keys: dict[str, Row] = {}
     repeated = 0
-    for number, (line, found) in enumerate(_READERS[form](text), 1):
+    for number, (line, found) in enumerate(_lines(text, form, reading), 1):
         if isinstance(found, str):
             mistakes.append(Mistake(line, found))
             continue
         try:
-            row = _row(number, line, found, defaults)
+            row = _row(number, line, found, reading)
             if _repeats(keys, row):
                 repeated += 1
                 continue
@@ -82,8 +79,14 @@ def parse(
     return Contents(rows, mistakes, ", ".join(filter(None, left_out)))
 
 
-def _row(number: int, line: int, found: dict[str, object], defaults: Mapping[str, object]) -> Row:
-    request = request_of(found, defaults)
+def _lines(text: str, form: str, reading: Reading) -> Lines:
+    if form in (CSV, TSV):
+        return table_rows(text, reading)
+    return _READERS[form](text)
+
+
+def _row(number: int, line: int, found: dict[str, object], reading: Reading) -> Row:
+    request = request_of(found, reading)
     output, name = (place_of(found, word) for word in ("output", "name"))
     return Row(number, line, Keys(""), request, output, name, once_of(found))
 

@@ -1,21 +1,33 @@
 """A row of a batch file: a request, and where its video goes. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import NamedTuple
 
 from wan_cli.errors import UsageError
 from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key
-from wan_cli.models import DEFAULT_MODEL, FIELD_NAMES, MODELS, GenerationRequest
+from wan_cli.models import (
+    DEFAULT_MODEL,
+    FIELD_NAMES,
+    Attach,
+    GenerationRequest,
+    ModelSchema,
+    any_model,
+    field_of_flag,
+    flag_of,
+    schema_of,
+)
 from wan_cli.prompt import option_meant
 from wan_cli.text import check_encodable, one_line
 
 # What a row may say beside the fields of the API: where its video goes, and its key.
 PLACES = ("output", "name", "once")
-COLUMNS = ("prompt", "model", *FIELD_NAMES, *PLACES)
-_SCHEMA = MODELS[DEFAULT_MODEL].fields
+# Columns that are called as their flag, not as their field: `image` is image_url.
+SHORT = {flag_of(name)[2:].replace("-", "_"): name for name in FIELD_NAMES}
+COLUMNS = ("prompt", "model", *dict.fromkeys([*FIELD_NAMES, *SHORT]), *PLACES)
+_SCHEMA = [any_model(name) for name in FIELD_NAMES]
 # They are sent exactly as they stand.
 TEXTS = frozenset({"prompt", *(field.name for field in _SCHEMA if field.kind == "text")})
 _WHOLE = frozenset(
@@ -25,6 +37,7 @@ _WHOLE = frozenset(
 )
 # A spreadsheet writes 5.0 in a column of numbers that has gaps, some write 5,0.
 _POINT_ZERO = re.compile(r"([+-]?[0-9]{1,19})[.,]0+")
+_LISTS = frozenset(field.name for field in _SCHEMA if field.kind in ("urls", "images"))
 _FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 
@@ -55,12 +68,38 @@ class Mistake(NamedTuple):
     words: str
 
 
-def unknown_field(names: Iterable[str]) -> str | None:
-    """Return what is wrong where a field is none that a row can have."""
-    unknown = next((name for name in names if name not in COLUMNS), None)
-    if unknown is None:
+class Reading(NamedTuple):
+    """How rows are read: fields that they lack, local pictures, the schemas of models."""
+
+    defaults: Mapping[str, object] = {}
+    attach: Attach | None = None
+    schema_of: Callable[[str], ModelSchema] = schema_of
+
+    def unknown_column(self, names: Collection[str]) -> str | None:
+        """Return what is wrong where a column is none that a row can have.
+
+        With a column `model`, each row says what it can have.
+        """
+        if "model" in names:
+            return None
+        try:
+            self.check_fields(names, None)
+        except UsageError as wrong:
+            return wrong.message
         return None
-    return _no_such_field(one_line(unknown, 60))
+
+    def check_fields(self, names: Iterable[str], model: object) -> None:
+        """Let the names of fields pass that a row of a model can have.
+
+        Raises:
+            UsageError: it cannot have one of them.
+        """
+        unknown = next((name for name in names if name not in COLUMNS), None)
+        if unknown is None:
+            return
+        schema = self.schema_of(str(model or self.defaults.get("model") or DEFAULT_MODEL))
+        if not (schema.is_unchecked or (schema.is_live and schema.field(unknown))):
+            raise UsageError(_no_such_field(one_line(unknown, 60)), hint="")
 
 
 @lru_cache(maxsize=64)
@@ -70,19 +109,19 @@ def _no_such_field(word: str) -> str:
     return f"no such field: {word!r}{meant}; a row may have: {', '.join(COLUMNS)}"
 
 
-def request_of(found: Mapping[str, object], defaults: Mapping[str, object]) -> GenerationRequest:
+def request_of(found: Mapping[str, object], reading: Reading) -> GenerationRequest:
     """Return what a row asks for.
 
     Raises:
         UsageError: a field that a row cannot have, or a wrong value.
     """
-    unknown = unknown_field(found)
-    if unknown:
-        raise UsageError(unknown, hint="")
-    fields = {name: _whole(name, value) for name, value in found.items() if name not in PLACES}
-    given = {name: value for name, value in fields.items() if value is not None}
+    named = {SHORT.get(name, name): value for name, value in found.items() if name not in PLACES}
+    given = {name: _value(name, value) for name, value in named.items() if value is not None}
     try:
-        request = GenerationRequest.parse({**defaults, **given})
+        reading.check_fields(given, given.get("model"))
+        request = GenerationRequest.parse(
+            {**reading.defaults, **given}, attach=reading.attach, schema_of=reading.schema_of
+        )
     except UsageError as wrong:
         raise UsageError(_as_columns(wrong.message), hint="") from None
     option = option_meant(request.prompt)
@@ -91,8 +130,10 @@ def request_of(found: Mapping[str, object], defaults: Mapping[str, object]) -> G
     return request
 
 
-def _whole(name: str, value: object) -> object:
-    """Return 5 for 5.0 in a column of whole numbers."""
+def _value(name: str, value: object) -> object:
+    """Return 5 for 5.0 in a column of whole numbers, and the items of a list."""
+    if name in _LISTS and isinstance(value, str):
+        return [item.strip() for item in value.split("|")]
     if name not in _WHOLE:
         return value
     if isinstance(value, float) and value.is_integer():
@@ -107,7 +148,7 @@ def _as_columns(words: str) -> str:
 
 
 def _as_column(flag: str) -> str:
-    name = flag.removeprefix("--").replace("-", "_")
+    name = field_of_flag(flag)
     plain = name.removeprefix("no_")
     if plain not in FIELD_NAMES:
         return flag

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from wan_cli.batchfile.records import Lines
-from wan_cli.batchfile.row import COLUMNS, TEXTS, unknown_field
+from wan_cli.batchfile.row import COLUMNS, TEXTS, Reading
 from wan_cli.text import one_line
 
 CELL_MAX_CHARS = 2**26
@@ -26,7 +26,7 @@ _UNQUOTED = "a quote is not closed, or not written twice inside a quoted cell"
 Record = tuple[int, list[str] | str]
 
 
-def table_rows(text: str) -> Lines:
+def table_rows(text: str, reading: Reading) -> Lines:
     """Yield the rows under the line that names the columns."""
     csv.field_size_limit(CELL_MAX_CHARS)
     lines = list(io.StringIO(text, newline=""))
@@ -37,7 +37,7 @@ def table_rows(text: str) -> Lines:
         yield line, first
         return
     names = column_names(first)
-    wrong = _wrong_header(names, first) if names else None
+    wrong = _wrong_header(names, first, reading) if names else None
     if wrong:
         yield line, wrong
         return
@@ -126,7 +126,7 @@ def _row(names: Sequence[str], cells: Sequence[str], sign: str) -> dict[str, obj
     return row
 
 
-def _wrong_header(names: Sequence[str], cells: Sequence[str]) -> str | None:
+def _wrong_header(names: Sequence[str], cells: Sequence[str], reading: Reading) -> str | None:
     if not any(name in COLUMNS for name in names):
         return (
             "the first line must name the columns, such as prompt,duration; this one is"
@@ -134,7 +134,7 @@ def _wrong_header(names: Sequence[str], cells: Sequence[str]) -> str | None:
         )
     if "" in names:
         return f"column {names.index('') + 1} has no name (the first line names the columns)"
-    unknown = unknown_field(names)
+    unknown = reading.unknown_column(names)
     if unknown:
         return f"{unknown} (the first line names the columns)"
     twice = next((name for name in names if names.count(name) > 1), None)

@@ -1,12 +1,13 @@
 """What arguments must be beyond what the parser sees: numbers above 0, one of two, some ids."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wan_cli.errors import UsageError
 from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key, once_key
-from wan_cli.models import FIELD_NAMES, one_shot_type
+from wan_cli.models import FIELD_NAMES, flag_of, one_shot_type
 from wan_cli.text import one_line
 
 if TYPE_CHECKING:
@@ -39,9 +40,32 @@ def request_fields(arguments: Mapping[str, Any]) -> dict[str, object]:
     Raises:
         UsageError: --shot-type and its short forms contradict each other.
     """
-    fields = {name: arguments[name] for name in ("model", *FIELD_NAMES)}
+    # The arguments are called as their flags are.
+    names = {name: flag_of(name)[2:].replace("-", "_") for name in ("model", *FIELD_NAMES)}
+    fields = {name: arguments[argument] or None for name, argument in names.items()}
+    fields |= {name: arguments[name] for name in names if arguments.get(name) is False}
     multi, single = arguments["multi_shot"], arguments["single_shot"]
-    return fields | {"shot_type": one_shot_type(fields["shot_type"], multi=multi, single=single)}
+    fields["shot_type"] = one_shot_type(fields["shot_type"], multi=multi, single=single)
+    return fields | _more_fields(arguments["field"])
+
+
+def _more_fields(given: Sequence[str] | None) -> dict[str, object]:
+    """Return the fields of `--field NAME=VALUE`.
+
+    Raises:
+        UsageError: it is not written so, or names a field twice.
+    """
+    found: dict[str, object] = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise UsageError(
+                f"--field {one_line(text, 60)!r} is not NAME=VALUE", hint="such as: --field seed=7"
+            )
+        if name in found:
+            raise UsageError(f"--field {name} was given twice", hint="leave one of them out")
+        found[name] = value
+    return found
 
 
 def with_once(order: "Order", once: str | None, service: str) -> "Order":

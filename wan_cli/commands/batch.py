@@ -36,6 +36,10 @@ def command(
         ),
     ] = None,
     model: options.Model = None,
+    image: options.Image = None,
+    first_frame: options.FirstFrame = None,
+    reference: options.Reference = None,
+    video: options.Video = None,
     audio_url: options.AudioUrl = None,
     aspect_ratio: options.AspectRatio = None,
     resolution: options.Resolution = None,
@@ -47,6 +51,11 @@ def command(
     generate_audio: options.GenerateAudio = None,
     seed: options.Seed = None,
     enhance_prompt: options.EnhancePrompt = None,
+    watermark: options.Watermark = None,
+    enable_prompt_expansion: options.EnablePromptExpansion = None,
+    field: options.MoreFields = None,
+    unchecked: options.Unchecked = False,
+    shrink: options.Shrink = False,
     concurrency: Annotated[
         int,
         typer.Option(
@@ -116,7 +125,8 @@ def command(
     """Submit the prompts of a file, wait, download; run it again to continue where it stopped."""
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.batchfile.shard import parse_shard
-    from wan_cli.commands.arguments import name_of, request_fields
+    from wan_cli.commands.arguments import name_of
+    from wan_cli.commands.requests import reading
     from wan_cli.commands.workspace import workspace
     from wan_cli.core import plan
     from wan_cli.core.batch import Batch, Terms
@@ -132,7 +142,7 @@ def command(
         format_,
         parse_shard(shard, os.environ),
         batch=plan.batch_name(file, name_of(as_), space.settings.base_url, sandbox=space.sandbox),
-        defaults=space.with_defaults(request_fields(arguments)),
+        reading=reading(out, space, arguments, file),
         folder=space.output_dir if output_dir is None else output_dir,
         name_template=space.settings.name_template,
     )

@@ -30,6 +30,10 @@ def command(
         typer.Option("--prompt-file", metavar="FILE", help="Read the prompt from FILE."),
     ] = None,
     model: options.Model = None,
+    image: options.Image = None,
+    first_frame: options.FirstFrame = None,
+    reference: options.Reference = None,
+    video: options.Video = None,
     audio_url: options.AudioUrl = None,
     aspect_ratio: options.AspectRatio = None,
     resolution: options.Resolution = None,
@@ -41,6 +45,11 @@ def command(
     generate_audio: options.GenerateAudio = None,
     seed: options.Seed = None,
     enhance_prompt: options.EnhancePrompt = None,
+    watermark: options.Watermark = None,
+    enable_prompt_expansion: options.EnablePromptExpansion = None,
+    field: options.MoreFields = None,
+    unchecked: options.Unchecked = False,
+    shrink: options.Shrink = False,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
     poll_interval: options.PollInterval = None,
@@ -68,14 +77,14 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.commands.arguments import request_fields, with_once
+    from wan_cli.commands.arguments import with_once
+    from wan_cli.commands.requests import request_of
     from wan_cli.commands.workspace import workspace
     from wan_cli.config.service import service_of
     from wan_cli.core.generate import generate
     from wan_cli.core.items import Goal, Order
     from wan_cli.core.known import find_known
     from wan_cli.destination import parse_destination
-    from wan_cli.models import GenerationRequest
     from wan_cli.output.begin import begin
     from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.prompt import read_prompt
@@ -83,8 +92,7 @@ def command(
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
-    fields = space.with_defaults(request_fields(arguments) | {"prompt": text})
-    request = GenerationRequest.parse(fields)
+    request = request_of(out, space, arguments, text)
     budget = space.budget(max_cost)
     destination = parse_destination(output, space.output_dir, space.settings.name_template)
     if dry_run:

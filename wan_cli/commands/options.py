@@ -24,13 +24,54 @@ def _field(name: str, values: str, *, says: str) -> Any:
 Model = Annotated[
     str | None, _field("model", "MODEL", says="The model to use.  [default: alibaba/wan-2-6-t2v]")
 ]
+Image = Annotated[
+    str | None, _field("image", "FILE|URL", says="Begin with this picture (image-to-video models).")
+]
+FirstFrame = Annotated[
+    str | None,
+    _field("first-frame", "FILE|URL", says="First frame (2.7-r2v)."),
+]
+Reference = Annotated[
+    list[str] | None,
+    _field("reference", "FILE|URL", says="A person or thing to show; may be repeated."),
+]
+Video = Annotated[
+    list[str] | None, _field("video", "URL", says="A video to refer to; may be repeated.")
+]
+Watermark = Annotated[
+    bool | None, typer.Option("--watermark/--no-watermark", help="Put a watermark on the video.")
+]
+EnablePromptExpansion = Annotated[
+    bool | None,
+    typer.Option(
+        "--enable-prompt-expansion/--no-enable-prompt-expansion",
+        help="Let the server expand the prompt (2.7-i2v).",
+    ),
+]
+Shrink = Annotated[
+    bool, typer.Option("--shrink", help="Scale a picture down where it is too large to be sent.")
+]
+MoreFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="NAME=VALUE",
+        help="Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated.",
+    ),
+]
+Unchecked = Annotated[
+    bool,
+    typer.Option("--unchecked", help="Submit to a model without a schema; check nothing."),
+]
 AudioUrl = Annotated[
     str | None, _field("audio-url", "URL", says="Take the sound from URL (http or https).")
 ]
 AspectRatio = Annotated[
     str | None, _field("aspect-ratio", "16:9|9:16|1:1|4:3|3:4", says="Shape of the frame.")
 ]
-Resolution = Annotated[str | None, _field("resolution", "720p|1080p", says="Size of the frame.")]
+Resolution = Annotated[
+    str | None, _field("resolution", "480p|720p|1080p", says="Size of the frame.")
+]
 Duration = Annotated[str | None, _field("duration", "5|10|15", says="Seconds of video.")]
 NegativePrompt = Annotated[
     str | None, _field("negative-prompt", "TEXT", says="Leave TEXT out of the video.")

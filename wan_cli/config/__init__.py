@@ -101,7 +101,7 @@ def load(paths: Paths, env: Mapping[str, str]) -> Settings:
     return Settings(
         **plain,  # type: ignore[arg-type]
         generate={
-            setting.name: values[setting.key]  # type: ignore[misc]
+            setting.name: values[setting.key]
             for setting in SETTINGS.values()
             if setting.key.startswith(GENERATE) and setting.key in values
         },

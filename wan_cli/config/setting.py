@@ -14,10 +14,13 @@ from wan_cli.durations import EXAMPLES, seconds_of
 from wan_cli.errors import UsageError
 from wan_cli.models import (
     FIELD_NAMES,
-    MODELS,
+    MEDIA_NAMES,
     Field,
     Value,
+    any_model,
+    find_schema,
     flag_of,
+    is_id,
     parse_field,
     schema_of,
 )
@@ -156,7 +159,9 @@ def _is_allowed(scheme: str, host: str) -> bool:
 
 
 def _model(value: object) -> str:
-    return schema_of(str(value)).name
+    name = str(value)
+    # Another one may be in the live catalogue.
+    return name if find_schema(name) is None and is_id(name) else schema_of(name).name
 
 
 def _field(field: Field, value: object, hint: str = "wan models") -> Value:
@@ -167,15 +172,8 @@ def _field(field: Field, value: object, hint: str = "wan models") -> Value:
         raise UsageError(words, hint=hint) from None
 
 
-def _any_model(name: str) -> Field:
-    """Return a field with the values that any model takes: a flag may still choose the model."""
-    found = [field for schema in MODELS.values() if (field := schema.field(name))]
-    choices = dict.fromkeys(choice for field in found for choice in field.choices)
-    return Field(name, found[0].kind, tuple(choices))
-
-
 def _of_field(name: str) -> Setting:
-    field = _any_model(name)
+    field = any_model(name)
     kinds: Mapping[str, Type] = {"integer": "integer", "boolean": "boolean"}
     kind = TYPES[type(field.choices[0])] if field.choices else kinds.get(field.kind, "text")
     return Setting(f"{GENERATE}.{name}", kind, partial(_field, field))
@@ -200,6 +198,6 @@ SETTINGS: Mapping[str, Setting] = {
         _switch("sidecar"),
         _switch("sandbox"),
         Setting(f"{GENERATE}.model", "text", _model),
-        *(_of_field(name) for name in FIELD_NAMES),
+        *(_of_field(name) for name in FIELD_NAMES if name not in MEDIA_NAMES),
     )
 }

@@ -8,6 +8,7 @@ from wan_cli.core.lanes import Desk, Job, Lane, Workers
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.errors import SetupError
 from wan_cli.events import Watching
+from wan_cli.models import find_schema
 from wan_cli.record import Record
 from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, time_left
 
@@ -42,7 +43,9 @@ class Expectations:
             except SetupError:
                 durations = []
             self._durations[kind] = durations
-            median_s = self._timing.median_s or DEFAULT_MEDIAN_S
+            schema = find_schema(record.model)
+            first_s = schema.median_s if schema else DEFAULT_MEDIAN_S
+            median_s = self._timing.median_s or first_s
             self._known[kind] = Law(expect(durations, default_median_s=median_s))
             if len(durations) < LEARNED_FROM and self._timing.poll_interval_s is None:
                 self._ask(record.model)

@@ -2,13 +2,13 @@
 
 import heapq
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import JSON_LINES, format_of
-from wan_cli.batchfile.row import Mistake, Row
+from wan_cli.batchfile.row import Mistake, Reading, Row
 from wan_cli.batchfile.shard import Shard
 from wan_cli.config.service import service_of
 from wan_cli.destination import Destination, parse_destination, working_folder
@@ -54,7 +54,7 @@ def load(
     shard: Shard,
     *,
     batch: BatchName,
-    defaults: Mapping[str, object],
+    reading: Reading,
     folder: Path,
     name_template: str,
 ) -> Plan:
@@ -65,7 +65,7 @@ def load(
         form: one of the formats, None where the file tells.
         shard: which rows are meant; all of them are checked.
         batch: its name.
-        defaults: fields of the API that rows do not have.
+        reading: how rows are read.
         folder: where videos go.
         name_template: what they are called where the row does not say.
 
@@ -75,7 +75,7 @@ def load(
     source = Source(str(file), "wan batch", f"--format {form}" if form else "")
     text = read_batch(source)
     found = format_of(form, source, text)
-    contents = parse(text, found, source, batch=batch, defaults=defaults, is_sure=form is not None)
+    contents = parse(text, found, source, batch=batch, reading=reading, is_sure=form is not None)
     entries, misplaced = entries_of(contents.rows, folder, name_template)
     refuse(source.name, [*contents.mistakes, *misplaced])
     skipped = f" ({contents.skipped} skipped)" if contents.skipped else ""

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from wan_cli.api.client import Client
-from wan_cli.api.submission import Limited, NotSent, Submission
+from wan_cli.api.submission import Limited, NotSent, Refused, Submission
 from wan_cli.core.items import Item, Order, pause_s
 from wan_cli.core.lanes import Desk
+from wan_cli.errors import UsageError
 from wan_cli.record import Record
 from wan_cli.schedule import backoff
 
@@ -32,8 +33,13 @@ class Posted(NamedTuple):
 
 def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: float) -> Posted:
     """Submit a request under its record's label; ask before its body's first byte is sent."""
+    try:
+        body = order.request.payload()
+    except UsageError as error:
+        # A picture is gone, or has changed.
+        return Posted(record.ref, Refused(error), None)
     submission = client.submit(
-        order.request,
+        body,
         record.client_request_id,
         seconds=seconds,
         may_begin=lambda: bool(desk.ask(BodyBegins())),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from wan_cli.account import rows_of
@@ -17,6 +17,8 @@ from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
 from wan_cli.storage import replace_whole
 
+# Takes the ETag of what is kept; returns the new one, and None where it still holds.
+Ask = Callable[[str | None], tuple[str | None, Mapping[str, object] | None]]
 # How long a price is believed without asking.
 KEPT_S = 3600.0
 # How long a command that has no --max-cost waits for a price.
@@ -77,15 +79,20 @@ def catalogue_row(
     """
     name = hashlib.sha256(f"{client.base_url} {model}".encode()).hexdigest()[:16]
     file = cache_dir / f"model-{name}.json"
+    answer = kept_answer(file, lambda etag: client.models(model, etag=etag, seconds=seconds))
+    rows = [row for row in rows_of(answer) if _is_called(row, model)]
+    return rows[0] if len(rows) == 1 else {}
+
+
+def kept_answer(file: Path, ask: Ask) -> Mapping[str, object]:
+    """Return an answer that is kept in a file for an hour; then its ETag is asked for."""
     etag, kept, age_s = _read(file)
     if 0 <= age_s < KEPT_S:
-        answer: Mapping[str, object] | None = None
-    else:
-        new_etag, answer = client.models(model, etag=etag, seconds=seconds)
-        if new_etag:
-            _write(file, new_etag, kept if answer is None else answer)
-    rows = [row for row in rows_of(kept if answer is None else answer) if _is_called(row, model)]
-    return rows[0] if len(rows) == 1 else {}
+        return kept
+    new_etag, answer = ask(etag)
+    if new_etag:
+        _write(file, new_etag, kept if answer is None else answer)
+    return kept if answer is None else answer
 
 
 def _is_called(row: Mapping[str, object], model: str) -> bool:

@@ -104,7 +104,7 @@ def money(cost_usd: float | None) -> str:
 def dry_run_json(request: "GenerationRequest", price: "Price") -> dict[str, object]:
     """Return a request that is not sent, with its price if that is known."""
     data: dict[str, object] = {"status": "unsent", "model": request.model}
-    data["request"] = request.body()
+    data["request"] = request.shown()
     return data if price.usd is None else data | {"cost_usd": price.usd}
 
 

@@ -1,0 +1,84 @@
+"""From the flags of a command to requests: defaults, pictures, and the models they are for."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wan_cli.commands.arguments import request_fields
+from wan_cli.models import (
+    DEFAULT_MODEL,
+    GenerationRequest,
+    ModelSchema,
+    find_schema,
+    for_picture,
+    is_id,
+    parse_media,
+    schema_of,
+)
+from wan_cli.models.attachment import attaching
+
+if TYPE_CHECKING:
+    from wan_cli.batchfile.row import Reading
+    from wan_cli.commands.workspace import Workspace
+    from wan_cli.output import Output
+
+
+def request_of(
+    out: "Output", space: "Workspace", arguments: Mapping[str, Any], prompt: str
+) -> GenerationRequest:
+    """Return the request of a command line.
+
+    Raises:
+        UsageError: a wrong value, a picture that cannot be sent, a field that the model has not.
+        Rejected, Unreachable: the model is in the live catalogue alone, or not even there.
+    """
+    fields = defaults(out, space, arguments) | {"prompt": prompt}
+    request = GenerationRequest.parse(fields, schema_of=schemas(space, arguments))
+    out.note(*request.notes)
+    return request
+
+
+def reading(
+    out: "Output", space: "Workspace", arguments: Mapping[str, Any], file: Path
+) -> "Reading":
+    """Return how the rows of a batch file are read: pictures are relative to the file."""
+    from wan_cli.batchfile.row import Reading
+
+    attach = attaching(file.parent, shrink=arguments["shrink"])
+    return Reading(defaults(out, space, arguments), attach, schemas(space, arguments))
+
+
+def defaults(out: "Output", space: "Workspace", arguments: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields of flags and settings; pictures are checked, and pick the model.
+
+    Raises:
+        UsageError: a picture that cannot be sent.
+    """
+    given = request_fields(arguments)
+    attach = attaching(Path(), shrink=arguments["shrink"])
+    fields = space.with_defaults(parse_media(given, attach))
+    if given.get("image_url") is not None and given.get("model") is None:
+        usual = str(fields.get("model") or DEFAULT_MODEL)
+        known, found = find_schema(usual), for_picture(usual)
+        if known and found and not known.field("image_url"):
+            out.note(f"--image: using {found.name}, which begins with a picture")
+            fields["model"] = found.name
+    return fields
+
+
+def schemas(space: "Workspace", arguments: Mapping[str, Any]) -> Callable[[str], ModelSchema]:
+    """Return what finds a model's schema: in the table of this version, else in the catalogue."""
+    live: dict[str, ModelSchema] = {}
+
+    def find(model: str) -> ModelSchema:
+        found = find_schema(model) or live.get(model)
+        if found or not is_id(model):
+            return found or schema_of(model)
+        from wan_cli.core.live import live_schema
+
+        with space.client(with_key=False) as client:
+            folder, unchecked = space.paths.cache_dir, arguments["unchecked"]
+            live[model] = live_schema(client, folder, model, unchecked=unchecked)
+        return live[model]
+
+    return find

@@ -1,0 +1,248 @@
+"""The schema of a model's request as data: its fields, and a value of each, checked.
+
+Facts of the API come from its public reference (api.aimlapi.com, as of 2026-08-21).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from wan_cli.errors import UsageError
+from wan_cli.models.attachment import LocalPicture
+from wan_cli.text import check_encodable, one_line
+
+Kind = Literal["text", "url", "image", "urls", "images", "choice", "integer", "boolean", "json"]
+# What a request holds of a field. "json" is any value of a live schema.
+Value = object
+# Checks a local picture: takes what the user typed for it.
+Attach = Callable[[str], LocalPicture]
+
+# The flags that are not called as their field.
+_FLAGS = {
+    "image_url": "--image",
+    "image_urls": "--reference",
+    "video_urls": "--video",
+    "first_frame_image": "--first-frame",
+}
+
+
+class Field(NamedTuple):
+    """One field of a request: its name in the API, its kind, and the values it takes.
+
+    `most` and `least` count the items of "urls" and "images", `max_chars` the characters of a text.
+    `types` are the JSON types that a live schema allows a "json" value to have.
+    """
+
+    name: str
+    kind: Kind
+    choices: tuple[Value, ...] = ()
+    default: Value | None = None
+    most: int | None = None
+    least: int = 0
+    max_chars: int | None = None
+    types: tuple[str, ...] = ()
+
+
+class ModelSchema(NamedTuple):
+    """What one model accepts beside `model` and `prompt`.
+
+    `short` are the names by which people call it, `required` the fields it does not go without,
+    `median_s` how long a generation takes before anything was learned. `is_live`: it comes from
+    the catalogue, not from this program; `is_unchecked`: nothing is known of its fields.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    short: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    median_s: float = 205.0
+    is_live: bool = False
+    is_unchecked: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """Return the field of that name, or None where the model has none."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of a field of the API: `audio_url` has `--audio-url`."""
+    return _FLAGS.get(name) or "--" + name.replace("_", "-")
+
+
+def field_of_flag(flag: str) -> str:
+    """Return the field of a flag: `--image` has `image_url`."""
+    names = {flag: name for name, flag in _FLAGS.items()}
+    return names.get(flag) or flag.removeprefix("--").replace("-", "_")
+
+
+def parse_field(field: Field, value: object, attach: Attach | None = None) -> Value:
+    """Return a value from a flag, the environment, a file or a row as the API wants it.
+
+    A picture that is no URL is a local file, which `attach` checks.
+
+    Raises:
+        UsageError: not a value of this field; the message lists the right ones.
+    """
+    if attach and field.kind in ("image", "images"):
+        value = _attached(field, value, attach)
+    parsed = _PARSERS[field.kind](field, value)
+    if parsed is None:
+        raise UsageError(
+            f"{flag_of(field.name)}: {one_line(str(value), 80)!r} is not {wanted(field)}",
+            hint=_suggestion(field, str(value)) or "wan models",
+        )
+    return parsed
+
+
+def parse_media(fields: Mapping[str, object], attach: Attach) -> dict[str, object]:
+    """Return fields with their local pictures checked."""
+    kinds: Mapping[str, Kind] = {
+        "image_url": "image",
+        "first_frame_image": "image",
+        "image_urls": "images",
+    }
+    return {
+        name: value
+        if value is None or name not in kinds
+        else _attached(Field(name, kinds[name]), value, attach)
+        for name, value in fields.items()
+    }
+
+
+def _attached(field: Field, value: object, attach: Attach) -> object:
+    items = value if isinstance(value, list | tuple) else [value]
+    found = [
+        attach(item) if isinstance(item, str) and not _is_url(item) else item for item in items
+    ]
+    return found if field.kind == "images" else found[0] if len(found) == 1 else value
+
+
+def _is_url(text: str) -> bool:
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", text.strip()) is not None
+
+
+def _suggestion(field: Field, text: str) -> str | None:
+    """Return the flag with what was meant: 1080 for 1080p, 5s for 5, MULTI for multi."""
+    word = re.sub(r" ?[ps]$", "", text.strip().lower())
+    meant = [choice for choice in field.choices if str(choice).lower() in (word, f"{word}p")]
+    return f"{flag_of(field.name)} {meant[0]}" if meant else None
+
+
+def wanted(field: Field) -> str:
+    """Return in words what a field takes."""
+    if field.kind == "choice":
+        return "one of: " + ", ".join(str(choice) for choice in field.choices)
+    many = f"up to {field.most} of them" if field.most else "one or more"
+    return {
+        "text": f"text of at most {field.max_chars} characters"
+        if field.max_chars
+        else "text without NUL",
+        "url": "an http or https URL",
+        "image": "a picture's file, or an http or https URL",
+        "urls": f"an http or https URL ({many})",
+        "images": f"a picture's file, or an http or https URL ({many})",
+        "integer": "an integer",
+        "boolean": "true or false",
+        "json": f"a JSON value ({' or '.join(field.types)})" if field.types else "a JSON value",
+    }[field.kind]
+
+
+def _parse_text(field: Field, value: object) -> str | None:
+    if not isinstance(value, str) or "\x00" in value:
+        return None
+    if field.max_chars and len(value) > field.max_chars:
+        raise UsageError(
+            f"{flag_of(field.name)} has {len(value)} characters; the model takes at most"
+            f" {field.max_chars}",
+            hint=f"shorten the text of {flag_of(field.name)}",
+        )
+    return check_encodable(value, flag_of(field.name))
+
+
+def _parse_choice(field: Field, value: object) -> Value | None:
+    if isinstance(value, bool):
+        return None
+    return next((choice for choice in field.choices if str(choice) == str(value)), None)
+
+
+def _parse_integer(_field: Field, value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**63 else None
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,19}", value):
+        return _parse_integer(_field, int(value))
+    return None
+
+
+def _parse_boolean(_field: Field, value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
+    return words.get(value.lower()) if isinstance(value, str) else None
+
+
+def _parse_url(_field: Field, value: object) -> str | None:
+    if not isinstance(value, str) or re.search(r"[\s\x00-\x20\x7f]", value) or not value.isascii():
+        return None
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return None
+    return value if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def _parse_image(field: Field, value: object) -> Value | None:
+    return value if isinstance(value, LocalPicture) else _parse_url(field, value)
+
+
+def _parse_items(field: Field, value: object) -> Value | None:
+    """Return a list as a tuple: it must not change, and a text is a list of one."""
+    items = value if isinstance(value, list | tuple) else [value]
+    parse = _parse_image if field.kind == "images" else _parse_url
+    parsed = [parse(field, item) for item in items]
+    fits = field.least <= len(items) <= (field.most or len(items))
+    return tuple(parsed) if parsed and fits and None not in parsed else None
+
+
+def _parse_json(field: Field, value: object) -> Value | None:
+    """Return a value of a live schema; a text may be JSON, unless a text is what is wanted."""
+    if isinstance(value, str) and "string" not in field.types:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None if field.types else value
+    return value if not field.types or _json_type(value) & {*field.types} else None
+
+
+def _json_type(value: object) -> set[str]:
+    """Return the names that JSON Schema has for the type of a value."""
+    if isinstance(value, bool):
+        return {"boolean"}
+    if isinstance(value, int):
+        return {"integer", "number"}
+    names: Mapping[type, str] = {float: "number", str: "string", list: "array", dict: "object"}
+    return {names.get(type(value), "null")}
+
+
+_PARSERS: Mapping[str, Callable[[Field, object], Value | None]] = {
+    "text": _parse_text,
+    "url": _parse_url,
+    "image": _parse_image,
+    "urls": _parse_items,
+    "images": _parse_items,
+    "choice": _parse_choice,
+    "integer": _parse_integer,
+    "boolean": _parse_boolean,
+    "json": _parse_json,
+}
