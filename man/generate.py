@@ -64,7 +64,7 @@ def _program() -> Iterator[str]:
     yield from _paragraphs(DESCRIPTION)
     yield ".SH COMMANDS"
     yield from _rows(
-        [(f"wan {name}", f"{says}; see wan-{name}(1)") for name, says in COMMANDS.items()]
+        tuple((f"wan {name}", f"{says}; see wan-{name}(1)") for name, says in COMMANDS.items())
     )
     yield ".SH OPTIONS"
     yield from _rows(OPTIONS)
@@ -93,7 +93,7 @@ def _command(name: str, parser: Any) -> Iterator[str]:
     yield ".SH EXAMPLES"
     yield from _rows(page.examples)
     yield ".SH EXIT STATUS"
-    yield from _rows([(str(code), says) for code, says in page.codes.items()])
+    yield from _rows(tuple((str(code), says) for code, says in page.codes.items()))
     yield from _see_also(["wan"])
 
 

@@ -72,7 +72,7 @@ _EXAMPLES = (
 def short_help(width: int = DEFAULT_WIDTH) -> str:
     """Return the text of `wan` alone: it fits a screen of 24 lines and ends with the commands."""
     says = wrapped(_SAYS[0], width)
-    commands = section("Commands", [*COMMANDS.items()], width)
+    commands = section("Commands", tuple(COMMANDS.items()), width)
     return f"{_USAGE}{says}\n{table(_START, width)}{commands}"
 
 
@@ -80,8 +80,8 @@ def top_help(width: int = DEFAULT_WIDTH) -> str:
     """Return the text of `wan --help`."""
     return (
         f"{_USAGE}\n{''.join(wrapped(line, width) for line in _SAYS)}"
-        + section("Commands", [*COMMANDS.items()], width)
-        + section("Topics (wan help TOPIC)", [*TOPICS.items()], width)
+        + section("Commands", tuple(COMMANDS.items()), width)
+        + section("Topics (wan help TOPIC)", tuple(TOPICS.items()), width)
         + section("Options", _OPTIONS, width)
         + f"\nExamples:\n{examples(_EXAMPLES, width)}"
         + f"\nExit codes:\n{exit_codes(EXIT_CODES, width)}"

@@ -1,9 +1,9 @@
-"""Help as text: rows in two columns, wrapped to the screen. No import: it is a quick answer."""
+"""Help as text: rows in two columns, wrapped to the screen. Quick: nothing slow is imported."""
 
 import os
-from collections.abc import Sequence
 
-Rows = Sequence[tuple[str, str]]
+# A tuple, so that no import is needed to name it.
+Rows = tuple[tuple[str, str], ...]
 DEFAULT_WIDTH = 80
 MIN_WIDTH = 20
 # Longer lines are hard to read, however wide the screen is.
@@ -73,7 +73,7 @@ def section(title: str, rows: Rows, width: int) -> str:
 
 def exit_codes(codes: dict[int, str], width: int) -> str:
     """Return exit codes as rows, the numbers right-aligned."""
-    return table([(f"{code:>{_CODE_WIDTH}}", says) for code, says in codes.items()], width)
+    return table(tuple((f"{code:>{_CODE_WIDTH}}", says) for code, says in codes.items()), width)
 
 
 def examples(rows: Rows, width: int) -> str:

@@ -92,7 +92,7 @@ def variable_of(key: str) -> str:
 # Each topic: paragraphs, tables and lines.
 BLOCKS: Mapping[str, tuple[Block, ...]] = {
     "exit-codes": (
-        Table("Exit codes", [(f"{code:>3}", says) for code, says in EXIT_CODES.items()]),
+        Table("Exit codes", tuple((f"{code:>3}", says) for code, says in EXIT_CODES.items())),
         f"Worth a retry: {RETRY}. So is 10, if the command is wan batch or has --once: it then"
         " searches the account's log and never pays a second time.",
         f"Not worth a retry: {STOP}. Fix what the message names first. A retry after 9 pays again"
@@ -104,7 +104,7 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
         "A flag overrides a variable, and a variable overrides the configuration file."
         " wan config list shows each value and where it comes from; wan doctor reports variables"
         " WAN_… that wan does not know.",
-        Table("Settings", [(variable_of(key), says) for key, says in KEYS.items()]),
+        Table("Settings", tuple((variable_of(key), says) for key, says in KEYS.items())),
         Table("Others", OTHER_VARIABLES),
     ),
     "config": (
@@ -112,7 +112,7 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
         " in it is exit 3, with its line or key; wan ignores nothing.",
         "Flags override environment variables, which override the file, which overrides the"
         " defaults.",
-        Table("Keys", [*KEYS.items()]),
+        Table("Keys", tuple(KEYS.items())),
         Lines(
             "Example",
             (

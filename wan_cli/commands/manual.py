@@ -89,8 +89,8 @@ def page_of(name: str, command: Any) -> Page:
     words = [_in_usage(argument) for argument in arguments]
     words += ["COMMAND"] if inner else []
     groups = (
-        ("Commands", [(word, one.help or "") for word, one in inner.items()]),
-        ("Arguments", [(_metavar(one), one.help or "") for one in arguments]),
+        ("Commands", tuple((word, one.help or "") for word, one in inner.items())),
+        ("Arguments", tuple((_metavar(one), one.help or "") for one in arguments)),
         *_options(command),
     )
     codes = CODES[name.partition(" ")[0]]
@@ -112,10 +112,10 @@ def _options(command: Any) -> Iterator[tuple[str, Rows]]:
         if isinstance(param, TyperOption) and not param.hidden and param.name != "help"
     ]
     for title in GROUPS:
-        rows = [row_of(option) for option in options if _group(option.name or "") == title]
-        yield title, [*rows, HELP] if title == OUTPUT and rows else rows
+        rows = tuple(row_of(one) for one in options if _group(one.name or "") == title)
+        yield title, (*rows, HELP) if title == OUTPUT and rows else rows
     if not options:
-        yield "Options", [HELP]
+        yield "Options", (HELP,)
 
 
 def _group(name: str) -> str:
