@@ -44,7 +44,7 @@ PICTURES: Mapping[str, tuple[Step, ...]] = {
         Step('wan generate "a red fox in the snow" --multi-shot --duration 5 --sandbox'),
         Step('wan generate "a lighthouse at dusk" --duration 5 --no-wait --sandbox'),
         Step("wan list --sandbox"),
-        Step("wan fetch --all --sandbox", until=r"generating 1 s"),
+        Step("wan fetch --all --sandbox", until=r"generating +0:01"),
     ),
 }
 

@@ -18,7 +18,7 @@ LAYERS = (
     ("examples", "nearest"),
     ("text", "storage", "deadline", "mp4", "schedule", "numbers", "secrets", "identity"),
     ("topics",),
-    ("programs",),
+    ("programs", "clip"),
     ("durations",),
     ("generation",),
     ("pictures",),

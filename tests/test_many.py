@@ -15,8 +15,6 @@ from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
 from tests.terminal import ESCAPE, on_terminal, screen
 from wan_cli.core.watch import AT_ONCE
-from wan_cli.events import Tally
-from wan_cli.output.live import tally_line
 
 # Around a deadline: process start and stop on a slow machine.
 SLACK_S = 12.0
@@ -240,22 +238,14 @@ def test_a_signal_while_the_api_hangs_ends_at_once_and_counts_the_many(
     )
 
 
-def test_on_a_terminal_one_line_tells_how_far_all_are(wan: Wan, api: FakeApi) -> None:
+def test_on_a_terminal_one_display_tells_how_far_all_are(wan: Wan, api: FakeApi) -> None:
     api.looks = 40
     ids = submitted(wan, api, "a fox", "a hen", "an owl", status=None)
     code, written = on_terminal(wan, "fetch", *ids, "-o", "new/")
     assert code == 0
-    assert re.search(r"0 of 3 done · .*3 generating · 0:0\d", ESCAPE.sub("", written))
+    assert re.search(r"0 saved · 3 in flight · 0:0\d", ESCAPE.sub("", written))
     # What is left is the paths alone.
     assert sorted(screen(written)) == sorted(str(path) for path in (wan.work / "new").iterdir())
-
-
-def test_the_line_of_all_counts_and_tells_the_time() -> None:
-    tally = Tally(3, 8, {"queued": 1, "generating": 4}, 78.0, 42.0)
-    words = "3 of 8 done · 1 queued · 4 generating"
-    assert tally_line(tally, 2.0) == f"{words} · 1:20 · about 0:40 left"
-    assert tally_line(tally, 60.0) == f"{words} · 2:18"
-    assert tally_line(Tally(0, 2, {}, 3723.0, None)) == "0 of 2 done · 1:02:03"
 
 
 def test_no_more_is_asked_than_is_due(wan: Wan, api: FakeApi) -> None:

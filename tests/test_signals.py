@@ -14,7 +14,7 @@ import pytest
 from tests.fake.api import GENERATIONS, FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.process import Result, Running, Wan
-from tests.fake.script import Reply
+from tests.fake.script import Reply, forever
 from tests.fake.waiting import wait_until
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -278,6 +278,8 @@ def test_a_signal_while_a_batch_shows_something_says_what_is_in_flight(
     (work / "prompts.txt").write_text("a fox\na hen\n")
     reads, writes = os.pipe()
     api.on_post(Reply(fault="hang"))
+    # What is shown while the first row is in flight.
+    api.on_get(forever(Reply(status=503)))
     process = subprocess.Popen(
         [sys.executable, "-m", "wan_cli", "batch", "prompts.txt", "--yes", "--concurrency", "1"],
         cwd=wan.work,

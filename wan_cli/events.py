@@ -1,6 +1,6 @@
 """What the core reports while it works: frozen events, which the output layer shows."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wan_cli.generation import Status
@@ -42,17 +42,31 @@ class Downloading(NamedTuple):
     total: int | None
 
 
-class Tally(NamedTuple):
-    """How far many generations are together: those done, the states of the others, the seconds.
+class InFlight(NamedTuple):
+    """A generation in flight: its id, its row's number, its state, its age in seconds."""
 
-    `elapsed_s` is since they are watched, `left_s` what is expected of the newest of them.
+    handle: str
+    row: int | None
+    state: str
+    elapsed_s: float
+
+
+class Tally(NamedTuple):
+    """How far many generations are together.
+
+    `ended` have an outcome, `waiting` are still to be submitted. `rows` are those in flight, oldest
+    first; of very many the first ones only. `left_s` is expected until all have ended. `spent_usd`
+    is what the budget counts, `max_usd` its limit.
     """
 
-    done: int
-    total: int
-    states: Mapping[str, int]
+    ended: int
+    in_flight: int
+    waiting: int
+    rows: Sequence[InFlight]
     elapsed_s: float
     left_s: float | None
+    spent_usd: float = 0.0
+    max_usd: float | None = None
 
 
 Event = Note | Warned | Submitted | Watching | Downloading | Tally

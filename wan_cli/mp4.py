@@ -16,7 +16,7 @@ class _NotWhole(ValueError):
     """The file is no whole mp4; the message says why."""
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
     """One box: its four letters, and where its content begins and ends."""
 
     kind: str
@@ -43,7 +43,7 @@ def check(file: BinaryIO, size: int) -> str | None:
 def _walk(file: BinaryIO, size: int) -> None:
     _check_beginning(file, size)
     found: dict[str, int] = {}
-    for box in _boxes(file, 0, size):
+    for box in boxes(file, 0, size):
         if not found and box.kind not in _FIRST:
             raise _NotWhole("no mp4 file")
         found[box.kind] = found.get(box.kind, 0) + box.end - box.start
@@ -85,8 +85,13 @@ def _text_of(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    """Walk over the boxes that fill [start, end) exactly."""
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """Walk over the boxes that fill [start, end) exactly.
+
+    Raises:
+        ValueError: they do not.
+        OSError: the file cannot be read.
+    """
     for _ in range(MAX_BOXES):
         if start == end:
             return
@@ -96,7 +101,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
     raise _NotWhole("an mp4 file of too many boxes")
 
 
-def _read_box(file: BinaryIO, start: int, end: int) -> _Box:
+def _read_box(file: BinaryIO, start: int, end: int) -> Box:
     file.seek(start)
     header = file.read(min(16, end - start))
     if len(header) < 8:
@@ -115,4 +120,4 @@ def _read_box(file: BinaryIO, start: int, end: int) -> _Box:
         raise _NotWhole(f"a file with a broken {kind} box at {start}")
     if start + length > end:
         raise _NotWhole(f"a file cut off inside {kind}: {end} of {start + length} bytes")
-    return _Box(kind, content, start + length)
+    return Box(kind, content, start + length)

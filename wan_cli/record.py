@@ -94,12 +94,13 @@ def error_fields(error: WanError | None) -> dict[str, object]:
 class Outcome(NamedTuple):
     """What became of one generation in one command: its record, and a failure if any.
 
-    `row` is the number of its row in a batch.
+    `row` is the number of its row in a batch; `is_earlier` says that an earlier run has ended it.
     """
 
     record: Record | None
     error: WanError | None = None
     row: int | None = None
+    is_earlier: bool = False
 
     @property
     def exit_code(self) -> int:

@@ -8,6 +8,7 @@ docs/polling.md has the figures, bench/polling.py makes them.
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from heapq import heapify, heapreplace
 from typing import NamedTuple
 
 # A 10 s 1080p clip, by the API's public reference as of 2026-08-21.
@@ -37,6 +38,11 @@ class Expectation(NamedTuple):
 
     median_s: float
     sigma: float
+
+    @property
+    def mean_s(self) -> float:
+        """The mean duration: what many of them take together, divided by their number."""
+        return self.median_s * math.exp(self.sigma**2 / 2)
 
 
 def expect(
@@ -104,6 +110,24 @@ def time_left(elapsed_s: float, expectation: Expectation) -> float | None:
     # The answer's slope is hazard(now) / hazard(then) - 1.
     falls = hazard < _survival_and_hazard(high, expectation)[1]
     return max(0.0, high - max(elapsed_s, 0.0)) if falls else None
+
+
+def time_left_of_all(running_s: Sequence[float], waiting: int, each_s: float, places: int) -> float:
+    """Return the seconds until all have ended: those that run, and those that wait for a place.
+
+    Args:
+        running_s: the seconds that each running one still takes.
+        waiting: how many wait; the first takes the place that is free first.
+        each_s: the seconds that each of them takes.
+        places: how many run at once.
+    """
+    ends = [*running_s, *[0.0] * (places - len(running_s))]
+    heapify(ends)
+    # Whole rounds change nothing in the order of the places.
+    rounds = max(0, waiting // len(ends) - 1)
+    for _ in range(waiting - rounds * len(ends)):
+        heapreplace(ends, ends[0] + each_s)
+    return max(ends) + rounds * each_s
 
 
 def backoff(attempt: int, *, first_s: float = 0.5, cap_s: float = 15.0) -> float:

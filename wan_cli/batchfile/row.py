@@ -60,6 +60,12 @@ class Row(NamedTuple):
     once: str | None = None
     nth: int = 1
 
+    @property
+    def label(self) -> str:
+        """What the row is called on the screen and in logs: its name, otherwise its number."""
+        # A template is not the name of one row.
+        return f"row {self.number}" if self.name is None or "{" in self.name else self.name
+
 
 class Mistake(NamedTuple):
     """What is wrong in a line."""

@@ -80,6 +80,7 @@ def status_(
     from wan_cli.core.status import named, status
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import state_line
+    from wan_cli.output.results import Results
 
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     words = need_ids(ids)
@@ -92,7 +93,10 @@ def status_(
         story = status(tools, records, timing, watch=watch)
         # Of a look, the line says it all; who has waited in vain is told so.
         silent = set() if watch else {8}
-        return out.outcomes(out.each(story), state_line, shown={0, 8, 9, 10}, silent=silent)
+        several = watch and len(records) > 1
+        results = Results(tools.clock.monotonic, done="completed") if several else None
+        outcomes = out.each(story, results)
+        return out.outcomes(outcomes, state_line, shown={0, 8, 9, 10}, silent=silent)
 
 
 def fetch(
@@ -116,6 +120,8 @@ def fetch(
     from wan_cli.core.status import named
     from wan_cli.destination import parse_destination
     from wan_cli.output.faces import nothing, path_or_id
+    from wan_cli.output.results import Results
+    from wan_cli.output.summary import print_all
 
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     words = need_ids_or_all(ids, everything=everything)
@@ -149,7 +155,10 @@ def fetch(
         # By cron, "still being made" is news and no error.
         silent = {8} if everything and not goal.wait else set()
         text = nothing if stdout else path_or_id
-        return out.outcomes(out.each(story), text, silent=silent, notes=True)
+        results = Results(tools.clock.monotonic, in_sandbox=space.sandbox) if several else None
+        if results and everything:
+            return print_all(out, story, text, results, silent=silent, notes=True)
+        return out.outcomes(out.each(story, results), text, silent=silent, notes=True)
 
 
 # Those that `plain` calls, by the command's name.

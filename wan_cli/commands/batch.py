@@ -133,6 +133,8 @@ def command(
     from wan_cli.core.survey import survey
     from wan_cli.output.begin import begin
     from wan_cli.output.faces import path_or_id
+    from wan_cli.output.results import Results
+    from wan_cli.output.summary import print_all
 
     arguments = locals()
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
@@ -170,7 +172,14 @@ def command(
         )
         batch = Batch(tools, terms, loaded)
         found = _agreed(out, space, batch, yes=yes)
-        return out.outcomes(out.each(batch.run(found)), path_or_id)
+        results = Results(
+            tools.clock.monotonic,
+            total=len(loaded.entries),
+            names={entry.row.number: entry.row.label for entry in loaded.entries},
+            is_batch=True,
+            in_sandbox=space.sandbox,
+        )
+        return print_all(out, batch.run(found), path_or_id, results)
 
 
 def _agreed(out: "Output", space: "Workspace", batch: "Batch", *, yes: bool) -> "Survey":

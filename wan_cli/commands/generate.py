@@ -86,6 +86,7 @@ def command(
     from wan_cli.core.known import find_known
     from wan_cli.destination import parse_destination
     from wan_cli.output.begin import begin
+    from wan_cli.output.ending import say_ending
     from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.prompt import read_prompt
 
@@ -116,6 +117,8 @@ def command(
             space.check_prices(out, tools.client, budget, timing.left(tools.clock), [request])
         outcomes = list(out.each(generate(tools, order, goal, timing, known)))
     code = out.outcomes(outcomes, nothing if stdout else path_or_id)
+    for outcome in outcomes:
+        say_ending(out, outcome)
     if open_:
         _open(out, outcomes[0].record)
     return code

@@ -139,10 +139,7 @@ class Batch:
         outcomes = engine.outcomes()
         safe = bool(found.known)
         try:
-            for entry, record in found.known:
-                yield from self._continue_with(engine, entry, record)
-            if self._copied:
-                yield Note(_copied_words(self._copied))
+            yield from self._continue(engine, found)
             yield from self._impossible(engine, found)
             for entry in found.coming:
                 engine.submit(self._order(entry))
@@ -158,8 +155,7 @@ class Batch:
             _explain(interrupted, safe=safe)
             raise
         if left := engine.not_submitted:
-            words = "1 row was" if left == 1 else f"{left} rows were"
-            yield Warned(f"{words} not submitted; to continue, {RUN_AGAIN}")
+            yield Warned(f"{_rows(left)} not submitted; to continue, {RUN_AGAIN}")
 
     def _order(self, entry: Entry) -> Order:
         terms, row = self.terms, entry.row
@@ -177,15 +173,26 @@ class Batch:
             attempts=entry.attempts,
         )
 
+    def _continue(self, engine: Engine, found: Survey) -> Outcomes:
+        """Continue with the rows that have a generation; say in one line how many are finished."""
+        earlier = 0
+        for entry, record in found.known:
+            for told in self._continue_with(engine, entry, record):
+                earlier += isinstance(told, Outcome) and told.is_earlier
+                yield told
+        if earlier:
+            yield Note(f"{_rows(earlier)} finished by earlier runs")
+        if self._copied:
+            yield Note(_copied_words(self._copied))
+
     def _continue_with(self, engine: Engine, entry: Entry, record: Record) -> Outcomes:
         """Wait for a generation that a row has, or tell how it ended."""
         row, place = entry.row, entry.destination
         error: WanError | None = ended(record)
+        has_ended = error is not None or is_on_disk(record)
         if is_on_disk(record):
             if is_elsewhere(record, place):
                 record, error = self._placed(entry, record)
-            else:
-                yield Note(f"{record.id} is on disk already")
         elif error is None:
             record = self.tools.save_new(
                 record,
@@ -197,7 +204,7 @@ class Batch:
             if self.terms.wait:
                 engine.add(record, deadline=engine.run.deadline_of_new(), row=row.number)
                 return
-        yield self._named(Outcome(record, error, row.number))
+        yield self._named(Outcome(record, error, row.number, is_earlier=has_ended))
 
     def _placed(self, entry: Entry, record: Record) -> tuple[Record, LocalFileError | None]:
         """Copy the video of a row to where this run wants it."""
@@ -239,6 +246,10 @@ class Batch:
 
     def _at(self, number: int, words: str) -> str:
         return f"{self._source}:{self._lines[number]}: {words}"
+
+
+def _rows(count: int) -> str:
+    return "1 row was" if count == 1 else f"{count} rows were"
 
 
 def _copied_words(folders: Sequence[str]) -> str:

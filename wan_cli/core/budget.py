@@ -18,6 +18,16 @@ class Budget:
         """Whether prices matter."""
         return self._max_usd is not None
 
+    @property
+    def max_usd(self) -> float | None:
+        """What may be paid in all; None: there is no limit."""
+        return self._max_usd
+
+    @property
+    def taken_usd(self) -> float:
+        """What is paid so far, with the prices of what is in flight."""
+        return self._taken_usd
+
     def add(self, paid_usd: float) -> None:
         """Count what was paid before."""
         self._taken_usd += paid_usd

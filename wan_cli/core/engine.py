@@ -143,7 +143,7 @@ class Engine:
             if not self._open and ends:
                 return self._received_rest()
             self._receive()
-        self._tally.tell(len(self._open), len(self._coming))
+        self._tally.tell(self._open, self._coming, self._concurrency)
         return True
 
     def _start(self, now: float) -> None:

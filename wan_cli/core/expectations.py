@@ -1,5 +1,6 @@
 """How long generations take: learned from the history; while it is young, the API's median too."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from wan_cli.api.client import Client
@@ -8,7 +9,7 @@ from wan_cli.core.lanes import Desk, Job, Lane, Workers
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.errors import SetupError
 from wan_cli.events import Watching
-from wan_cli.models import find_schema
+from wan_cli.models import Value, find_schema
 from wan_cli.record import Record
 from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, time_left
 
@@ -36,24 +37,30 @@ class Expectations:
 
     def of(self, record: Record) -> Law:
         """Return what the history teaches, and ask for the live median where it teaches little."""
-        kind = _kind(record)
+        law = self.of_request(record.request)
+        few = len(self._durations[_kind(record.request)]) < LEARNED_FROM
+        if few and self._timing.poll_interval_s is None:
+            self._ask(record.model)
+        return law
+
+    def of_request(self, request: Mapping[str, Value]) -> Law:
+        """Return what the history teaches of a request's class."""
+        kind = _kind(request)
         if kind not in self._known:
             try:
-                durations = list(self._tools.journal.durations(record))
+                durations = list(self._tools.journal.durations(request))
             except SetupError:
                 durations = []
             self._durations[kind] = durations
-            schema = find_schema(record.model)
+            schema = find_schema(str(request.get("model", "")))
             first_s = schema.median_s if schema else DEFAULT_MEDIAN_S
             median_s = self._timing.median_s or first_s
             self._known[kind] = Law(expect(durations, default_median_s=median_s))
-            if len(durations) < LEARNED_FROM and self._timing.poll_interval_s is None:
-                self._ask(record.model)
         return self._known[kind]
 
     def event(self, item: Item) -> Watching:
         """Return what is to be shown of an item that is waited for."""
-        left_s = time_left(item.elapsed_s, item.law.value)
+        left_s = time_left(item.elapsed_s, item.law.value) if item.status.is_running else None
         return Watching(item.asked_id, item.status, item.elapsed_s, left_s)
 
     def take(self, item: Item, value: object) -> None:
@@ -84,8 +91,8 @@ class Expectations:
             return
 
 
-def _kind(record: Record) -> tuple[object, ...]:
-    return tuple(record.request.get(name) for name in ("model", "resolution", "duration"))
+def _kind(request: Mapping[str, Value]) -> tuple[object, ...]:
+    return tuple(request.get(name) for name in ("model", "resolution", "duration"))
 
 
 def _median(client: Client, _desk: Desk, *, model: str, seconds: float) -> float | None:

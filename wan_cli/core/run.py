@@ -26,7 +26,6 @@ from wan_cli.errors import (
 from wan_cli.events import Event, Warned
 from wan_cli.generation import Status
 from wan_cli.record import Outcome, Record
-from wan_cli.schedule import time_left
 
 # So many submissions in a row that fail for a reason that is not their own stop the submitting.
 IN_VAIN_MAX = 3
@@ -62,8 +61,6 @@ class Run:
         self.budget = budget or Budget(None)
         self.events: deque[Event | Outcome] = deque()
         self.counts: Counter[Status] = Counter()
-        # The item whose generation was submitted last.
-        self.newest: Item | None = None
         self.stop: WanError | None = None
         self.refusal: KeyRefused | None = None
         self.done = 0
@@ -98,13 +95,6 @@ class Run:
         """Return the deadline of a generation that is submitted now."""
         each_s = self.timing.each_s
         return self.timing.deadline if each_s is None else self.now + each_s
-
-    def time_left(self) -> float | None:
-        """Return how long the newest generation may still take, None where nobody knows."""
-        newest = self.newest
-        if newest is None or not newest.is_open:
-            return None
-        return time_left(self.now - newest.start, newest.law.value)
 
     def tell(self, event: Event) -> None:
         """Let the command show an event."""

@@ -22,8 +22,6 @@ def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: boo
     else:
         item.record = None
     run.count(item, item.status)
-    if run.newest is None or item.start >= run.newest.start:
-        run.newest = item
     item.law = run.expectations.of(record)
     item.go(Step.WATCH, now)
     if run.goal.wait and len(run.events) < UNTOLD_MAX:

@@ -280,9 +280,9 @@ class Journal:
         """Return those of the ids that a record of the history explains."""
         return {word for word in ids if self._one("? IN (id, other_id) LIMIT 1", (word,))}
 
-    def durations(self, record: Record) -> Sequence[float]:
-        """Return the seconds that the last finished generations of the same class took."""
-        return durations(self.path, self._connection, record)
+    def durations(self, request: Mapping[str, object]) -> Sequence[float]:
+        """Return the seconds that the last finished generations of a request's class took."""
+        return durations(self.path, self._connection, request)
 
     def check(self) -> str | None:
         """Return None where the file is sound, else what SQLite says of the damage."""

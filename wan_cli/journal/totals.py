@@ -1,12 +1,12 @@
 """What a listing asks of the history: which rows fit it, and what they cost in all."""
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from wan_cli.journal.file import UNRESOLVED
 from wan_cli.journal.trouble import trouble
 from wan_cli.listing import READY, SAVED, Listing, Spent
-from wan_cli.record import Record
 
 LEARN_FROM = 50
 
@@ -52,15 +52,17 @@ def spent(
     ]
 
 
-def durations(path: Path, connection: sqlite3.Connection, record: Record) -> list[float]:
-    """Return the seconds that the last finished generations of a record's class took."""
+def durations(
+    path: Path, connection: sqlite3.Connection, request: Mapping[str, object]
+) -> list[float]:
+    """Return the seconds that the last finished generations of a request's class took."""
     names = ("model", "resolution", "duration")
     same = " AND ".join(f"json_extract(request, '$.{name}') IS ?" for name in names)
     with trouble(path):
         rows = connection.execute(
             f"SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
             f" AND finished_at IS NOT NULL AND {same} ORDER BY seq DESC LIMIT {LEARN_FROM}",
-            [record.request.get(name) for name in names],
+            [request.get(name) for name in names],
         ).fetchall()
     return [float(row[0]) for row in rows]
 

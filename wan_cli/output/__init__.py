@@ -9,7 +9,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from wan_cli.errors import (
@@ -38,7 +38,6 @@ from wan_cli.output.streams import (
     colored,
     colored_on_stdout,
     folded,
-    is_terminal,
     stdout_for_video,
     talk,
     width_of_stdout,
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from wan_cli.http.trace import Trace
     from wan_cli.models import GenerationRequest
     from wan_cli.output.plain import Stage
+    from wan_cli.output.results import Results
     from wan_cli.output.verbose import Verbose
     from wan_cli.prices import Price
 
@@ -273,10 +273,15 @@ class Output:
             return follow(events, lambda event: stage.show(self._told(event)))
 
     def each(
-        self, story: Generator["Event | Outcome", None, object]
+        self,
+        story: Generator["Event | Outcome", None, object],
+        results: "Results | None" = None,
     ) -> Generator[Outcome, None, None]:
-        """Show what happens as it happens; yield each outcome as it is known, to be printed."""
-        with self._stage() as stage:
+        """Show what happens as it happens; yield each outcome as it is known, to be printed.
+
+        `results` count the outcomes of a command over several generations.
+        """
+        with self._stage(results) as stage:
             yield from each(story, lambda event: stage.show(self._told(event)), stage.aside)
 
     def _told(self, event: "Event") -> "Event":
@@ -288,12 +293,7 @@ class Output:
                 return Note(self.typeable(event.text))
         return event
 
-    def _stage(self) -> "AbstractContextManager[Stage]":
-        if self._quiet or not is_terminal(sys.stderr):
-            from wan_cli.output.plain import Plain, Silent
+    def _stage(self, results: "Results | None" = None) -> "AbstractContextManager[Stage]":
+        from wan_cli.output.stage import stage
 
-            return nullcontext(Silent() if self._quiet else Plain(self.note, self.warn))
-        # rich costs 65 ms: only a terminal needs it.
-        from wan_cli.output.live import live
-
-        return self._verbose.above(live()) if self._verbose else live()
+        return stage(self, results, self._verbose, quiet=self._quiet)

@@ -92,6 +92,24 @@ def seconds(duration_s: float) -> str:
     return f"{whole // 86400} d"
 
 
+def clock(duration_s: float) -> str:
+    """Return a duration as a clock shows it: 0:45, 3:25, 2:05:00."""
+    minutes, whole = divmod(max(0, round(duration_s)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes}:{whole:02}"
+
+
+def file_size(count: int) -> str:
+    """Return a number of bytes as people write it: 950 bytes, 12.3 kB, 6.3 MB."""
+    if count < 1000:
+        return f"{count} bytes"
+    size, unit = count / 1000, "kB"
+    for larger in ("MB", "GB"):
+        if size >= 1000:
+            size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}"
+
+
 def money(cost_usd: float | None) -> str:
     """Return an amount in USD, to the cent: $1.58."""
     if cost_usd is None:

@@ -26,7 +26,7 @@ def follow(events: Generator[Event, None, T], show: Callable[[Event], None]) -> 
 def each(
     story: Generator[Event | Outcome, None, object],
     show: Callable[[Event], None],
-    aside: Callable[[], AbstractContextManager[object]],
+    aside: Callable[[Outcome], AbstractContextManager[object]],
 ) -> Generator[Outcome, None, None]:
     """Show each event; yield each outcome, to be printed while `aside` makes room for it."""
     with closing(story):
@@ -34,7 +34,7 @@ def each(
             try:
                 told = next(story)
                 if isinstance(told, Outcome):
-                    with aside():
+                    with aside(told):
                         yield told
                 else:
                     show(told)

@@ -10,32 +10,38 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID
 from rich.progress import ProgressColumn as Column
 from rich.text import Text
 
-from wan_cli.events import Downloading, Event, Note, Submitted, Tally, Warned, Watching
-from wan_cli.output.faces import seconds
+from wan_cli.events import Downloading, Event, Note, Submitted, Warned, Watching
+from wan_cli.output.faces import clock, seconds
 from wan_cli.output.plain import submitted_line
+from wan_cli.record import Outcome
 from wan_cli.text import clean, one_line
-
-_ALL = "all of many"
 
 
 class _State(Column):
-    """Id, status and times of a wait; the bytes of a download; how far many are."""
+    """Id, status and times of a wait; bytes, speed and time left of a download."""
 
     def render(self, task: Task) -> Text:
-        event: Watching | Downloading | Tally = task.fields["event"]
-        if isinstance(event, Tally):
-            passed = time.monotonic() - task.fields["seen_at"]
-            return Text(tally_line(event, passed), overflow="ellipsis", no_wrap=True)
+        event: Watching | Downloading = task.fields["event"]
         name = one_line(event.id, 40)
         if isinstance(event, Downloading):
-            whole = f" of {decimal(event.total)}" if event.total else ""
-            state = f"downloading {decimal(event.received)}{whole} {name}"
+            state = f"downloading {_bytes_of(event, task)} {name}"
             return Text(state, overflow="ellipsis", no_wrap=True)
         passed = time.monotonic() - task.fields["seen_at"]
         left = None if event.left_s is None else event.left_s - passed
         expected = f", about {seconds(left)} left" if left and left >= 1 else ""
         state = f"{event.status} {seconds(event.elapsed_s + passed)}{expected} {name}"
         return Text(state, overflow="ellipsis", no_wrap=True)
+
+
+def _bytes_of(event: Downloading, task: Task) -> str:
+    """Return how much of a video is here: 2.1 MB of 6.3 MB, 1.2 MB/s, 0:04 left."""
+    whole = f" of {decimal(event.total)}" if event.total else ""
+    parts = [f"{decimal(event.received)}{whole}"]
+    if task.speed:
+        parts.append(f"{decimal(int(task.speed))}/s")
+    if task.time_remaining:
+        parts.append(f"{clock(task.time_remaining)} left")
+    return ", ".join(parts)
 
 
 class _Bar(BarColumn):
@@ -60,17 +66,15 @@ class _Screen:
                 self._say(f"warning: {text}")
             case Submitted(id=generation_id, row=row):
                 self._say(submitted_line(generation_id, row))
-            case Tally():
-                self._move(_ALL, event, total=None, completed=0)
-            case Watching(id=generation_id) if _ALL not in self._tasks:
+            case Watching(id=generation_id):
                 self._move(generation_id, event, total=None, completed=0)
             case Downloading(id=generation_id, received=received, total=total):
                 self._move(generation_id, event, total=total, completed=received)
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the lines away, that of what is finished for ever, until the block is left."""
-        for name in [name for name in self._tasks if name != _ALL]:
+    def aside(self, _outcome: Outcome) -> Iterator[None]:
+        """Take the lines away until the block is left; those of finished tasks do not return."""
+        for name in list(self._tasks):
             self._progress.remove_task(self._tasks.pop(name))
         self._progress.stop()
         yield
@@ -82,7 +86,7 @@ class _Screen:
     def _move(
         self,
         generation_id: str,
-        event: Watching | Downloading | Tally,
+        event: Watching | Downloading,
         *,
         total: int | None,
         completed: int,
@@ -109,20 +113,3 @@ def live() -> Iterator[_Screen]:
     columns = (SpinnerColumn(), _State(), _Bar(bar_width=min(20, console.width // 5)))
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Screen(progress)
-
-
-def tally_line(tally: Tally, passed_s: float = 0.0) -> str:
-    """Return how far many are: 3 of 8 done · 5 generating · 1:20 · about 0:40 left."""
-    parts = [f"{tally.done} of {tally.total} done"]
-    parts += [f"{count} {state}" for state, count in tally.states.items()]
-    parts.append(_as_clock(tally.elapsed_s + passed_s))
-    left_s = 0.0 if tally.left_s is None else tally.left_s - passed_s
-    if left_s >= 1:
-        parts.append(f"about {_as_clock(left_s)} left")
-    return " · ".join(parts)
-
-
-def _as_clock(duration_s: float) -> str:
-    minutes, seconds = divmod(round(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

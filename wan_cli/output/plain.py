@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from wan_cli.events import Downloading, Event, Note, Submitted, Warned, Watching
+from wan_cli.record import Outcome
 
 
 def submitted_line(generation_id: str, row: int | None) -> str:
@@ -18,8 +19,8 @@ class Stage(Protocol):
     def show(self, event: Event) -> None:
         """Show an event."""
 
-    def aside(self) -> AbstractContextManager[object]:
-        """Make room for a result until the block is left."""
+    def aside(self, outcome: Outcome) -> AbstractContextManager[object]:
+        """Make room for the result of an outcome until the block is left."""
 
 
 class Silent:
@@ -28,7 +29,7 @@ class Silent:
     def show(self, event: Event) -> None:
         """Show nothing of the event."""
 
-    def aside(self) -> AbstractContextManager[object]:
+    def aside(self, _outcome: Outcome) -> AbstractContextManager[object]:
         """Do nothing: nothing is in the way of a result."""
         return nullcontext()
 
@@ -55,7 +56,7 @@ class Plain:
             case Downloading(generation_id):
                 self._say_change(generation_id, "downloading")
 
-    def aside(self) -> AbstractContextManager[object]:
+    def aside(self, _outcome: Outcome) -> AbstractContextManager[object]:
         """Do nothing: lines are in nobody's way."""
         return nullcontext()
 

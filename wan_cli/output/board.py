@@ -1,0 +1,187 @@
+"""Many generations on a terminal: a bar, counts, money, times, and the rows in flight."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from wan_cli.events import Downloading, Event, InFlight, Note, Tally, Warned
+from wan_cli.listing import SAVED
+from wan_cli.output.faces import clock
+from wan_cli.output.lines import parts_of
+from wan_cli.output.results import IN_FLIGHT, Results
+from wan_cli.output.table import fitted, padded, width_of
+from wan_cli.record import Outcome
+from wan_cli.text import clean
+
+REDRAWS_PER_SECOND = 8
+BAR_MAX = 60
+GAP = "  "
+STATE_WIDTH = len("downloading 100%")
+# A terminal echoes ^C at the end of the last line, which must not wrap.
+ECHO_WIDTH = len("^C")
+# The cells before a row: the spinner and a space.
+INDENT = 2
+
+
+class Board:
+    """The display; results and notes stand above it. Nothing is drawn before the first tally."""
+
+    def __init__(self, console: Console, results: Results) -> None:
+        self._results = results
+        self._seen_at = 0.0
+        self._percents: dict[str, int] = {}
+        self._spinner = Spinner("dots")
+        self._console = console
+        self._live: Live | None = None
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Note(text):
+                self._say(text)
+            case Warned(text):
+                self._say(f"warning: {text}")
+            case Downloading(generation_id, received, total) if total:
+                self._percents[generation_id] = 100 * received // total
+            case Tally():
+                self._seen_at = time.monotonic()
+                self._open()
+
+    @contextmanager
+    def aside(self, outcome: Outcome) -> Iterator[None]:
+        """Take the display away until the block is left."""
+        if outcome.record and outcome.record.id:
+            self._percents.pop(outcome.record.id, None)
+        was_drawn = self._live is not None
+        self.close()
+        yield
+        if was_drawn:
+            self._open()
+
+    def close(self) -> None:
+        """Take the display away."""
+        live, self._live = self._live, None
+        if live:
+            live.stop()
+
+    def _open(self) -> None:
+        if self._live is None:
+            # One that was stopped would move the cursor over what was printed since.
+            self._live = Live(
+                self,
+                console=self._console,
+                refresh_per_second=REDRAWS_PER_SECOND,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _say(self, text: str) -> None:
+        self._console.print(clean(text), markup=False, emoji=False, soft_wrap=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the display as rich asks for it, in the size of the terminal now."""
+        tally = self._results.tally
+        if tally is None:
+            return
+        passed_s = time.monotonic() - self._seen_at
+        frame = str(self._spinner.render(console.get_time()))
+        size = Size(max(1, options.max_width - ECHO_WIDTH), options.size.height)
+        yield bar(self._results, size.width)
+        for line in lines_of(self._results, tally, size, passed_s, self._percents, frame):
+            yield Text(line, no_wrap=True, overflow="ellipsis")
+
+
+class Size(NamedTuple):
+    """The cells and the lines of a terminal."""
+
+    width: int
+    height: int
+
+
+def bar(results: Results, width: int) -> Text:
+    """Return a bar of the rows: saved ones, other ones that ended, and those to come."""
+    total = results.total
+    count = f" {results.ended}/{total}"
+    cells = max(1, min(BAR_MAX, width - len(count)))
+    good = cells * results.counts[SAVED] // max(1, total)
+    # What is in flight at the end of a command has not ended.
+    others = results.ended - results.counts[SAVED] - results.counts[IN_FLIGHT]
+    bad = min(cells - good, -(-cells * others // max(1, total)))
+    text = Text(no_wrap=True, overflow="crop")
+    text.append("━" * good, "green")
+    text.append("━" * bad, "red")
+    # Without colors, what is to come must look different.
+    text.append("╌" * (cells - good - bad), "bright_black")
+    return text.append(count)
+
+
+def lines_of(
+    results: Results,
+    tally: Tally,
+    size: Size,
+    passed_s: float,
+    percents: dict[str, int],
+    frame: str,
+) -> list[str]:
+    """Return the lines below the bar: the counts, then as many rows as the terminal has room for.
+
+    Args:
+        results: what has ended.
+        tally: what has not.
+        size: that of the terminal.
+        passed_s: how long ago the tally was made.
+        percents: how much of their videos is here, by the ids of generations.
+        frame: the spinner.
+    """
+    lines = wrapped(parts_of(results, tally, passed_s), size.width)
+    # The bar, a line that counts the rest, and the line below the display.
+    room = max(0, size.height - len(lines) - 3)
+    shown = tally.rows[:room]
+    names = [results.name_of(row.row, row.handle) for row in shown]
+    widest = max(map(width_of, names), default=0)
+    clocks = max((len(clock(row.elapsed_s + passed_s)) for row in shown), default=0)
+    taken = INDENT + STATE_WIDTH + clocks + 2 * len(GAP)
+    name_width = max(4, min(widest, size.width - taken))
+    for row, name in zip(shown, names, strict=True):
+        cells = [padded(fitted(name, name_width), name_width)]
+        cells.append(padded(_state(row, percents), STATE_WIDTH))
+        cells.append(clock(row.elapsed_s + passed_s).rjust(clocks))
+        lines.append(fitted(f"{frame} {GAP.join(cells)}", size.width))
+    if more := tally.in_flight - len(shown):
+        lines.append(fitted(f"{' ' * INDENT}and {more:,} more in flight", size.width))
+    return lines
+
+
+def wrapped(parts: Sequence[str], width: int) -> list[str]:
+    """Return the parts on as few lines as they fit on."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]} · {part}" if lines else ""
+        if longer and width_of(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(part, width))
+    return lines
+
+
+def _state(row: InFlight, percents: dict[str, int]) -> str:
+    percent = percents.get(row.handle)
+    return row.state if percent is None else f"downloading {percent}%"
+
+
+@contextmanager
+def board(results: Results) -> Iterator[Board]:
+    """Show many generations on the terminal that stderr is; the display is gone in the end."""
+    screen = Board(Console(stderr=True, highlight=False), results)
+    try:
+        yield screen
+    finally:
+        screen.close()

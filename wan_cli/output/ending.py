@@ -1,0 +1,43 @@
+"""The last line of one generation on a terminal: what the video is, and what it took."""
+
+import sys
+from pathlib import Path
+
+from wan_cli.clip import Clip, clip_of
+from wan_cli.output import Output
+from wan_cli.output.faces import elapsed_s, file_size, money, seconds
+from wan_cli.record import Outcome, Record
+
+
+def say_ending(out: Output, outcome: Outcome) -> None:
+    """Say on a terminal what a generation became, if it was saved."""
+    record = outcome.record
+    if record and record.file and outcome.error is None and sys.stderr.isatty():
+        out.note(ending(record, _clip(record.file)))
+
+
+def ending(record: Record, clip: Clip | None) -> str:
+    """Return size, length, resolution, sound, cost and time of a video, in one line."""
+    parts = [file_size(record.bytes or 0)]
+    if clip and clip.seconds:
+        parts.append(f"{clip.seconds:.3g} s")
+    if clip and clip.width:
+        parts.append(f"{clip.width}x{clip.height}")
+    if clip:
+        parts.append("with sound" if clip.has_sound else "no sound")
+    if record.cost_usd is not None:
+        parts.append(money(record.cost_usd) + (" (sandbox)" if _is_play(record) else ""))
+    parts.append(f"made in {seconds(elapsed_s(record))}")
+    return " · ".join(parts)
+
+
+def _is_play(record: Record) -> bool:
+    return record.sandbox or record.key_fingerprint == "sandbox"
+
+
+def _clip(file: str) -> Clip | None:
+    try:
+        with Path(file).open("rb") as video:
+            return clip_of(video, Path(file).stat().st_size)
+    except OSError:
+        return None

@@ -1,0 +1,157 @@
+"""What became of the generations of one command so far: how many, which, and what they cost."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+
+from wan_cli.errors import GenerationFailed, OutcomeUnknown
+from wan_cli.events import Event, Tally
+from wan_cli.generation import Status
+from wan_cli.listing import READY, SAVED
+from wan_cli.output.faces import clock, elapsed_s, money
+from wan_cli.output.plain import Stage
+from wan_cli.record import Outcome, Record
+from wan_cli.text import one_line
+
+FAILED, UNKNOWN, IN_FLIGHT = "failed", "unknown", "in flight"
+NAME_MAX_CHARS = 80
+
+
+def result_of(outcome: Outcome) -> str:
+    """Return what became of one generation, in the words of `wan list`."""
+    record, error = outcome.record, outcome.error
+    status = record.status if record else None
+    if isinstance(error, OutcomeUnknown) or (status and status.is_unresolved):
+        return UNKNOWN
+    if status and status.is_running:
+        return IN_FLIGHT
+    if error is None:
+        return SAVED
+    # The video is there, and could not be downloaded or written.
+    return READY if status is Status.COMPLETED else FAILED
+
+
+class Results:
+    """The results of one command over several generations.
+
+    Args:
+        now: the monotonic clock of the command.
+        total: how many generations there are; None: as the work tells.
+        names: what the rows of a batch are called, by their numbers.
+        done: the word for a generation that came to a good end.
+        is_batch: the generations are the rows of a file.
+        in_sandbox: nothing is charged.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        *,
+        total: int | None = None,
+        names: Mapping[int, str] | None = None,
+        done: str = SAVED,
+        is_batch: bool = False,
+        in_sandbox: bool = False,
+    ) -> None:
+        self._now = now
+        self._began = now()
+        self._total = total
+        self._names = names or {}
+        self.done = done
+        self.is_batch = is_batch
+        self.in_sandbox = in_sandbox
+        self.counts: Counter[str] = Counter()
+        self.earlier = 0
+        self.cost_usd = 0.0
+        self.failed_names: list[str] = []
+        # Whether a generation failed on the server: only --retry-failed submits it again.
+        self.has_failed_on_server = False
+        self.tally: Tally | None = None
+        self._in_all = 0
+
+    @property
+    def ended(self) -> int:
+        """How many have an outcome."""
+        return self.counts.total()
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return max(self.ended, self._in_all if self._total is None else self._total)
+
+    @property
+    def elapsed_s(self) -> float:
+        """The seconds since the command began its work."""
+        return self._now() - self._began
+
+    def name_of(self, row: int | None, handle: str) -> str:
+        """Return what a generation is called everywhere: by its row, otherwise by its id."""
+        name = handle if row is None else self._names.get(row, f"row {row}")
+        return one_line(name, NAME_MAX_CHARS)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        state = result_of(outcome)
+        self.counts[state] += 1
+        self.earlier += outcome.is_earlier
+        if outcome.record:
+            self.cost_usd += outcome.record.cost_usd or 0.0
+        if state == FAILED:
+            self.failed_names.append(self.name_of(outcome.row, _handle(outcome.record)))
+        if isinstance(outcome.error, GenerationFailed):
+            self.has_failed_on_server = True
+
+    def saw(self, tally: Tally) -> None:
+        """Take in how far the work is."""
+        self.tally = tally
+        self._in_all = self.ended + tally.in_flight + tally.waiting
+
+    def line_of(self, outcome: Outcome) -> str:
+        """Return the line of an outcome: [3/12] fox-a  saved  $0.79  3:24  FILE."""
+        record, state = outcome.record, result_of(outcome)
+        word = self.done if state == SAVED else state
+        parts = [f"[{self.ended}/{self.total}] {self.name_of(outcome.row, _handle(record))}", word]
+        if record and record.id:
+            parts += [money(record.cost_usd), clock(elapsed_s(record))]
+            parts.append(shown_path(record.file) if record.file and state == SAVED else record.id)
+        return "  ".join(part for part in parts if part)
+
+
+class Counted:
+    """A stage that shows what another one shows, and counts the results."""
+
+    def __init__(self, stage: Stage, results: Results) -> None:
+        self._stage = stage
+        self._results = results
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, Tally):
+            self._results.saw(event)
+        self._stage.show(event)
+
+    def aside(self, outcome: Outcome) -> AbstractContextManager[object]:
+        """Count an outcome and make room for it until the block is left."""
+        self._results.add(outcome)
+        return self._stage.aside(outcome)
+
+
+@contextmanager
+def counted(stage: AbstractContextManager[Stage], results: Results) -> Iterator[Stage]:
+    """Enter a stage whose results are counted."""
+    with stage as entered:
+        yield Counted(entered, results)
+
+
+def shown_path(file: str) -> str:
+    """Return a path as a person would type it here: below the working folder without the folder."""
+    try:
+        here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  Keeps links.
+    except OSError:
+        return file
+    return file.removeprefix(here)
+
+
+def _handle(record: Record | None) -> str:
+    return record.handle if record else ""
