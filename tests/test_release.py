@@ -10,7 +10,8 @@ from wan_cli import __version__
 from wan_cli.secrets import KEY_VARIABLES
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, TOOLS = PYPROJECT["project"], PYPROJECT["tool"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -65,12 +66,14 @@ def test_the_image_runs_without_rights_and_holds_no_key() -> None:
     assert not re.search(r"^ARG ", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_build_of_the_image_sees_no_more_than_the_package() -> None:
+def test_the_build_of_the_image_sees_what_the_wheel_needs_and_no_more() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     lines = [line for line in ignored if line and not line.startswith("#")]
     assert lines[0] == "*"
     seen = {line[1:] for line in lines if line.startswith("!")}
-    assert seen == {"wan_cli", "completions", "pyproject.toml", "README.md", "LICENSE"}
+    wheel = TOOLS["hatch"]["build"]["targets"]["wheel"]
+    needed = {path.partition("/")[0] for path in [*wheel["packages"], *wheel["shared-data"]]}
+    assert seen == {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *needed}
 
 
 def test_the_changelog_knows_the_version() -> None:
