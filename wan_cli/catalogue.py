@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wan_cli.models import Field, GenerationRequest, ModelSchema, flag_of
-from wan_cli.prices import Price, price_of
+from wan_cli.models import FIELD_NAMES, Field, GenerationRequest, ModelSchema, flag_of
+from wan_cli.prices import Price, price_of, price_words
+from wan_cli.text import one_line
 
 
 class Offer(NamedTuple):
@@ -20,6 +21,12 @@ class Offer(NamedTuple):
             "model": self.schema.name,
             "prices_usd": {name: price.usd for name, price in self.prices.items()},
             "seconds": self.seconds,
+            "required": list(self.schema.required),
+            "defaults": {
+                field.name: field.default
+                for field in self.schema.fields
+                if field.default is not None
+            },
             "fields": {
                 field.name: list(field.choices) or field.kind for field in self.schema.fields
             },
@@ -29,14 +36,23 @@ class Offer(NamedTuple):
     def accepts(self) -> tuple[str, ...]:
         """The flags of its fields, each with the values it takes."""
         return tuple(
-            f"{flag_of(field.name)} {_values(field)}".rstrip() for field in self.schema.fields
+            f"{self._flag(field)} {_values(field)}".rstrip() for field in self.schema.fields
         )
+
+    def _flag(self, field: Field) -> str:
+        is_known = field.name in FIELD_NAMES
+        return flag_of(field.name) if is_known else f"--field {field.name}="
 
     @property
     def seconds(self) -> int:
         """The length of the clip that is priced."""
         field = self.schema.field("duration")
         return field.default if field and isinstance(field.default, int) else 0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The flags of the fields that it does not go without."""
+        return tuple(flag_of(name) for name in self.schema.required)
 
 
 def _values(field: Field) -> str:
@@ -55,8 +71,32 @@ def _values(field: Field) -> str:
 
 
 def offer(schema: ModelSchema, pricing: object) -> Offer:
-    """Return the offer of a model by its `pricing`."""
+    """Return the offer of a model by its `pricing`, for each resolution or as a whole."""
     field = schema.field("resolution")
-    names = [str(name) for name in field.choices] if field else []
-    requests = {name: GenerationRequest(schema, "x", (("resolution", name),)) for name in names}
+    if field is None or not field.choices:
+        return Offer(schema, {"clip": price_of(pricing, GenerationRequest(schema, "x"))})
+    requests = {
+        str(name): GenerationRequest(schema, "x", (("resolution", name),)) for name in field.choices
+    }
     return Offer(schema, {name: price_of(pricing, asked) for name, asked in requests.items()})
+
+
+class Listed(NamedTuple):
+    """A video model as the live catalogue lists it, with its price in words."""
+
+    name: str
+    developer: str
+    price: str
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The model for programs."""
+        return {"model": self.name, "developer": self.developer, "price": self.price}
+
+
+def listed(row: Mapping[str, object]) -> Listed:
+    """Return what a row of the catalogue says."""
+    info = row.get("info")
+    developer = info.get("developer") if isinstance(info, Mapping) else None
+    name = one_line(str(row.get("id")), 120)
+    return Listed(name, one_line(str(developer or ""), 60), price_words(row.get("pricing")))

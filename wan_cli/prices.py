@@ -5,11 +5,12 @@
 as of 2026-08-21). Nothing else is taken for a price by guessing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wan_cli.models import GenerationRequest
 from wan_cli.numbers import sane
+from wan_cli.text import one_line
 
 # Seconds of a unit of time.
 _SECONDS = {
@@ -51,6 +52,30 @@ def price_of(pricing: object, request: GenerationRequest) -> Price:
     if kind == "variants":
         return _of_variants(pricing, request)
     return Price(None, "the price varies" if kind == "variable" else _UNREADABLE)
+
+
+def price_words(pricing: object) -> str:
+    """Return a model's prices in words, whatever its fields are: `$0.39 to $0.65 a second`."""
+    if not isinstance(pricing, Mapping):
+        return "unknown"
+    rows = pricing.get("units") if pricing.get("kind") == "fixed" else pricing.get("variants")
+    if pricing.get("kind") == "variable" or not isinstance(rows, list):
+        return "varies" if pricing.get("kind") == "variable" else "unknown"
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        row = row if isinstance(row, Mapping) else {}
+        usd, per = sane(row.get("price"), largest=_USD_MAX), sane(row.get("per"))
+        unit = row.get("unit") or row.get("name")
+        if usd is None or not per or not isinstance(unit, str):
+            return "unknown"
+        found.setdefault(one_line(unit, 20), []).append(usd / per)
+    return ", ".join(_range(prices, unit) for unit, prices in found.items()) or "unknown"
+
+
+def _range(prices: Sequence[float], unit: str) -> str:
+    least, most = min(prices), max(prices)
+    words = f"${least:.4g}" if least == most else f"${least:.4g} to ${most:.4g}"
+    return f"{words} a {unit}"
 
 
 def _of_units(units: object, request: GenerationRequest) -> Price:

@@ -18,7 +18,8 @@ class Record(NamedTuple):
     None until it answered. `row_key` and `other_key` name what it was submitted for: a row of a
     batch, or the key of `--once`. `row` is the row's number, `batch` the name of its batch (None
     for rows of histories that did not keep it), `once` the key as the user wrote it. `sandbox`
-    marks what a served sandbox made: it is not charged.
+    marks what a served sandbox made: it is not charged. `request` holds a local picture by its
+    hash (`sha256:…`), `pictures` where each was.
     """
 
     ref: str
@@ -53,6 +54,7 @@ class Record(NamedTuple):
     other_key: str | None = None
     batch: str | None = None
     once: str | None = None
+    pictures: Mapping[str, str] | None = None
 
     @property
     def prompt(self) -> str:
@@ -63,6 +65,16 @@ class Record(NamedTuple):
     def model(self) -> str:
         """The model that was asked for."""
         return str(self.request.get("model", ""))
+
+    @property
+    def typed(self) -> dict[str, Value]:
+        """The request as it was typed: a local picture is its path."""
+        return {name: self._typed(value) for name, value in self.request.items()}
+
+    def _typed(self, value: Value) -> Value:
+        if isinstance(value, list):
+            return [self._typed(item) for item in value]
+        return (self.pictures or {}).get(value, value) if isinstance(value, str) else value
 
     @property
     def handle(self) -> str:

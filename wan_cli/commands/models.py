@@ -1,19 +1,31 @@
 """wan models: the Wan models with live prices and what each accepts."""
 
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from wan_cli.commands import options
+from wan_cli.commands.arguments import one_of
 from wan_cli.commands.manual import PageCommand
 from wan_cli.commands.workspace import workspace
-from wan_cli.core.prices import offers
+from wan_cli.core.live import described
+from wan_cli.core.prices import offers, video_models
 from wan_cli.output.begin import begin
-from wan_cli.output.offers import offer_lines
+from wan_cli.output.offers import listed_lines, offer_lines
 
 app = options.command_app()
 
 
 @app.command("models", cls=PageCommand)
 def command(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="Describe this model: its fields and prices."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every video model of the catalogue.")
+    ] = False,
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -21,8 +33,14 @@ def command(
 ) -> int:
     """List the Wan models, what a clip costs now, and what each accepts; no key is needed."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
+    one_of({"MODEL": model, "--all": "" if everything else None})
     space = workspace(out, sandbox=sandbox)
     with space.client(with_key=False) as client:
-        found = out.follow(offers(client, space.paths.cache_dir))
+        folder = space.paths.cache_dir
+        if everything:
+            rows = video_models(client, folder)
+            out.table((row.data for row in rows), partial(listed_lines, rows))
+            return 0
+        found = [described(client, folder, model)] if model else out.follow(offers(client, folder))
     out.table((offer.data for offer in found), partial(offer_lines, found))
     return 0

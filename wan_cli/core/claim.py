@@ -92,6 +92,7 @@ def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
         row=order.row,
         pid=os.getpid(),
         server_offset_s=tools.client.server_offset_s,
+        pictures=order.request.paths or None,
     )
 
 

@@ -1,12 +1,13 @@
 """The command line that repeats a request, quoted so that a shell gives back each character."""
 
+import json
 import re
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from wan_cli.models import Value, flag_of
+from wan_cli.models import FIELD_NAMES, Value, flag_of
 from wan_cli.prompt import LONG_DASHES
 from wan_cli.text import clean
 
@@ -16,12 +17,19 @@ def command_of(request: Mapping[str, Value], *, sandbox: bool) -> str:
     flags = []
     for name, value in request.items():
         if name != "prompt":
-            flags += _flag(flag_of(name), value)
+            flags += _flags(name, value)
     if sandbox:
         flags.append("--sandbox")
     prompt = str(request.get("prompt", ""))
     words = [*flags, "--", prompt] if _looks_like_more(prompt) else [prompt, *flags]
     return " ".join(["wan generate", *map(quoted, words)])
+
+
+def _flags(name: str, value: Value) -> list[str]:
+    if name != "model" and name not in FIELD_NAMES:
+        return ["--field", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    items = value if isinstance(value, list) else [value]
+    return [word for item in items for word in _flag(flag_of(name), item)]
 
 
 def _flag(flag: str, value: Value) -> list[str]:

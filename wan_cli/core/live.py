@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wan_cli.api.client import GET_SECONDS, Client
+from wan_cli.catalogue import Offer, offer
 from wan_cli.core.prices import catalogue_row, kept_answer
 from wan_cli.errors import NotFound, Rejected, WanError
-from wan_cli.models import ModelSchema
+from wan_cli.models import ModelSchema, find_schema
 from wan_cli.models.docs import schema_from_docs
 from wan_cli.text import one_line
 
@@ -35,6 +36,22 @@ def live_schema(
         if unchecked:
             return ModelSchema(model, (), is_live=True, is_unchecked=True)
         raise
+
+
+def described(client: Client, cache_dir: Path, model: str) -> Offer:
+    """Return one model's fields, defaults and prices, of this version or of the live catalogue.
+
+    Raises as `live_schema`.
+    """
+    known = find_schema(model)
+    schema = known or live_schema(client, cache_dir, model)
+    try:
+        row = catalogue_row(client, cache_dir, schema.name)
+    except WanError:
+        if known is None:
+            raise
+        row = {}
+    return offer(schema, row.get("pricing"))
 
 
 def _schema(client: Client, cache_dir: Path, model: str) -> ModelSchema:

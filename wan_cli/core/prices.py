@@ -9,10 +9,10 @@ from pathlib import Path
 
 from wan_cli.account import rows_of
 from wan_cli.api.client import GET_SECONDS, Client
-from wan_cli.catalogue import Offer, offer
+from wan_cli.catalogue import Listed, Offer, listed, offer
 from wan_cli.errors import WanError
-from wan_cli.events import Event, Warned
-from wan_cli.models import MODELS, GenerationRequest
+from wan_cli.events import Event, Note, Warned
+from wan_cli.models import MODELS, GenerationRequest, find_schema
 from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
 from wan_cli.storage import replace_whole
@@ -55,7 +55,10 @@ def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> 
 
 
 def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer]]:
-    """Return the models of the schema table with their live prices, as far as they are known."""
+    """Return the models of the schema table with their live prices, as far as they are known.
+
+    Wan models that only the catalogue has are said: `wan models ID` describes them.
+    """
     found, said = [], set()
     for schema in MODELS.values():
         try:
@@ -66,7 +69,30 @@ def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer
                 yield Warned(failure.message)
             said.add(failure.message)
         found.append(offer(schema, row.get("pricing")))
+    others = [] if said else _other_wans(client, cache_dir)
+    if others:
+        yield Note(f"newer in the catalogue: {', '.join(others)} (wan models ID describes one)")
     return found
+
+
+def _other_wans(client: Client, cache_dir: Path) -> list[str]:
+    """Return the ids of Wan models that the schema table does not have."""
+    try:
+        names = [model.name for model in video_models(client, cache_dir)]
+    except WanError:
+        return []
+    return [name for name in names if "/wan" in name and find_schema(name) is None]
+
+
+def video_models(client: Client, cache_dir: Path) -> list[Listed]:
+    """Return every video model of the live catalogue. Raises WanError where it cannot be asked."""
+    params = {"capabilities": "text_to_video,image_to_video", "include": "pricing"}
+    name = hashlib.sha256(client.base_url.encode()).hexdigest()[:16]
+    answer = kept_answer(
+        cache_dir / f"videos-{name}.json",
+        lambda etag: client.kept("/v1/models", params, etag=etag, seconds=GET_SECONDS),
+    )
+    return [listed(row) for row in rows_of(answer) if isinstance(row.get("id"), str)]
 
 
 def catalogue_row(

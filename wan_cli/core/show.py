@@ -31,7 +31,7 @@ def show(journal: Journal, word: str, *, in_sandbox: bool) -> Shown:
         UsageError: the history does not know it, or the beginning fits several.
     """
     record = find(journal, word)
-    request = record.request
+    request = record.typed
     will_be_saved = record.file is None and (
         record.status.is_running or record.status is Status.COMPLETED
     )

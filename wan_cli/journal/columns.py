@@ -24,6 +24,8 @@ def to_column(record: Record, name: str) -> object:
     if name == "request":
         return request_json(record)
     value: object = getattr(record, name)
+    if name == "pictures":
+        return json.dumps(dict(record.pictures)) if record.pictures else None
     if isinstance(value, str) and name in _PATHS:
         return path_column(value)
     return str(value) if isinstance(value, Status) else value
@@ -43,6 +45,7 @@ def to_record(row: sqlite3.Row) -> Record:
     values = dict(row)
     values["status"] = Status(values["status"])
     values["request"] = json.loads(values["request"])
+    values["pictures"] = json.loads(values["pictures"]) if values["pictures"] else None
     for name in _PATHS:
         if isinstance(values[name], bytes):
             values[name] = os.fsdecode(values[name])

@@ -92,6 +92,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX generations_batch ON generations (batch, base_url) WHERE batch IS NOT NULL",
         f"CREATE INDEX generations_old ON generations (base_url) WHERE {OLD_KEY}",
     ),
+    (
+        # Where the local pictures of a request were, by their hashes.
+        "ALTER TABLE generations ADD COLUMN pictures TEXT",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"

@@ -67,6 +67,12 @@ class GenerationRequest(NamedTuple):
         found = {name: tuple(_pictures(value)) for name, value in self.fields}
         return {name: pictures for name, pictures in found.items() if pictures}
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """Where its local pictures are, by what stands for them in `body`."""
+        found = (picture for pictures in self.pictures.values() for picture in pictures)
+        return {picture.key: picture.path for picture in found}
+
     def body(self) -> dict[str, Value]:
         """Return the request as it is kept: the fields that were set, a picture by its hash."""
         return self._body(lambda picture: picture.key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wan_cli.catalogue import Offer
+from wan_cli.catalogue import Listed, Offer
 from wan_cli.output.table import Color, Grid, fitted
 
 _UNKNOWN = "unknown"
@@ -65,3 +65,14 @@ def _accepted(offers: Sequence[Offer], width: int) -> list[str]:
         verb = "accepts" if len(names) == 1 else "accept"
         lines += ["", f"{', '.join(names)} {verb}:", *(f"  {flag}" for flag in flags)]
     return [fitted(line, width) for line in lines]
+
+
+def listed_lines(models: Sequence[Listed], width: int | None, color: Color) -> list[str]:
+    """Return a line for each model of the catalogue; complete and between tabs for a pipe."""
+    if width is None:
+        return ["\t".join(model) for model in models]
+    heads = {"model": "MODEL", "developer": "DEVELOPER", "price": "PRICE"}
+    cells = [model._asdict() for model in models]
+    grid = Grid(heads, cells, [("model", "developer", "price"), ("model", "price")], width)
+    first, *rows = ("".join(line).rstrip() for line in grid.lines())
+    return [color(first, "1"), *rows]

@@ -59,7 +59,7 @@ def _line(label: str, value: str) -> str:
 def _request(record: Record) -> dict[str, str | None]:
     """Return the fields that were sent, by their names, the prompt first."""
     fields = {"prompt": record.prompt, "model": record.model}
-    for name, value in record.request.items():
+    for name, value in record.typed.items():
         words = ("yes" if value else "no") if isinstance(value, bool) else str(value)
         fields[name.replace("_", " ")] = f"{words} s" if name == "duration" else words
     return {name: words or None for name, words in fields.items()}
