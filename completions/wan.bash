@@ -130,7 +130,7 @@ _wan_rest() {
     'show') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'batch') flags='--format --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
-    'models') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'models') flags='--all --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'balance') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'config') flags='-h --help' ;;
     'config set') flags='--json -q --quiet -v --verbose -h --help' ;;

@@ -178,6 +178,7 @@ complete -c wan -n '__wan_in batch' -s q -l quiet -d 'Print no progress on stder
 complete -c wan -n '__wan_in batch' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
 complete -c wan -n '__wan_in batch' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in batch' -F
+complete -c wan -n '__wan_in models' -l all -d 'List every video model of the catalogue'
 complete -c wan -n '__wan_in models' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
 complete -c wan -n '__wan_in models' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in models' -s q -l quiet -d 'Print no progress on stderr; errors stay'

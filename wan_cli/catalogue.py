@@ -39,6 +39,20 @@ class Offer(NamedTuple):
             f"{self._flag(field)} {_values(field)}".rstrip() for field in self.schema.fields
         )
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The flags of its fields, with the values they take, what must be there, and defaults."""
+        return tuple(
+            words + self._note(field)
+            for field, words in zip(self.schema.fields, self.accepts, strict=True)
+        )
+
+    def _note(self, field: Field) -> str:
+        if field.name in self.schema.required:
+            return "  [required]"
+        words = {True: "yes", False: "no"}.get(field.default, field.default)  # type: ignore[call-overload]
+        return "" if field.default is None else f"  [default: {words}]"
+
     def _flag(self, field: Field) -> str:
         is_known = field.name in FIELD_NAMES
         return flag_of(field.name) if is_known else f"--field {field.name}="
@@ -48,11 +62,6 @@ class Offer(NamedTuple):
         """The length of the clip that is priced."""
         field = self.schema.field("duration")
         return field.default if field and isinstance(field.default, int) else 0
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The flags of the fields that it does not go without."""
-        return tuple(flag_of(name) for name in self.schema.required)
 
 
 def _values(field: Field) -> str:

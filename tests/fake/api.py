@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from tests.fake.account import Account, key_of
-from tests.fake.catalogue import MODEL, PRICING, wan_metrics, wan_model
+from tests.fake.catalogue import MODELS, PRICING, wan_metrics, wan_model
 from tests.fake.cdn import FakeCdn
 from tests.fake.crossing import Crossing, neighbour
 from tests.fake.records import CREDITS_PER_USD, GenerationState, Post, Row, stamp
@@ -83,6 +83,9 @@ class FakeApi(Account, Server):
             "/v1/models": (self.on_models, self._models),
             "/models/metrics": (self.on_metrics, self._metrics),
         }
+        # Rows of the catalogue beside the Wan models, and what is served at other paths.
+        self.more_models: list[Row] = []
+        self.documents: dict[str, Row] = {}
 
     def _tls_context(self) -> ssl.SSLContext:
         import trustme
@@ -130,6 +133,11 @@ class FakeApi(Account, Server):
         get = Get(request.path, request.query, request.headers, time.monotonic())
         self.gets.append(get)
         connection.keep = connection.keep and request.method == "GET"
+        if request.path in self.documents:
+            headers = {"ETag": '"document-1"'}
+            reply = Reply(body=self.documents[request.path], headers=headers)
+            self._send(connection, request, reply, None)
+            return
         if request.method != "GET" or request.path not in self._routes:
             self._send(connection, request, refusal(404, f"Cannot {request.method}"), None)
             return
@@ -268,9 +276,10 @@ class FakeApi(Account, Server):
         if request.headers.get("If-None-Match") == self.etag:
             return Reply(status=304, headers=headers)
         with_price = "pricing" in request.parameters.get("include", "")
-        model = wan_model(self.pricing if with_price else None)
-        asked = request.parameters.get("id", MODEL)
-        data = [model] if asked in (MODEL, "wan-2-6-t2v") else []
+        pricing = self.pricing if with_price else None
+        rows = [wan_model(pricing, name) for name in MODELS] + self.more_models
+        asked = request.parameters.get("id")
+        data = [row for row in rows if asked in (None, row["id"], *row.get("aliases", []))]
         return Reply(body={"object": "list", "data": data}, headers=headers)
 
     def _metrics(self, _request: Request) -> Reply:

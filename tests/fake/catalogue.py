@@ -1,8 +1,13 @@
 """What the fake API says of the model: its entry, its prices, its live durations."""
 
+import json
+from pathlib import Path
+
 from tests.fake.records import Row
 
 MODEL = "alibaba/wan-2-6-t2v"
+# The request schemas of the public reference, as of 2026-08-21.
+MODELS = json.loads((Path(__file__).parent / "models.json").read_text())
 PRICING: Row = {
     "kind": "variants",
     "currency": "USD",
@@ -14,11 +19,11 @@ PRICING: Row = {
 }
 
 
-def wan_model(pricing: Row | None) -> Row:
-    """Return the model's entry of /v1/models, with its prices where they are asked for."""
+def wan_model(pricing: Row | None, name: str = MODEL) -> Row:
+    """Return a model's entry of /v1/models, with its prices where they are asked for."""
     entry: Row = {
-        "id": MODEL,
-        "aliases": ["wan-2-6-t2v"],
+        "id": name,
+        "aliases": [name.partition("/")[2]],
         "type": "alibaba/video-generation",
         "info": {"name": "Wan 2.6 Text-to-Video", "developer": "Alibaba Cloud"},
         "tags": [],

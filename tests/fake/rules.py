@@ -4,27 +4,13 @@ import json
 import re
 
 from tests.fake.account import key_of
+from tests.fake.catalogue import MODELS
 from tests.fake.records import Row
 from tests.fake.script import Reply, merge, refusal
 from tests.fake.server import HeaderList, Request
 
 GENERATIONS = "/v2/video/generations"
 _LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FIELDS = frozenset(
-    (
-        "model",
-        "prompt",
-        "audio_url",
-        "aspect_ratio",
-        "resolution",
-        "duration",
-        "negative_prompt",
-        "shot_type",
-        "generate_audio",
-        "seed",
-        "enhance_prompt",
-    )
-)
 
 
 def label_of(request: Request) -> str | None:
@@ -54,7 +40,8 @@ def judge(request: Request, body: Row) -> Reply:
     for name in ("model", "prompt"):
         if not isinstance(body.get(name), str) or not body[name]:
             return refusal(400, f"{name}: expected a string", request.path)
-    unknown = sorted(body.keys() - _FIELDS)
+    schema = MODELS.get(body["model"], {"properties": body})
+    unknown = sorted(body.keys() - schema["properties"].keys())
     if unknown:
         return refusal(400, f"{unknown[0]}: unrecognized key", request.path)
     return Reply()

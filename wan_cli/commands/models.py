@@ -12,7 +12,7 @@ from wan_cli.commands.workspace import workspace
 from wan_cli.core.live import described
 from wan_cli.core.prices import offers, video_models
 from wan_cli.output.begin import begin
-from wan_cli.output.offers import listed_lines, offer_lines
+from wan_cli.output.offers import listed_lines, offer_details, offer_lines
 
 app = options.command_app()
 
@@ -41,6 +41,10 @@ def command(
             rows = video_models(client, folder)
             out.table((row.data for row in rows), partial(listed_lines, rows))
             return 0
-        found = [described(client, folder, model)] if model else out.follow(offers(client, folder))
+        if model:
+            one = described(client, folder, model)
+            out.table([one.data], partial(offer_details, one))
+            return 0
+        found = out.follow(offers(client, folder))
     out.table((offer.data for offer in found), partial(offer_lines, found))
     return 0

@@ -67,6 +67,16 @@ def _accepted(offers: Sequence[Offer], width: int) -> list[str]:
     return [fitted(line, width) for line in lines]
 
 
+def offer_details(offer: Offer, width: int | None, color: Color) -> list[str]:
+    """Return the lines about one model: prices, then each field with its default."""
+    if width is None:
+        return ["\t".join(_row(offer))]
+    head = [color(offer.schema.name, "1")]
+    clip = f" for {offer.seconds} s" if offer.seconds else ""
+    head += [f"  {name:<8} {_price(offer, name)}{clip}" for name in offer.prices]
+    return head + [fitted(f"  {line}", width) for line in ("", *offer.details)]
+
+
 def listed_lines(models: Sequence[Listed], width: int | None, color: Color) -> list[str]:
     """Return a line for each model of the catalogue; complete and between tabs for a pipe."""
     if width is None:
