@@ -102,7 +102,7 @@ class Shell:
     def _script(self, block: Block, script: str, codes: tuple[int, ...] = (0,)) -> str:
         env = dict(self._env)
         if "#SBATCH" in script:
-            env |= {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "2", "SCRATCH": "."}
+            env |= {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "2", "SCRATCH": "scratch"}
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-euc", script],
             cwd=self._work,
