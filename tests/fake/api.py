@@ -134,9 +134,8 @@ class FakeApi(Account, Server):
         self.gets.append(get)
         connection.keep = connection.keep and request.method == "GET"
         if request.path in self.documents:
-            headers = {"ETag": '"document-1"'}
-            reply = Reply(body=self.documents[request.path], headers=headers)
-            self._send(connection, request, reply, None)
+            document = Reply(body=self.documents[request.path], headers={"ETag": '"document-1"'})
+            self._send(connection, request, document, None)
             return
         if request.method != "GET" or request.path not in self._routes:
             self._send(connection, request, refusal(404, f"Cannot {request.method}"), None)
