@@ -68,7 +68,7 @@ complete -c wan -n '__wan_in generate' -l watermark -l no-watermark -d 'Put a wa
 complete -c wan -n '__wan_in generate' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in generate' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
 complete -c wan -n '__wan_in generate' -l unchecked -d 'Submit to a model without a schema; check nothing'
-complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down where it is too large to be sent'
+complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down if it is too large to send'
 complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it, or do not'
 complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
@@ -154,7 +154,7 @@ complete -c wan -n '__wan_in batch' -l watermark -l no-watermark -d 'Put a water
 complete -c wan -n '__wan_in batch' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in batch' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
 complete -c wan -n '__wan_in batch' -l unchecked -d 'Submit to a model without a schema; check nothing'
-complete -c wan -n '__wan_in batch' -l shrink -d 'Scale a picture down where it is too large to be sent'
+complete -c wan -n '__wan_in batch' -l shrink -d 'Scale a picture down if it is too large to send'
 complete -c wan -n '__wan_in batch' -l concurrency -d 'Keep at most N generations in flight' -x
 complete -c wan -n '__wan_in batch' -l downloads -d 'Download at most N videos at once' -x
 complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, from row K on (0 to N-1); auto for array jobs' -x -a 'auto'

@@ -19,7 +19,7 @@ from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import EXIT_CODE_PRIORITY
 from wan_cli.examples import CODES, EXAMPLES
 from wan_cli.help import COMMANDS, EXIT_CODES, TOPICS
-from wan_cli.models import FIELD_NAMES
+from wan_cli.models import FIELD_NAMES, flag_of
 from wan_cli.nearest import ALIASES, OPTION_ALIASES
 from wan_cli.secrets import KEY_VARIABLES
 from wan_cli.text import NAME_FIELDS
@@ -125,7 +125,7 @@ def test_options_stand_in_groups(wan: Any) -> None:
         *("Arguments", "The request", "How it runs", "Output", "Examples", "Exit codes")
     ]
     request = text.partition("\nThe request:\n")[2].partition("\n\n")[0]
-    assert all(f"--{name.replace('_', '-')}" in request for name in FIELD_NAMES)
+    assert all(f"  {flag_of(name)} " in request for name in FIELD_NAMES)
     assert "--max-cost" in text.partition("\nHow it runs:\n")[2].partition("\n\n")[0]
     assert "--output" in text.partition("\nOutput:\n")[2].partition("\n\n")[0]
 
@@ -167,7 +167,7 @@ def test_topics_say_what_the_program_does(wan: Any) -> None:
     for key, setting in SETTINGS.items():
         assert key == "api_key" or variable_of(key) == setting.variable
         assert variable_of(key) in variables
-        assert f"  {key} " in in_columns(wan, 80, "help", "config")
+        assert re.search(f"^  {key}\\s", in_columns(wan, 80, "help", "config"), re.MULTILINE)
     assert {name.strip("{}") for name, _says in SHOWN_FIELDS} == {*NAME_FIELDS}
 
 

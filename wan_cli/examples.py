@@ -12,6 +12,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ('wan generate "a fox in the snow" --multi-shot -o fox.mp4', "make one video"),
         ('wan generate "a fox" --duration 5 --dry-run', "see the request and its price first"),
         (
+            'wan generate "it turns its head" --image https://example.com/fox.png',
+            "begin with a picture",
+        ),
+        (
             'wan generate "a fox" --once build-7 --max-cost 2',
             "in CI: a retried job continues and pays nothing",
         ),

@@ -52,17 +52,18 @@ def _pieces(text: str, room: int) -> list[str]:
 
 
 def table(rows: Rows, width: int) -> str:
-    """Return rows of two columns; a long first cell has lines of its own."""
+    """Return rows of two columns; a cell that is too long has lines of its own."""
     widest = max(10, width // 3)
     column = max((len(term) for term, _says in rows if len(term) <= widest), default=widest)
     indent = " " * (column + 4)
     lines = []
     for term, says in rows:
-        if len(term) <= column:
+        has_room = len(indent) + max(map(len, says.split(" "))) <= width
+        if len(term) <= column and has_room:
             lines.append(wrapped(says, width, indent, f"  {term:<{column}}  "))
         else:
             lines.append(wrapped(term, width, "    ", "  "))
-            lines.append(wrapped(says, width, indent))
+            lines.append(wrapped(says, width, indent if has_room else " " * 6))
     return "".join(lines)
 
 

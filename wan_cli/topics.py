@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from wan_cli.help import EXIT_CODES, TOPICS
+from wan_cli.models import FIELD_NAMES, MEDIA_NAMES, flag_of
 from wan_cli.page import Rows, section, wrapped
 from wan_cli.secrets import KEY_VARIABLES
 
@@ -40,15 +41,9 @@ KEYS: Mapping[str, str] = {
     "sidecar": "true or false: write FILE.json beside a video (default: false)",
     "sandbox": "true or false: use the free API on this machine (default: false)",
     "generate.model": "as --model",
-    "generate.audio_url": "as --audio-url",
-    "generate.aspect_ratio": "as --aspect-ratio",
-    "generate.resolution": "as --resolution",
-    "generate.duration": "as --duration",
-    "generate.negative_prompt": "as --negative-prompt",
-    "generate.shot_type": "as --shot-type",
-    "generate.generate_audio": "true or false, as --generate-audio",
-    "generate.seed": "as --seed",
-    "generate.enhance_prompt": "true or false, as --enhance-prompt",
+    **{
+        f"generate.{name}": f"as {flag_of(name)}" for name in FIELD_NAMES if name not in MEDIA_NAMES
+    },
 }
 # Variables without a key of the configuration.
 OTHER_VARIABLES: Rows = (
@@ -124,9 +119,10 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
                 "duration = 5",
             ),
         ),
-        "Times are written 90, 90s, 5m, 1h or 7d; in the file, put quotes around those with a"
-        " letter. Do not type the key on a command line: wan config set api_key asks for it"
-        " without echo, or reads stdin with -.",
+        "Settings for switches, such as generate.watermark, are true or false. Times are written"
+        " 90, 90s, 5m, 1h or 7d; in the file, put quotes around those with a letter. Do not type"
+        " the key on a command line: wan config set api_key asks for it without echo, or reads"
+        " stdin with -.",
     ),
     "names": (
         "wan prints the path of the file on stdout, and never replaces a file without --force."

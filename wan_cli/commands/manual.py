@@ -19,7 +19,8 @@ GROUPS: Mapping[str, frozenset[str]] = {
         (
             *("prompt_file", "model", "audio_url", "aspect_ratio", "resolution", "duration"),
             *("negative_prompt", "shot_type", "multi_shot", "single_shot", "generate_audio"),
-            *("seed", "enhance_prompt"),
+            *("seed", "enhance_prompt", "image", "first_frame", "reference", "video"),
+            *("watermark", "enable_prompt_expansion", "field", "unchecked", "shrink"),
         )
     ),
     "Which generations": frozenset(("all_", "status", "limit", "since", "search")),

@@ -49,7 +49,7 @@ EnablePromptExpansion = Annotated[
     ),
 ]
 Shrink = Annotated[
-    bool, typer.Option("--shrink", help="Scale a picture down where it is too large to be sent.")
+    bool, typer.Option("--shrink", help="Scale a picture down if it is too large to send.")
 ]
 MoreFields = Annotated[
     list[str] | None,
