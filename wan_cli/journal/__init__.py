@@ -11,6 +11,7 @@ from wan_cli.errors import SetupError, UsageError
 from wan_cli.generation import Status
 from wan_cli.journal.columns import COLUMNS, request_json, select, to_column
 from wan_cli.journal.file import (
+    TO_FETCH,
     UNRESOLVED,
     connect,
     copy_into,
@@ -30,8 +31,8 @@ from wan_cli.text import one_line
 MIN_PREFIX = 6
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
-# Paid for or being made, and not on disk.
-_TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
+# Greater than any character of an id.
+_LAST_CHAR = "\U0010ffff"
 
 
 class Journal:
@@ -52,10 +53,7 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path, network: Callable[[Path], str | None] = network) -> Self:
-        """Open the history for reading and writing; make or migrate it where that is due.
-
-        `network` names the network file system on which a file lies.
-        """
+        """Open the history for reading and writing; make or migrate it where that is due."""
         with trouble(path):
             create(path)
             name = network(path)
@@ -158,8 +156,8 @@ class Journal:
 
     def owner(self, generation_id: str, base_url: str) -> Record | None:
         """Return the record of a service that has an id, as its own or as its second one."""
-        where = "? IN (id, other_id) AND base_url = ? LIMIT 1"
-        return self._one(where, (generation_id, base_url))
+        where = f"{_any_of('id', 'other_id')} AND base_url = :url LIMIT 1"
+        return self._one(where, {"word": generation_id, "url": base_url})
 
     def adopt(self, record: Record) -> Record:
         """Put a generation of another machine on disk; return the record that has its key or id."""
@@ -188,8 +186,7 @@ class Journal:
     def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> None:
         """Put the record's changed values on disk, or all of it where the history lacks it.
 
-        Two processes may be at one record: what the other wrote in the other columns stays, and an
-        id that was ever seen is not lost to one who has not heard of it.
+        Two processes may be at one record: the other's columns stay, and an id is never lost.
         """
         self.save_all([record], changed)
 
@@ -236,13 +233,15 @@ class Journal:
         """
         if word == "@last":
             return self._one("1 ORDER BY seq DESC LIMIT 1", ())
-        exact = self._one(
-            "? IN (id, other_id, ref, client_request_id) ORDER BY id IS NOT ?, seq DESC LIMIT 1",
-            (word, word),
-        )
+        names = _any_of("id", "other_id", "ref", "client_request_id")
+        exact = self._one(f"{names} ORDER BY id IS NOT :word, seq DESC LIMIT 1", {"word": word})
         if exact or len(word) < MIN_PREFIX:
             return exact
-        found = self._all("substr(id, 1, ?) = ? OR substr(ref, 1, ?) = ?", (len(word), word) * 2)
+        ids = " UNION ".join(
+            f"SELECT seq FROM generations WHERE {name} >= :word AND {name} < :end"
+            for name in ("id", "ref")
+        )
+        found = self._all(f"seq IN ({ids})", {"word": word, "end": word + _LAST_CHAR})
         if len(found) > 1:
             some = ", ".join(one_line(record.handle, 60) for record in found[:5])
             raise UsageError(
@@ -256,11 +255,8 @@ class Journal:
         return self._all(f"{UNRESOLVED} ORDER BY seq", ())
 
     def to_fetch(self) -> list[str]:
-        """Return the refs of what is not on disk and may become a video, oldest first.
-
-        There may be very many of them: read the records one at a time.
-        """
-        query = f"SELECT ref FROM generations WHERE {_TO_FETCH} ORDER BY seq"
+        """Return the refs of what is not on disk and may become a video, oldest first."""
+        query = f"SELECT ref FROM generations WHERE {TO_FETCH} ORDER BY seq"
         with trouble(self.path):
             return [str(ref) for (ref,) in self._connection.execute(query)]
 
@@ -278,7 +274,7 @@ class Journal:
 
     def explained_ids(self, ids: Iterable[str]) -> set[str]:
         """Return those of the ids that a record of the history explains."""
-        return {word for word in ids if self._one("? IN (id, other_id) LIMIT 1", (word,))}
+        return {word for word in ids if self._one(_any_of("id", "other_id"), {"word": word})}
 
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
         """Return the seconds that the last finished generations of a request's class took."""
@@ -296,3 +292,9 @@ class Journal:
 
     def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
         return select(self.path, self._connection, where, values)
+
+
+def _any_of(*names: str) -> str:
+    """Return the condition that one of some columns is `:word`, each found by its own index."""
+    each = (f"SELECT seq FROM generations WHERE {name} = :word" for name in names)
+    return f"seq IN ({' UNION ALL '.join(each)})"

@@ -11,12 +11,15 @@ from typing import Any
 
 from wan_cli.errors import SetupError
 from wan_cli.journal.place import lock_trouble
+from wan_cli.journal.totals import TOTALS
 from wan_cli.journal.trouble import damaged, trouble, unlockable
 from wan_cli.storage import make_private
 
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
 UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
+# Paid for or being made, and not on disk.
+TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
 
 # Submitted for a row of a batch whose name was not kept: its key is made of the file's path.
 OLD_KEY = "row_key IS NOT NULL AND batch IS NULL AND once IS NULL"
@@ -95,6 +98,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # Where the local pictures of a request were, by their hashes.
         "ALTER TABLE generations ADD COLUMN pictures TEXT",
+        # No question but a search reads the whole of a long history.
+        "CREATE INDEX generations_other_id ON generations (other_id) WHERE other_id IS NOT NULL",
+        "CREATE INDEX generations_label ON generations (client_request_id)",
+        f"CREATE INDEX generations_due ON generations (seq) WHERE {TO_FETCH}",
+        "CREATE INDEX generations_class ON generations (json_extract(request, '$.model'),"
+        " json_extract(request, '$.resolution'), json_extract(request, '$.duration'), seq)"
+        " WHERE status = 'completed' AND finished_at IS NOT NULL",
+        *TOTALS,
     ),
 )
 VERSION = len(MIGRATIONS)

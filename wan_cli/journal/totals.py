@@ -4,11 +4,52 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from wan_cli.journal.file import UNRESOLVED
 from wan_cli.journal.trouble import trouble
 from wan_cli.listing import READY, SAVED, Listing, Spent
 
 LEARN_FROM = 50
+_NANO = 1_000_000_000
+# What failed on the server or was refused is not charged and does not count.
+_PAID = "status IN ('queued', 'generating', 'completed')"
+
+
+def _parts(row: str) -> tuple[str, str, str, str]:
+    """Return the day and model of a row (NEW., OLD.), and what it adds to their total."""
+    paid = f"CASE WHEN {row}{_PAID} THEN"
+    return (
+        f"coalesce(date({row}created_at, 'unixepoch'), '')",
+        f"coalesce(json_extract({row}request, '$.model'), '')",
+        f"{paid} coalesce({row}credits_used, 0) ELSE 0 END",
+        # Billionths are whole numbers: a sum of parts that come and go stays exact.
+        f"{paid} CAST(round(coalesce({row}cost_usd, 0) * {_NANO}) AS INTEGER) ELSE 0 END",
+    )
+
+
+def _change(row: str, sign: str) -> str:
+    day, model, used, usd = _parts(row)
+    which = f"WHERE day = {day} AND model = {model}"
+    # The policy of the statement that fires a trigger overrides that of `INSERT OR IGNORE`.
+    return (
+        f"INSERT INTO totals (day, model) SELECT {day}, {model}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM totals {which});"
+        f" UPDATE totals SET count = count {sign} 1, credits = credits {sign} ({used}),"
+        f" nano_usd = nano_usd {sign} ({usd}) {which};"
+    )
+
+
+# The total of a long history is kept with each write, in the same transaction: `wan list` shows it.
+TOTALS = (
+    "CREATE TABLE totals (day TEXT, model TEXT, count INTEGER NOT NULL DEFAULT 0,"
+    " credits INTEGER NOT NULL DEFAULT 0, nano_usd INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (day, model)) WITHOUT ROWID",
+    "INSERT OR REPLACE INTO totals SELECT {}, {}, count(*), sum({}), sum({})"
+    " FROM generations GROUP BY 1, 2".format(*_parts("")),
+    f"CREATE TRIGGER totals_insert AFTER INSERT ON generations BEGIN {_change('NEW.', '+')} END",
+    f"CREATE TRIGGER totals_delete AFTER DELETE ON generations BEGIN {_change('OLD.', '-')} END",
+    "CREATE TRIGGER totals_update"
+    " AFTER UPDATE OF status, credits_used, cost_usd, created_at, request ON generations"
+    f" BEGIN {_change('OLD.', '-')} {_change('NEW.', '+')} END",
+)
 
 _FILTERS = {
     "status": "status = :status",
@@ -20,7 +61,7 @@ _FILTERS = {
 _STATES = {
     SAVED: "status = 'completed' AND file IS NOT NULL",
     READY: "status = 'completed' AND file IS NULL",
-    "unknown": UNRESOLVED,
+    "unknown": "status IN ('claimed', 'sending', 'unknown')",
 }
 
 
@@ -33,12 +74,13 @@ def spent(
     path: Path, connection: sqlite3.Connection, listing: Listing, *, by_day: bool = False
 ) -> list[Spent]:
     """Return what the rows that fit cost: in all, or by day (UTC) and model, newest day first."""
+    if not (listing.status or listing.since or listing.search):
+        return _kept(path, connection, by_day=by_day)
     columns, groups = "'', ''", ""
     if by_day:
         columns = "date(created_at, 'unixepoch'), json_extract(request, '$.model')"
         groups = "GROUP BY 1, 2 ORDER BY 1 DESC, 2"
-    # What failed on the server or was refused is not charged and does not count.
-    paid = "FILTER (WHERE status IN ('queued', 'generating', 'completed'))"
+    paid = f"FILTER (WHERE {_PAID})"
     with trouble(path):
         rows = connection.execute(
             f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
@@ -49,6 +91,20 @@ def spent(
     return [
         Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
         for day, model, count, used, usd in rows
+    ]
+
+
+def _kept(path: Path, connection: sqlite3.Connection, *, by_day: bool) -> list[Spent]:
+    """Return what all rows cost, as it is kept with each write."""
+    columns, groups = ("day, model", "GROUP BY 1, 2") if by_day else ("'', ''", "")
+    with trouble(path):
+        rows = connection.execute(
+            f"SELECT {columns}, sum(count), sum(credits), sum(nano_usd) FROM totals"
+            f" WHERE count > 0 {groups} ORDER BY 1 DESC, 2"
+        ).fetchall()
+    return [
+        Spent(int(count or 0), int(used or 0), (nano or 0) / _NANO, str(day), str(model))
+        for day, model, count, used, nano in rows
     ]
 
 
