@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.fake.forking import Forked, can_fork, fork
+from tests.fake.schema import kind_of
 
 # Coverage hands its settings to processes through these.
 _PASSED_ON = ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
