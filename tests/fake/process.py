@@ -33,15 +33,17 @@ class Result:
 
     @property
     def json_lines(self) -> list[dict[str, Any]]:
-        """What it printed with --json: an object a line, without the summary."""
+        """What it printed with --json, as docs/schema.json has it: without the summary."""
         lines = [json.loads(line) for line in self.out.splitlines()]
+        for line in lines:
+            kind_of(line)
         return lines[:-1] if lines and lines[-1].get("type") == "summary" else lines
 
     @property
     def summary(self) -> dict[str, Any]:
         """The summary: the last thing that a batch prints with --json."""
         last: dict[str, Any] = json.loads(self.out.splitlines()[-1])
-        assert last["type"] == "summary"
+        assert kind_of(last) == "summary"
         return last
 
 
