@@ -142,6 +142,9 @@ ANSWERS = {
     "slashes escaped": lambda url: json.dumps({"note": url}).replace("/", "\\/"),
     "marks escaped": lambda url: json.dumps({"note": url}).replace("?", "\\u003f"),
     "nested": lambda url: json.dumps({"note": json.dumps({"url": url}).replace("/", "\\/")}),
+    "nested, marks escaped": lambda url: json.dumps(
+        {"note": json.dumps({"url": url}).replace("?", "\\u003f")}
+    )[:-2],
     "html": lambda url: f'<a href="{url}">moved</a>',
     "cut": lambda url: json.dumps({"note": url})[:-2],
     "cut, marks escaped": lambda url: json.dumps({"note": url}).replace("?", "\\u003F")[:-2],
@@ -208,6 +211,13 @@ def test_a_body_is_short_and_without_secrets() -> None:
     assert body_text(b'{"image": "data:image/png;base64,' + b"A" * 9000 + b'"}').endswith(
         '… (9022 characters)"}'
     )
+
+
+def test_a_key_that_is_escaped_twice_is_hidden_where_it_is_shown_plainly() -> None:
+    text = json.dumps({"url": "https://h/p?q", "key_": "k-\\\\u0030123456789"})
+    assert body_text(text.encode(), "k-0123456789").count("0123456789") == 0
+    note = r'{"note": "https://h/p?q k-\\u0030123456789"'
+    assert body_text(note.encode(), "k-0123456789") == '{"note": "https://h/p?… [key]"'
 
 
 def test_cookies_and_unknown_headers_are_left_out() -> None:

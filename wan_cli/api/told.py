@@ -11,7 +11,7 @@ def told(
 ) -> Callable[..., Reply]:
     """Return `send`, telling the trace of each request and its outcome.
 
-    The key is in none of it: its header is added further in, and a reply comes without it.
+    The key is in none of it: its header is added further in, and bodies are shown without it.
     """
     if not trace.is_on:
         return send
@@ -26,9 +26,9 @@ def told(
         body: Body | None = None,
     ) -> Reply:
         data = body.data if body else b""
-        if key:
-            data = data.replace(key.encode(), b"[key]")
-        sent = trace.sent(method, base_url + path, params=params, headers=headers, body=data)
+        sent = trace.sent(
+            method, base_url + path, params=params, headers=headers, body=data, key=key
+        )
         try:
             reply = send(method, path, seconds=seconds, params=params, headers=headers, body=body)
         except ExchangeFailed as failure:

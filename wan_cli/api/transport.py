@@ -20,10 +20,10 @@ from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.http.adapter import Adapter
 from wan_cli.http.agent import USER_AGENT
 from wan_cli.http.authorities import Authorities
+from wan_cli.http.redacted import SECRET_MIN_CHARS
 
 ANSWER_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 10.0
-SECRET_MIN_CHARS = 8
 _LIBRARY_ERRORS = (
     RequestException,
     urllib3.exceptions.HTTPError,
@@ -59,7 +59,6 @@ class Transport:
     def __init__(self, base_url: str, key: str | None, authorities: Authorities) -> None:
         self._base_url = base_url
         self._auth = _Bearer(key) if key else None
-        # Shorter words than any real key may stand in a reply for themselves.
         self._secret = key if key and len(key) >= SECRET_MIN_CHARS else None
         self._quoted = _as_quoted(self._secret) if self._secret else None
         self._authorities = authorities

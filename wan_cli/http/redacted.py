@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from wan_cli.text import one_line
 
 HIDDEN = "[hidden]"
+# Shorter words than any real key may stand in a text for themselves.
+SECRET_MIN_CHARS = 8
 VALUE_MAX_CHARS = 200
 ITEMS_MAX = 3
 BODY_MAX_CHARS = 900
@@ -35,7 +37,9 @@ _HEADERS = frozenset(
 _HIDDEN_FIELDS = r"(?i)api_?key|authorization|credential|password|secret|signature|token$"
 # A query in running text ends at a space, a quote, or a bracket.
 _QUERY = r"""(?i)(https?:/{1,2}[^\s?"'<>]*)\?[^\s"'<>]*"""
-_ESCAPED = r"\\u00([2-7][0-9a-fA-F])"
+# JSON inside JSON doubles the backslashes.
+_ESCAPED = r"\\+u00([2-7][0-9a-fA-F])"
+_ESCAPED_SLASH = r"\\+/"
 
 
 def url_text(url: str) -> str:
@@ -54,13 +58,15 @@ def header_texts(headers: Mapping[str, str]) -> dict[str, str]:
     return shown
 
 
-def body_text(data: bytes) -> str:
+def body_text(data: bytes, key: str | None = None) -> str:
     """Return a body as one short line: long values and lists cut, secrets and queries hidden."""
     text = data.decode("utf-8", "replace")
     try:
         text = json.dumps(_shortened(json.loads(text)), ensure_ascii=False)
     except (ValueError, RecursionError):
         text = _text(text)
+    if key and len(key) >= SECRET_MIN_CHARS and key in (plain := _unescaped(text)):
+        text = plain.replace(key, "[key]")
     return one_line(text, BODY_MAX_CHARS)
 
 
@@ -91,6 +97,12 @@ def _cut(text: str) -> str:
 
 def _text(text: str) -> str:
     """Return text without the queries of its URLs, also where JSON has escaped the URLs."""
-    plain = re.sub(_ESCAPED, lambda found: chr(int(found[1], 16)), text).replace("\\/", "/")
+    plain = _unescaped(text)
     hidden = re.sub(_QUERY, r"\1?…", plain)
     return text if hidden == plain else hidden
+
+
+def _unescaped(text: str) -> str:
+    """Return text in which JSON's escapes of slashes and of ASCII are undone."""
+    text = re.sub(_ESCAPED, lambda found: chr(int(found[1], 16)), text)
+    return re.sub(_ESCAPED_SLASH, "/", text)

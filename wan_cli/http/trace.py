@@ -51,16 +51,19 @@ Fact = Sent | Answered | Ended | Failed
 class Exchange:
     """One request whose outcome is told to the trace."""
 
-    def __init__(self, number: int, tell: Callable[[Fact], None] | None) -> None:
+    def __init__(
+        self, number: int, tell: Callable[[Fact], None] | None, key: str | None = None
+    ) -> None:
         self._number = number
         self._tell = tell
+        self._key = key
         self._began = time.monotonic()
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Tell the status, the headers that matter and the body, shortened."""
         if self._tell:
-            shown = header_texts(headers)
-            self._tell(Answered(self._number, self._seconds, status, shown, body_text(body)))
+            names, text = header_texts(headers), body_text(body, self._key)
+            self._tell(Answered(self._number, self._seconds, status, names, text))
 
     def ended(self, received: int) -> None:
         """Tell how many bytes of a video came over this connection."""
@@ -97,10 +100,14 @@ class Trace:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        key: str | None = None,
     ) -> Exchange:
-        """Tell that a request is about to be sent. `headers` must not hold the key."""
+        """Tell that a request is about to be sent.
+
+        `key` is hidden in its body and in that of its answer; `headers` must not hold it.
+        """
         number = next(self._numbers)
         if self._tell:
-            url, shown = url_text(url), body_text(body)
+            url, shown = url_text(url), body_text(body, key)
             self._tell(Sent(number, method, url, params or {}, headers or {}, shown))
-        return Exchange(number, self._tell)
+        return Exchange(number, self._tell, key)
