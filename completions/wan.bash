@@ -75,6 +75,9 @@ _wan() {
     'generate -o'|'generate --output') _wan_files ;;
     'generate --max-cost') : ;;
     'generate --once') : ;;
+    'generate --like') : ;;
+    'generate --count') : ;;
+    'generate --exec') : ;;
     'status --timeout') : ;;
     'status --poll-interval') : ;;
     'fetch --timeout') : ;;
@@ -123,7 +126,7 @@ _wan() {
 
 _wan_rest() {
   case $command in
-    'generate') flags='--prompt-file --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --open --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'generate') flags='--prompt-file --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --wait --no-wait --timeout --poll-interval -o --output --force -n --dry-run --max-cost --again --once --no-lookup --like --count -y --yes --open --exec --notify --sidecar --no-sidecar --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'status') flags='--watch --timeout --poll-interval --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'list') flags='--status --limit --all --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;

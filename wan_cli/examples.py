@@ -19,6 +19,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
             'wan generate "a fox" --once build-7 --max-cost 2',
             "in CI: a retried job continues and pays nothing",
         ),
+        ("wan generate --like @last --seed 8", "the newest request again, with another seed"),
         (
             'wan generate "a fox" --no-wait',
             "print the id and exit; wan fetch ID downloads it later",
@@ -34,6 +35,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "list": (
         ("wan list --status completed --since 7d --search fox", "the foxes of this week"),
+        ("wan list --all --status ready", "everything that can still be downloaded"),
         ("wan list --stats", "money spent, by day and model"),
     ),
     "show": (

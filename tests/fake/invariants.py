@@ -5,7 +5,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -58,10 +58,15 @@ def _payments(api: FakeApi, runs: list[Running]) -> Iterator[str]:
     for base, times in paid.items():
         if times > 1:
             yield f"I2: {times} accepted POSTs for one generation, {base}"
-    wanted = sum("generate" in run.argv for run in runs)
+    wanted = sum(_count(run.argv) for run in runs if "generate" in run.argv)
     is_batch = any("batch" in run.argv for run in runs)
     if wanted and not is_batch and len(api.accepted) > wanted:
         yield f"I2: {len(api.accepted)} accepted POSTs for {wanted} runs of wan generate"
+
+
+def _count(argv: Sequence[str]) -> int:
+    """Return how many generations a run of wan generate is to make."""
+    return int(argv[argv.index("--count") + 1]) if "--count" in argv else 1
 
 
 def _failed(api: FakeApi, post: Post) -> bool:

@@ -1,16 +1,12 @@
 """wan generate: a prompt becomes a video file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wan_cli.commands import options
 from wan_cli.commands.manual import PageCommand
-
-if TYPE_CHECKING:
-    from wan_cli.output import Output
-    from wan_cli.record import Record
 
 app = options.command_app()
 
@@ -67,7 +63,40 @@ def command(
         ),
     ] = None,
     no_lookup: options.NoLookup = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", metavar="ID", help="Start from the request of ID; flags override it."
+        ),
+    ] = None,
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count",
+            metavar="N",
+            min=1,
+            max=1000,
+            show_default=False,
+            help="Make N variations, one seed apart where a seed is set.  [default: 1]",
+        ),
+    ] = 1,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Pay for --count N without asking; or give --max-cost."),
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the video when it is saved.")] = False,
+    exec_: Annotated[
+        str | None,
+        typer.Option(
+            "--exec",
+            metavar="COMMAND",
+            help="Run COMMAND with the saved video: {} is its path, its JSON is on stdin.",
+        ),
+    ] = None,
+    notify: Annotated[
+        bool,
+        typer.Option("--notify", help="Notify on the desktop at the end, or ring the bell."),
+    ] = False,
     sidecar: options.Sidecar = None,
     sandbox: options.Sandbox = None,
     json: options.Json = False,
@@ -77,58 +106,47 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.commands.arguments import with_once
+    from wan_cli.commands import generation
+    from wan_cli.commands.afterwards import afterwards
+    from wan_cli.commands.likeness import request_like
     from wan_cli.commands.requests import request_of
     from wan_cli.commands.workspace import workspace
-    from wan_cli.config.service import service_of
-    from wan_cli.core.generate import generate
-    from wan_cli.core.items import Goal, Order
-    from wan_cli.core.known import find_known
+    from wan_cli.core.variations import requests_of
     from wan_cli.destination import parse_destination
     from wan_cli.output.begin import begin
-    from wan_cli.output.ending import say_ending
-    from wan_cli.output.faces import nothing, path_or_id
     from wan_cli.prompt import read_prompt
 
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
-    request = request_of(out, space, arguments, text)
-    budget = space.budget(max_cost)
-    destination = parse_destination(output, space.output_dir, space.settings.name_template)
-    if dry_run:
-        return space.dry_run(out, budget, timeout, [request])
+    base = None if like is None else request_like(space, out, like)
+    has_prompt = base is None or not (prompt is None and prompt_file is None)
+    is_literal = prompt in call.obj
+    text = read_prompt(prompt, prompt_file, is_literal=is_literal) if has_prompt else None
+    request = request_of(out, space, arguments, text, base)
+    place = parse_destination(output, space.output_dir, space.settings.name_template)
+    generation.check_count(count, once=once, to_stdout=place.to_stdout)
     waits = space.chosen("wait", wait)
-    # Without a wait, standard output gets the id.
-    stdout = out.video_stream(force=force) if destination.to_stdout and waits else None
-    has_sidecar = space.chosen("sidecar", sidecar)
-    order = Order(request, destination, has_sidecar, again, is_placed=output is not None)
-    service = service_of(space.settings.base_url, sandbox=space.sandbox)
-    order = with_once(order, once, service)
-    if once is None:
-        destination.prepare(overwrite=force, sidecar=has_sidecar)
-    with space.tools(out) as tools:
-        timing = space.timing(tools, timeout, poll_interval)
-        lookup = not (no_lookup or space.sandbox)
-        order, known = out.follow(find_known(tools, order, timing, service, lookup=lookup))
-        goal = Goal(waits, waits, destination, force, stdout, accepts_saved=stdout is None)
-        if known is None:
-            destination.prepare(overwrite=force, sidecar=has_sidecar)
-            space.check_prices(out, tools.client, budget, timing.left(tools.clock), [request])
-        outcomes = list(out.each(generate(tools, order, goal, timing, known)))
-    code = out.outcomes(outcomes, nothing if stdout else path_or_id)
-    for outcome in outcomes:
-        say_ending(out, outcome)
-    if open_:
-        _open(out, outcomes[0].record)
+    has_file = waits and not place.to_stdout
+    then = afterwards(open_=open_, command=exec_, notify=notify, has_file=has_file)
+    budget = space.budget(max_cost)
+    if dry_run:
+        return space.dry_run(out, budget, timeout, requests_of(request, count))
+    terms = generation.Terms(
+        place,
+        budget,
+        waits,
+        timeout,
+        poll_interval,
+        is_placed=output is not None,
+        force=force,
+        sidecar=space.chosen("sidecar", sidecar),
+        again=again,
+        once=once,
+        lookup=not (no_lookup or space.sandbox),
+        yes=yes,
+        # Without a wait, standard output gets the id.
+        stdout=out.video_stream(force=force) if place.to_stdout and waits else None,
+    )
+    code, made = generation.generate(out, space, request, terms, count)
+    then.run(out, made, count=count, code=code)
     return code
-
-
-def _open(out: "Output", record: "Record | None") -> None:
-    """Show a video, if there is one."""
-    from wan_cli.programs import open_file
-
-    if record and record.file:
-        trouble = open_file(Path(record.file))
-        if trouble:
-            out.warn(f"{record.file}: {trouble}")

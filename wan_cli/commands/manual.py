@@ -20,14 +20,14 @@ GROUPS: Mapping[str, frozenset[str]] = {
             *("prompt_file", "model", "audio_url", "aspect_ratio", "resolution", "duration"),
             *("negative_prompt", "shot_type", "multi_shot", "single_shot", "generate_audio"),
             *("seed", "enhance_prompt", "image", "first_frame", "reference", "video"),
-            *("watermark", "enable_prompt_expansion", "field", "unchecked", "shrink"),
+            *("watermark", "enable_prompt_expansion", "field", "unchecked", "shrink", "like"),
         )
     ),
     "Which generations": frozenset(("all_", "status", "limit", "since", "search")),
     OTHERS: frozenset(),
     OUTPUT: frozenset(
         (
-            *("output", "output_dir", "force", "sidecar", "open_"),
+            *("output", "output_dir", "force", "sidecar", "open_", "exec_", "notify"),
             *("stats", "json", "quiet", "verbose"),
         )
     ),

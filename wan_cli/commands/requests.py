@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wan_cli.commands.arguments import request_fields
+from wan_cli.commands.likeness import refuse_lost_pictures
 from wan_cli.models import (
     DEFAULT_MODEL,
     GenerationRequest,
@@ -24,15 +25,21 @@ if TYPE_CHECKING:
 
 
 def request_of(
-    out: "Output", space: "Workspace", arguments: Mapping[str, Any], prompt: str
+    out: "Output",
+    space: "Workspace",
+    arguments: Mapping[str, Any],
+    prompt: str | None,
+    base: Mapping[str, object] | None = None,
 ) -> GenerationRequest:
-    """Return the request of a command line.
+    """Return the request of a command line: its flags over those of another request, if any.
 
     Raises:
         UsageError: a wrong value, a picture that cannot be sent, a field that the model has not.
         Rejected, Unreachable: the model is in the live catalogue alone, or not even there.
     """
-    fields = defaults(out, space, arguments) | {"prompt": prompt}
+    fields = defaults(out, space, arguments, base)
+    if prompt is not None:
+        fields["prompt"] = prompt
     request = GenerationRequest.parse(fields, schema_of=schemas(space, arguments))
     out.note(*request.notes)
     return request
@@ -48,15 +55,25 @@ def reading(
     return Reading(defaults(out, space, arguments), attach, schemas(space, arguments))
 
 
-def defaults(out: "Output", space: "Workspace", arguments: Mapping[str, Any]) -> dict[str, object]:
+def defaults(
+    out: "Output",
+    space: "Workspace",
+    arguments: Mapping[str, Any],
+    base: Mapping[str, object] | None = None,
+) -> dict[str, object]:
     """Return the fields of flags and settings; pictures are checked, and pick the model.
+
+    The fields of another request, `base`, stand in place of the settings.
 
     Raises:
         UsageError: a picture that cannot be sent.
     """
     given = request_fields(arguments)
     attach = attaching(Path(), shrink=arguments["shrink"])
-    fields = space.with_defaults(parse_media(given, attach))
+    fields = space.with_defaults(given, base)
+    if base is not None:
+        refuse_lost_pictures(fields)
+    fields = parse_media(fields, attach)
     if given.get("image_url") is not None and given.get("model") is None:
         usual = str(fields.get("model") or DEFAULT_MODEL)
         known, found = find_schema(usual), for_picture(usual)

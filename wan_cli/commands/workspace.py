@@ -51,10 +51,12 @@ class Workspace(NamedTuple):
         """Where videos go without -o."""
         return self.settings.output_dir or Path()
 
-    def with_defaults(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Return the fields that flags set, over those of the environment and the file."""
+    def with_defaults(
+        self, fields: Mapping[str, object], base: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
+        """Return the fields that flags set, over those of another request, else of the settings."""
         given = {name: value for name, value in fields.items() if value is not None}
-        return dict(self.settings.generate) | given
+        return dict(self.settings.generate if base is None else base) | given
 
     def chosen(self, name: str, flag: bool | None) -> bool:
         """Return a flag where it was given, else the setting of that name."""

@@ -63,6 +63,14 @@ class Order(NamedTuple):
     attempts: int = 0
     # Whether the user has named the destination.
     is_placed: bool = False
+    # Whether it is one of --count N: another generation of the same request does not replace it.
+    is_variation: bool = False
+
+    def may_continue_with(self, record: Record) -> bool:
+        """Whether the generation of an identical request will do."""
+        if self.keys is None:
+            return not self.is_variation
+        return self.owns(record)
 
     def owns(self, record: Record) -> bool:
         """Whether a record is of a submission for the same keys."""

@@ -97,7 +97,7 @@ class Settling:
             else:
                 run.end(item, failed_unpaid(record), record)
             return
-        may_continue = item.order is None or item.order.keys is None or item.order.owns(record)
+        may_continue = item.order is None or item.order.may_continue_with(record)
         if item.stands_for and not may_continue:
             self._submits_again(item, record)
             return

@@ -31,8 +31,8 @@ def confirm(question: str) -> None:
 
 
 def no_consent() -> UsageError:
-    """Return the error of a batch that nobody has agreed to pay for."""
+    """Return the error of several generations that nobody has agreed to pay for."""
     return UsageError(
-        "a batch costs money, and there is no terminal to ask on; nothing was sent",
+        "several generations cost money, and there is no terminal to ask on; nothing was sent",
         hint="run the same command with --yes, or with --max-cost USD",
     )

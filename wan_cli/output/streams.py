@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import BinaryIO, TextIO
 
 from wan_cli.errors import LocalFileError, UsageError
@@ -79,3 +80,11 @@ def stdout_for_video(*, force: bool) -> BinaryIO:
             "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
         )
     return sys.stdout.buffer
+
+
+def ring() -> None:
+    """Ring the bell of the terminal, if stderr is one."""
+    if sys.stderr.isatty():
+        with suppress(OSError):
+            sys.stderr.write("\a")
+            sys.stderr.flush()

@@ -1,0 +1,145 @@
+"""How `wan generate` runs: one request becomes one video, or --count N variations of it."""
+
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+from wan_cli.commands.arguments import with_once
+from wan_cli.commands.workspace import Workspace
+from wan_cli.config.service import service_of
+from wan_cli.core import generate as core
+from wan_cli.core.budget import Budget
+from wan_cli.core.items import Goal, Order
+from wan_cli.core.known import find_known
+from wan_cli.core.tools import Tools
+from wan_cli.core.variations import Variation, places_of, requests_of, vary
+from wan_cli.destination import Destination, try_places
+from wan_cli.errors import UsageError
+from wan_cli.models import GenerationRequest
+from wan_cli.output import Output
+from wan_cli.output.ending import say_ending
+from wan_cli.output.faces import nothing, path_or_id
+from wan_cli.record import Record
+
+
+class Terms(NamedTuple):
+    """How a request is run, by the flags and the settings."""
+
+    destination: Destination
+    budget: Budget
+    waits: bool
+    timeout: str | None = None
+    poll_interval: str | None = None
+    is_placed: bool = False
+    force: bool = False
+    sidecar: bool = False
+    again: bool = False
+    once: str | None = None
+    lookup: bool = True
+    yes: bool = False
+    stdout: BinaryIO | None = None
+
+    def order(self, request: GenerationRequest, destination: Destination) -> Order:
+        """Return what to submit."""
+        return Order(request, destination, self.sidecar, self.again, is_placed=self.is_placed)
+
+
+def check_count(count: int, *, once: str | None, to_stdout: bool) -> None:
+    """Let several variations pass where they can be told apart.
+
+    Raises:
+        UsageError: they are for one key, or for one stream.
+    """
+    if count > 1 and once is not None:
+        raise UsageError(
+            f"--once pays for one video, and --count {count} asks for {count}",
+            hint="leave out one of them; for a key for each: wan batch FILE, with a column once",
+        )
+    if count > 1 and to_stdout:
+        raise UsageError(
+            f"-o - takes one video, and --count {count} makes {count}", hint="-o FILE or -o DIR/"
+        )
+
+
+def generate(
+    out: Output, space: Workspace, request: GenerationRequest, terms: Terms, count: int
+) -> tuple[int, list[Record]]:
+    """Make one video, or some variations; return the exit code, and the records of those made."""
+    if count == 1:
+        return _one(out, space, request, terms)
+    return _several(out, space, request, terms, count)
+
+
+def _one(
+    out: Output, space: Workspace, request: GenerationRequest, terms: Terms
+) -> tuple[int, list[Record]]:
+    """Make one video; return as `generate` does."""
+    place = terms.destination
+    service = service_of(space.settings.base_url, sandbox=space.sandbox)
+    order = with_once(terms.order(request, place), terms.once, service)
+    if terms.once is None:
+        place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
+    with space.tools(out) as tools:
+        timing = space.timing(tools, terms.timeout, terms.poll_interval)
+        order, known = out.follow(find_known(tools, order, timing, service, lookup=terms.lookup))
+        accepts_saved = terms.stdout is None
+        goal = Goal(terms.waits, terms.waits, place, terms.force, terms.stdout, accepts_saved)
+        if known is None:
+            place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
+            left_s = timing.left(tools.clock)
+            space.check_prices(out, tools.client, terms.budget, left_s, [request])
+        outcomes = list(out.each(core.generate(tools, order, goal, timing, known)))
+    made: list[Record] = []
+    text = nothing if terms.stdout else path_or_id
+    code = out.outcomes(outcomes, _noting(made, text))
+    for outcome in outcomes:
+        say_ending(out, outcome)
+    return code, made
+
+
+def _several(
+    out: Output, space: Workspace, request: GenerationRequest, terms: Terms, count: int
+) -> tuple[int, list[Record]]:
+    """Make variations of a request; return as `generate` does."""
+    places = places_of(terms.destination, count)
+    for error in try_places(places, overwrite=terms.force, sidecar=terms.sidecar):
+        if error is not None:
+            raise error
+    requests = requests_of(request, count)
+    service = service_of(space.settings.base_url, sandbox=space.sandbox)
+    made: list[Record] = []
+    with space.tools(out) as tools:
+        timing = space.timing(tools, terms.timeout, terms.poll_interval, each=True)
+        variations = []
+        for asked, place in zip(requests, places, strict=True):
+            order = terms.order(asked, place)._replace(is_variation=True)
+            found = find_known(tools, order, timing, service, lookup=False)
+            variations.append(Variation(*out.follow(found)))
+        agreed = _agreed(out, space, terms, tools, timing.left(tools.clock), variations)
+        goal = Goal(terms.waits, terms.waits, overwrite=terms.force, accepts_saved=True)
+        story = vary(tools, agreed, goal, timing, terms.budget)
+        return out.outcomes(out.each(story), _noting(made, path_or_id)), made
+
+
+def _agreed(
+    out: Output, space: Workspace, terms: Terms, tools: Tools, left_s: float, found: list[Variation]
+) -> list[Variation]:
+    """Return the variations with their prices, to which the user agrees."""
+    new = [each.order.request for each in found if each.known is None]
+    prices = space.check_prices(
+        out, tools.client, terms.budget, left_s, new, needs_consent=not terms.yes
+    )
+    coming = iter(prices)
+    return [
+        each if each.known else each._replace(order=each.order._replace(price=next(coming)))
+        for each in found
+    ]
+
+
+def _noting(made: list[Record], text: Callable[[Record], str]) -> Callable[[Record], str]:
+    """Return what prints a record that was made, and notes it."""
+
+    def noted(record: Record) -> str:
+        made.append(record)
+        return text(record)
+
+    return noted

@@ -1,0 +1,58 @@
+"""The request that --like ID names: of the history, or of the sandbox's."""
+
+from collections.abc import Mapping
+
+from wan_cli.commands.workspace import Workspace
+from wan_cli.core.named import check_word
+from wan_cli.errors import UsageError
+from wan_cli.journal import Journal
+from wan_cli.models import MEDIA_NAMES, Value, flag_of
+from wan_cli.output import Output
+from wan_cli.record import Record
+from wan_cli.text import one_line
+
+
+def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
+    """Return the fields of a generation's request, the prompt too.
+
+    What was tried in the sandbox can be submitted to the service, and the other way round.
+
+    Raises:
+        UsageError: no history knows the generation, or it was submitted on another machine.
+    """
+    with space.journal(out) as journal:
+        check_word(journal, word)
+        record = journal.find(word) or _of_other_history(space, word)
+    shown = one_line(word, 60)
+    if record is None:
+        raise UsageError(f"--like {shown}: it is not in the history", hint="wan list")
+    if not record.request:
+        raise UsageError(
+            f"--like {shown}: it was submitted on another machine, and its request is not known",
+            hint="type the prompt and the flags",
+        )
+    return record.typed
+
+
+def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
+    """Let fields pass whose pictures can be sent.
+
+    Raises:
+        UsageError: one is known by its hash alone, and no flag replaces it.
+    """
+    for name in MEDIA_NAMES:
+        value = fields.get(name)
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, str) and item.startswith("sha256:") for item in items):
+            raise UsageError(
+                "--like: a local picture was submitted, and the history does not say where it was",
+                hint=f"add {flag_of(name)} FILE to the same command",
+            )
+
+
+def _of_other_history(space: Workspace, word: str) -> Record | None:
+    file = space._replace(sandbox=not space.sandbox).history_file
+    if not file.is_file():
+        return None
+    with Journal.open_read_only(file) as other:
+        return other.find(word)
