@@ -21,20 +21,22 @@ def test_models_has_a_complete_row_for_each(wan: Wan, api: FakeApi) -> None:
     assert "unknown" in result.out
 
 
-def test_models_on_a_terminal_is_a_table_and_what_each_accepts(wan: Wan, api: FakeApi) -> None:
-    for columns in (100, 40):
+def test_models_on_a_terminal_is_a_table_with_prices(wan: Wan, api: FakeApi) -> None:
+    for columns in (40, 80, 160):
         code, written = on_terminal(wan, "models", columns=columns, env={"NO_COLOR": "1"})
         lines = screen(written)
         assert code == 0
         assert max(map(width_of, lines)) <= columns
-        assert [line.split()[0] for line in lines[:2]] == ["MODEL", MODEL]
-        assert "  --duration 5 10 15" in lines
-    _, written = on_terminal(wan, "models", columns=100, env={"NO_COLOR": "1"})
-    heads, first, *rest = screen(written)
-    assert heads.split() == ["MODEL", "CLIP", "480p", "720p", "1080p"]
-    assert first.split() == [MODEL, "10", "s", "-", "$1.05", "$1.575"]
-    # Models that accept the same are named together.
-    assert f"{MODEL}, alibaba/wan-2-7-t2v accept:" in rest
+        assert [line.split()[0] for line in lines[:2]] == [
+            "MODEL",
+            "2.6" if columns < 90 else MODEL,
+        ]
+        assert "$1.575" in lines[1]
+    heads, first, *_, last = lines
+    assert heads.split() == ["MODEL", "CLIP", "480p", "720p", "1080p", "ACCEPTS"]
+    assert first.split(maxsplit=6)[:6] == [MODEL, "10", "s", "-", "$1.05", "$1.575"]
+    assert "  audio-url, aspect-ratio, resolution, duration, " in first
+    assert last.endswith("wan models MODEL")
 
 
 def test_models_has_json(wan: Wan, api: FakeApi) -> None:

@@ -142,3 +142,13 @@ def test_a_moment_s_trouble_is_asked_through(api: FakeApi, wan: Wan) -> None:
     api.on_get(Reply(status=503), Reply(fault="reset"))
     assert wan("status", generation_id).code == 8
     assert len(api.gets) == 3
+
+
+def test_it_says_where_the_file_is(wan: Wan, api: FakeApi) -> None:
+    generation_id = submitted(wan)
+    api.generations[generation_id].status = "completed"
+    assert wan("status", generation_id).out.endswith("  not on disk yet\n")
+    assert wan("fetch", generation_id, "-o", "fox.mp4").code == 0
+    assert wan("status", generation_id).out.endswith(f"  {wan.work}/fox.mp4\n")
+    (wan.work / "fox.mp4").unlink()
+    assert wan("status", generation_id).out.endswith("/fox.mp4 (not there any more)\n")

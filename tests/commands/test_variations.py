@@ -11,6 +11,8 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, refusal
 from tests.fake.waiting import wait_until
+from wan_cli.commands.likeness import refuse_lost_pictures
+from wan_cli.errors import UsageError
 
 NO_KEY = {"AIMLAPI_API_KEY": None}
 
@@ -232,3 +234,19 @@ def test_what_was_tried_in_the_sandbox_can_be_made_for_money(wan: Wan, api: Fake
     assert wan("generate", "--like", tried, "--no-wait").code == 0
     (post,) = api.posts
     assert (post.body["prompt"], post.body["duration"]) == ("a fox", 5)
+
+
+def test_like_keeps_the_picture_and_its_model(wan: Wan, api: FakeApi) -> None:
+    image = ["--image", "https://example.com/fox.png"]
+    assert wan("generate", "a fox", "--model", "2.6-i2v", *image, "--no-wait").code == 0
+    assert wan("generate", "a hen", "--like", "@last", "--no-wait").code == 0
+    assert api.posts[1].body == {**api.posts[0].body, "prompt": "a hen"}
+
+
+def test_a_picture_that_the_history_cannot_find_is_asked_for() -> None:
+    fields = {"prompt": "sha256:no-picture", "image_urls": ["https://example.com/a.png"]}
+    refuse_lost_pictures(fields)
+    for value in ("sha256:0123", ["https://example.com/a.png", "sha256:0123"]):
+        with pytest.raises(UsageError, match="a local picture") as caught:
+            refuse_lost_pictures(fields | {"image_url": value})
+        assert "--image FILE" in caught.value.hint

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wan_cli.errors import LocalFileError, WanError
@@ -175,11 +176,18 @@ def state_line(record: Record) -> str:
     parts = [record.handle, str(record.status), seconds(elapsed_s(record))]
     if record.cost_usd is not None:
         parts.append(money(record.cost_usd))
-    if record.file:
-        parts.append(record.file)
+    if where := _where(record):
+        parts.append(where)
     if record.status is Status.ERROR and record.error_message:
         parts.append(one_line(record.error_message, 200))
     return "  ".join(parts)
+
+
+def _where(record: Record) -> str:
+    """Return where the video is."""
+    if record.file is None:
+        return "not on disk yet" if record.status is Status.COMPLETED else ""
+    return record.file if Path(record.file).is_file() else f"{record.file} (not there any more)"
 
 
 def unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:

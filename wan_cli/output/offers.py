@@ -6,10 +6,11 @@ from wan_cli.catalogue import Listed, Offer
 from wan_cli.output.table import Color, Grid, fitted
 
 _UNKNOWN = "unknown"
+_MORE = "all that a model accepts, with its values: wan models MODEL"
 
 
 def offer_lines(offers: Sequence[Offer], width: int | None, color: Color) -> list[str]:
-    """Return the lines of a list of models: prices, then what each accepts.
+    """Return the lines of a list of models: prices, and the names of what each accepts.
 
     Args:
         offers: the models.
@@ -20,11 +21,17 @@ def offer_lines(offers: Sequence[Offer], width: int | None, color: Color) -> lis
     if width is None:
         return ["\t".join(_row(offer)) for offer in offers]
     resolutions = sorted({name for offer in offers for name in offer.prices}, key=_by_size)
-    heads = {"model": "MODEL", "clip": "CLIP", **{name: name for name in resolutions}}
+    prices = {name: name for name in resolutions}
+    heads = {"model": "MODEL", "short": "MODEL", "clip": "CLIP", **prices, "accepts": "ACCEPTS"}
     cells = [_cells(offer, resolutions) for offer in offers]
-    grid = Grid(heads, cells, [("model", "clip", *resolutions), ("model", *resolutions)], width)
-    first, *rows = ("".join(line).rstrip() for line in grid.lines())
-    return [color(first, "1"), *rows, *_accepted(offers, width)]
+    layouts = [
+        ("model", "clip", *resolutions, "accepts"),
+        ("short", "clip", *resolutions, "accepts"),
+        ("short", "clip", *resolutions),
+        ("short", *resolutions),
+    ]
+    first, *rows = ("".join(line).rstrip() for line in Grid(heads, cells, layouts, width).lines())
+    return [color(first, "1"), *rows, fitted(_MORE, width)]
 
 
 def _by_size(resolution: str) -> tuple[int, str]:
@@ -33,7 +40,12 @@ def _by_size(resolution: str) -> tuple[int, str]:
 
 def _cells(offer: Offer, resolutions: Sequence[str]) -> dict[str, str]:
     prices = {name: _price(offer, name) for name in resolutions}
-    return {"model": offer.schema.name, "clip": f"{offer.seconds} s", **prices}
+    accepts = ", ".join(flag.split()[0].removeprefix("--") for flag in offer.accepts)
+    name = offer.schema.name
+    # --model takes the short name too.
+    short = next(iter(offer.schema.short), name.rpartition("/")[2])
+    clip = f"{offer.seconds} s"
+    return {"model": name, "short": short, "clip": clip, **prices, "accepts": accepts}
 
 
 def _price(offer: Offer, resolution: str) -> str:
@@ -53,18 +65,6 @@ def _usd(price_usd: float) -> str:
 def _row(offer: Offer) -> list[str]:
     prices = [f"{name} {_price(offer, name)}" for name in offer.prices]
     return [offer.schema.name, f"{offer.seconds} s", ", ".join(prices), ", ".join(offer.accepts)]
-
-
-def _accepted(offers: Sequence[Offer], width: int) -> list[str]:
-    """Return what models accept, once for all that accept the same."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for offer in offers:
-        groups.setdefault(offer.accepts, []).append(offer.schema.name)
-    lines = []
-    for flags, names in groups.items():
-        verb = "accepts" if len(names) == 1 else "accept"
-        lines += ["", f"{', '.join(names)} {verb}:", *(f"  {flag}" for flag in flags)]
-    return [fitted(line, width) for line in lines]
 
 
 def offer_details(offer: Offer, width: int | None, color: Color) -> list[str]:

@@ -43,8 +43,8 @@ def show_text(shown: Shown, now: float) -> str:
         "batch": _batch(record),
         "once": record.once,
         "label": record.client_request_id,
-        "service": f"{record.base_url} (sandbox)" if record.sandbox else record.base_url,
-        "key": record.key_fingerprint and f"fingerprint {record.key_fingerprint}",
+        "service": _service(record),
+        "key": None if _is_embedded(record) else f"fingerprint {record.key_fingerprint}",
         "repeat": shown.command,
     }
     return "\n".join(_line(label, value) for label, value in lines.items() if value)
@@ -101,6 +101,17 @@ def _error(record: Record) -> str | None:
         return None
     code = "" if record.exit_code is None else f" (exit {record.exit_code})"
     return record.error_message + code
+
+
+def _service(record: Record) -> str:
+    """Return the address of the API; the embedded sandbox has another one each time."""
+    if record.sandbox:
+        return f"{record.base_url} (sandbox)"
+    return "sandbox" if _is_embedded(record) else record.base_url
+
+
+def _is_embedded(record: Record) -> bool:
+    return record.key_fingerprint == "sandbox"
 
 
 def _batch(record: Record) -> str | None:
