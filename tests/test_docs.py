@@ -1,5 +1,6 @@
 """What the documents say is what the program does."""
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +13,8 @@ from typer.main import get_command
 from wan_cli import __version__
 from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import EXIT_CODE_PRIORITY
-from wan_cli.generation import Status
 from wan_cli.help import COMMANDS, EXIT_CODES, top_help
 from wan_cli.models import FIELD_NAMES, MODELS, flag_of
-from wan_cli.output.faces import record_json
-from wan_cli.record import Record
 from wan_cli.sandbox.magic import MAGIC_WORDS
 from wan_cli.secrets import KEY_VARIABLES
 from wan_cli.text import NAME_FIELDS
@@ -142,30 +140,38 @@ def test_magic_words_are_those_of_the_sandbox() -> None:
     }
 
 
-def test_json_fields_are_all_named() -> None:
-    json_chapter = REFERENCE.partition("\n## JSON")[2].partition("\n## ")[0]
-    named = {*re.findall("`([a-z_0-9]+)`", json_chapter)}
-    full = Record(
-        ref="wan-1",
-        client_request_id="wan-1.1",
-        status=Status.ERROR,
-        request={},
-        created_at=1,
-        updated_at=1,
-        base_url="",
-        key_fingerprint="",
-        folder="",
-        id="a",
-        credits_used=1,
-        cost_usd=1,
-        video_url="https://a/b?Expires=1",
-        file="f",
-        bytes=1,
-        error_code="e",
-    )
-    fields = record_json(full)
-    assert {*fields} <= named
-    assert {str(status) for status in Status} <= named
+def test_json_fields_are_those_of_the_schema() -> None:
+    """tests/test_schema.py compares the schema with the program."""
+    chapter = REFERENCE.partition("\n## JSON")[2].partition("\n## ")[0]
+    kinds = json.loads((ROOT / "docs" / "schema.json").read_text("utf-8"))["$defs"]
+    for name, kind in kinds.items():
+        about = {field: at["description"] for field, at in kind["properties"].items()}
+        if name in ("generation", "summary"):
+            for field, says in about.items():
+                assert f"| `{field}` | {says} |" in chapter
+        elif name != "error":
+            fields = ", ".join(f"`{field}`" for field in about)
+            assert f"| {kind['description'].rstrip('.')} | {fields} |" in chapter
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """Return the rows of all tables of a text, by their first cells."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    return {row[0]: row[1:] for row in rows if row}
+
+
+def test_the_readme_is_a_front_page_whose_faults_are_those_that_were_measured() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 150
+    shown = rows_of(readme.partition("\n| fault |")[2].partition("--- |\n")[2].partition("\n\n")[0])
+    measured = rows_of((ROOT / "docs" / "faults.md").read_text("utf-8"))
+    assert len(shown) == 4, "three faults and their total"
+    for fault, cells in shown.items():
+        key = fault.partition(" (")[0]
+        for cell, figures in zip(cells, measured[key], strict=True):
+            _posts, usd, videos = re.findall(r"[\d.]+", figures)
+            noun = "video" if videos == "1" else "videos"
+            assert cell.strip("*") == f"{usd} USD, {videos} {noun}" + " †" * ("†" in figures)
 
 
 # docs/bench.md measures a wrong flag, and one that only completion uses.
