@@ -51,7 +51,7 @@ PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 OWNERS = {
     "requests": {"http", "api", "download"},
     "certifi": {"http"},
-    "urllib3": {"api", "download"},
+    "urllib3": {"http", "api"},
     "rich": {"output"},
     "typer": {"cli", "commands"},
     # The completion of ids is asked at each key: config and history would be too slow.

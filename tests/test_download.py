@@ -27,7 +27,7 @@ from wan_cli.download.outcome import NOTHING_KEPT, Meter, Reason, Saved
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import RESERVE_BYTES, Broken, Limits, Pace
 from wan_cli.errors import DownloadFailed, DriveTrouble, LocalFileError
-from wan_cli.http.authorities import Authorities
+from wan_cli.http.trust import Authorities
 
 VIDEO = make_mp4(60_000)
 ID = "-G3b3vVKdoC42fMNeK1T5"

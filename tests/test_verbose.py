@@ -14,7 +14,7 @@ from tests.terminal import on_terminal, screen
 from tests.test_secrets import ECHOES, SIGNED, assert_unsaid
 from wan_cli import __version__
 from wan_cli.help import COMMANDS
-from wan_cli.http.redacted import body_text, header_texts, url_text
+from wan_cli.http.trace import body_text, header_texts, url_text
 
 VERSIONS = re.compile(rf"wan {re.escape(__version__)}, Python: CPython 3\.\S+, platform: \S+.*")
 FACT = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \[\d+\] [<>!] .+")
@@ -109,7 +109,7 @@ def test_a_download_that_fails_is_told(api: FakeApi, wan: Wan) -> None:
     result = wan("generate", "a fox", "-v")
     assert result.code == 0
     said = facts(result.err)
-    assert any("! failed after T: the connection broke" in line for line in said)
+    assert any("! failed after T: the connection was reset" in line for line in said)
     assert any(line.endswith(".mp4?… (try 2)") for line in said)
 
 

@@ -9,14 +9,13 @@ from typing import Self
 from wan_cli.account import Charge, LogRow, rows_of
 from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
 from wan_cli.api.reading import as_number, json_object, refusal, server_words
-from wan_cli.api.reasons import hint_for
 from wan_cli.api.replies import about_it, about_us
 from wan_cli.api.submission import Ambiguous, NotSent, Refused, Submission, judge
 from wan_cli.api.told import told
 from wan_cli.errors import NotFound, NotTheApi, Unreachable, WanError
 from wan_cli.generation import Generation
-from wan_cli.http.authorities import Authorities
 from wan_cli.http.trace import Trace
+from wan_cli.http.trust import TRUST_HINT, Authorities
 from wan_cli.numbers import LARGEST, sane
 from wan_cli.schedule import retry_after
 
@@ -275,7 +274,7 @@ class Client:
 
     def _unreachable(self, why: str, *, is_final: bool = False) -> Unreachable:
         words = f"cannot reach the API at {self.base_url}: {why}"
-        failure = Unreachable(words, hint=hint_for(why))
+        failure = Unreachable(words, hint=TRUST_HINT if is_final else "wan doctor")
         failure.is_final = is_final
         return failure
 

@@ -1,6 +1,5 @@
 """One HTTP exchange with the API, in which every exception of the libraries ends."""
 
-import http.client
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -8,32 +7,20 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from requests import PreparedRequest, Request, RequestException
+from requests import PreparedRequest, Request
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
-from wan_cli.api.reasons import failed
 from wan_cli.deadline import NoThread, within
 from wan_cli.errors import RUN_AGAIN, SetupError
-from wan_cli.http.adapter import Adapter
-from wan_cli.http.agent import USER_AGENT
-from wan_cli.http.authorities import Authorities
-from wan_cli.http.redacted import SECRET_MIN_CHARS
+from wan_cli.http.connect import LIBRARY_ERRORS, USER_AGENT, Adapter, failure_reason, is_final
+from wan_cli.http.trace import SECRET_MIN_CHARS
+from wan_cli.http.trust import Authorities
 
 ANSWER_LIMIT_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 10.0
-_LIBRARY_ERRORS = (
-    RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    zlib.error,
-    OSError,
-    ValueError,
-)
-
-
 _HEADERS = {
     "User-Agent": USER_AGENT,
     "Accept": "application/json",
@@ -106,8 +93,8 @@ class Transport:
             raise ExchangeFailed(f"no answer within {seconds:.3g} s") from None
         except NoThread:
             raise SetupError("no thread could be started (EAGAIN)", hint=RUN_AGAIN) from None
-        except _LIBRARY_ERRORS as cause:
-            raise failed(cause) from None
+        except LIBRARY_ERRORS as cause:
+            raise _failed(cause) from None
 
     def _call(self, adapter: Adapter, request: Request, seconds: float) -> Reply:
         timeout = (min(CONNECT_TIMEOUT_S, seconds), seconds)
@@ -132,8 +119,8 @@ class Transport:
         request = Request(method, url, headers=whole, data=body, auth=self._auth)
         try:
             return self._call(Adapter(self._authorities), request, seconds)
-        except _LIBRARY_ERRORS as cause:
-            raise failed(cause) from None
+        except LIBRARY_ERRORS as cause:
+            raise _failed(cause) from None
 
     def _beginning(self, adapter: Adapter, path: str) -> "_Beginning":
         request = Request("GET", self._base_url + path, headers=_HEADERS, auth=self._auth).prepare()
@@ -216,8 +203,13 @@ class Line:
             )
             with raw:
                 return self._receive(raw.status, raw.headers, raw)
-        except _LIBRARY_ERRORS as cause:
-            raise failed(cause) from None
+        except LIBRARY_ERRORS as cause:
+            raise _failed(cause) from None
+
+
+def _failed(error: BaseException) -> ExchangeFailed:
+    reason = failure_reason(error)
+    return ExchangeFailed(reason, is_final=is_final(reason))
 
 
 def _as_quoted(key: str) -> re.Pattern[bytes]:
@@ -239,7 +231,7 @@ def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
             # Sent though identity was asked for. A bomb must not unpack beyond the limit.
             unpacked = zlib.decompressobj(wbits=47).decompress(pieces, ANSWER_LIMIT_BYTES + 1)
             pieces = bytearray(unpacked)
-    except _LIBRARY_ERRORS:
+    except LIBRARY_ERRORS:
         return bytes(pieces[:ANSWER_LIMIT_BYTES]), False
     return bytes(pieces[:ANSWER_LIMIT_BYTES]), len(pieces) <= ANSWER_LIMIT_BYTES
 

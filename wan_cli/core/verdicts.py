@@ -1,6 +1,5 @@
 """What went wrong with a generation, as an error for the user. Pure: records in, errors out."""
 
-from wan_cli.api.reasons import hint_for
 from wan_cli.api.submission import Limited, NotSent
 from wan_cli.core.items import Item
 from wan_cli.errors import (
@@ -25,6 +24,7 @@ from wan_cli.errors import (
     WanError,
 )
 from wan_cli.generation import Status
+from wan_cli.http.trust import TRUST_HINT
 from wan_cli.record import Record
 from wan_cli.text import hide_queries, one_line
 
@@ -196,7 +196,7 @@ def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
     if isinstance(submission, NotSent):
         return Unreachable(
             f"cannot reach the API at {base_url}: {submission.reason}; nothing was submitted",
-            hint=hint_for(submission.reason),
+            hint=TRUST_HINT if submission.is_final else "wan doctor",
         )
     asked = submission.retry_after_s
     after = f"; it asks to wait {asked:.0f} s" if asked else ""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from wan_cli.errors import DownloadFailed
-from wan_cli.http.authorities import Authorities
 from wan_cli.http.trace import Trace
+from wan_cli.http.trust import Authorities
 
 # Scheme and host; path, query and fragment.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL)

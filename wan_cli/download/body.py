@@ -1,8 +1,6 @@
 """The body of an open answer of the CDN: read in time, unpacked where that was forced on us."""
 
 import contextlib
-import http.client
-import socket
 import threading
 import time
 import zlib
@@ -10,13 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-import urllib3
 from requests import Response
-from requests.exceptions import ProxyError, SSLError, Timeout
 
 from wan_cli.deadline import within
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import Broken, Limits
+from wan_cli.http.connect import LIBRARY_ERRORS, failure_reason
 
 T = TypeVar("T")
 
@@ -25,14 +22,6 @@ SMALL_READ_BYTES = 2**10
 DECODED_BYTES = 2**20
 # What gzip and zlib begin with.
 _COMPRESSED = (b"\x1f", b"\x78")
-# What requests and the libraries below it raise (its own errors are OSErrors).
-_TROUBLE = (
-    OSError,
-    ValueError,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    zlib.error,
-)
 
 
 def guarded(call: Callable[[], T]) -> T:
@@ -42,22 +31,8 @@ def guarded(call: Callable[[], T]) -> T:
     """
     try:
         return call()
-    except _TROUBLE as error:
-        raise Broken(_words(error)) from None
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError | Timeout | urllib3.exceptions.TimeoutError):
-        return "the server did not answer in time"
-    if isinstance(error, socket.gaierror):
-        return "the server's name could not be resolved"
-    if isinstance(error, SSLError):
-        return "the server's certificate was not accepted, or TLS failed"
-    if isinstance(error, ProxyError):
-        return "the proxy failed"
-    if isinstance(error, zlib.error):
-        return "the server sent broken compressed data"
-    return "the connection broke"
+    except LIBRARY_ERRORS as error:
+        raise Broken(failure_reason(error)) from None
 
 
 class HttpBody:
@@ -144,7 +119,7 @@ class HttpBody:
     def _read_or_close(self) -> bytes:
         try:
             return self._read_some()
-        except _TROUBLE:
+        except LIBRARY_ERRORS:
             self._resources.close()
             raise
 

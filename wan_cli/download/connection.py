@@ -24,10 +24,9 @@ from wan_cli.download.outcome import Reason
 from wan_cli.download.ranges import Answer, Asked, BadAnswer, read_answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.errors import DownloadFailed
-from wan_cli.http.adapter import Adapter
-from wan_cli.http.agent import USER_AGENT
-from wan_cli.http.authorities import Authorities
+from wan_cli.http.connect import USER_AGENT, Adapter
 from wan_cli.http.trace import Exchange, Trace
+from wan_cli.http.trust import Authorities
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0

@@ -1,1 +1,1 @@
-"""What api and download share of HTTP: the library, and whom TLS trusts."""
+"""HTTP for the API and the CDN: connections, whom TLS trusts, the trace of -v."""

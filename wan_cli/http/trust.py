@@ -1,4 +1,7 @@
-"""The certificate authorities one of which must vouch for a server."""
+"""Whom TLS trusts: the certificate authorities, read in the background while requests is imported.
+
+This module does without requests, so that the reading can begin before that import.
+"""
 
 import os
 import ssl
@@ -9,11 +12,17 @@ from typing import Any
 
 import certifi
 
+# What helps if a certificate is not trusted, or if the authorities cannot be read.
+TRUST_HINT = (
+    "set SSL_CERT_FILE (or REQUESTS_CA_BUNDLE) to a file with the root certificate that this"
+    " network needs, then run the same command again"
+)
+
 
 class Authorities:
     """Authorities that are read once for all connections, in a thread of their own.
 
-    To parse the usual bundle takes 20 ms; meanwhile the caller goes on importing. As for requests,
+    Parsing the usual bundle takes 20 ms; meanwhile the caller continues to import. As for requests,
     REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name another file or folder; after them, SSL_CERT_FILE and
     SSL_CERT_DIR, as for OpenSSL.
     """
