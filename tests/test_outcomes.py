@@ -16,7 +16,7 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal
 from wan_cli.api import exchange
-from wan_cli.api.submission import judge
+from wan_cli.api.outcome import judge
 
 NO_ID: dict[str, str | None] = {"x-inference-id": None}
 HEADER_ID: dict[str, str | None] = {"x-inference-id": "{id}"}

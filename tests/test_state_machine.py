@@ -22,7 +22,7 @@ from tests.fake.cdn import CdnReply
 from tests.fake.invariants import KEY
 from tests.fake.script import Reply, repeat
 from wan_cli.api.client import GET_SECONDS, Client
-from wan_cli.api.submission import Submission
+from wan_cli.api.outcome import Submission
 from wan_cli.core.engine import Outcomes
 from wan_cli.core.fetch import fetch_all
 from wan_cli.core.generate import generate

@@ -7,11 +7,9 @@ from functools import partial
 from typing import Self
 
 from wan_cli.account import Charge, LogRow, rows_of
-from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso
-from wan_cli.api.reading import as_number, json_object, refusal, server_words
-from wan_cli.api.replies import about_it, about_us
-from wan_cli.api.submission import Ambiguous, NotSent, Refused, Submission, judge
-from wan_cli.api.told import told
+from wan_cli.api.exchange import Body, ExchangeFailed, Reply, iso, traced
+from wan_cli.api.outcome import Ambiguous, NotSent, Refused, Submission, judge
+from wan_cli.api.replies import about_it, about_us, as_number, json_object, refusal, server_words
 from wan_cli.errors import NotFound, NotTheApi, Unreachable, WanError
 from wan_cli.generation import Generation
 from wan_cli.http.trace import Trace
@@ -66,13 +64,13 @@ class Client:
         from wan_cli.api.transport import Transport
 
         self._transport = Transport(base_url, key, self.authorities)
-        self._told = partial(told, base_url=base_url, key=key, trace=self.trace)
-        self._send = self._told(self._transport.exchange)
+        self._traced = partial(traced, base_url=base_url, key=key, trace=self.trace)
+        self._send = self._traced(self._transport.exchange)
 
     def for_thread(self) -> Self:
         """Return a client for another thread; whoever starts it bounds a call as a whole."""
         client = copy(self)
-        client._send = self._told(self._transport.line().exchange)  # noqa: SLF001  Of this class.
+        client._send = self._traced(self._transport.line().exchange)  # noqa: SLF001  Of this class.
         return client
 
     def submit(

@@ -1,10 +1,12 @@
-"""What goes to the API and what comes back, as values: no HTTP library is needed for them."""
+"""What goes to the API and what comes back, as values: they need no HTTP library."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import NamedTuple
+
+from wan_cli.http.trace import Trace
 
 PIECE_BYTES = 1 << 16
 _CALENDAR_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -80,6 +82,40 @@ class Body:
         with self._lock:
             self._abandoned = True
             return self._begun
+
+
+def traced(
+    send: Callable[..., Reply], base_url: str, key: str | None, trace: Trace
+) -> Callable[..., Reply]:
+    """Return `send`, which also tells the trace of each request and its outcome.
+
+    The key is in none of it: its header is added further in, and bodies are shown without it.
+    """
+    if not trace.is_on:
+        return send
+
+    def exchange(
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> Reply:
+        data = body.data if body else b""
+        sent = trace.sent(
+            method, base_url + path, params=params, headers=headers, body=data, key=key
+        )
+        try:
+            reply = send(method, path, seconds=seconds, params=params, headers=headers, body=body)
+        except ExchangeFailed as failure:
+            sent.failed(str(failure))
+            raise
+        sent.answered(reply.status, reply.headers, reply.body)
+        return reply
+
+    return exchange
 
 
 def iso(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from wan_cli.api.client import Client
-from wan_cli.api.submission import Limited, NotSent, Refused, Submission
+from wan_cli.api.outcome import Limited, NotSent, Refused, Submission
 from wan_cli.core.items import Item, Order, pause_s
 from wan_cli.core.lanes import Desk
 from wan_cli.errors import UsageError

@@ -3,7 +3,7 @@
 from functools import partial
 
 from wan_cli.api.client import SUBMIT_SECONDS
-from wan_cli.api.submission import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
+from wan_cli.api.outcome import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
 from wan_cli.core.claim import claim
 from wan_cli.core.interruption import keep_late_id
 from wan_cli.core.items import Item, Step, pause_s

@@ -1,6 +1,6 @@
 """What went wrong with a generation, as an error for the user. Pure: records in, errors out."""
 
-from wan_cli.api.submission import Limited, NotSent
+from wan_cli.api.outcome import Limited, NotSent
 from wan_cli.core.items import Item
 from wan_cli.errors import (
     RUN_AGAIN,

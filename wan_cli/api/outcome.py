@@ -12,8 +12,7 @@ a reset, a close, a timeout once the body began    Ambiguous: never sent again b
 from typing import NamedTuple
 
 from wan_cli.api.exchange import Reply
-from wan_cli.api.reading import json_object, refusal
-from wan_cli.api.replies import is_about_another
+from wan_cli.api.replies import is_about_another, json_object, refusal
 from wan_cli.errors import WanError
 from wan_cli.generation import USD_MAX, Generation, Status, parse_id
 from wan_cli.numbers import sane
