@@ -17,6 +17,7 @@ from wan_cli.schedule import (
     next_look,
     retry_after,
     time_left,
+    time_left_of_all,
 )
 
 DATE = "Mon, 23 Nov 2026 08:00:00 GMT"
@@ -242,3 +243,22 @@ def test_it_imports_nothing_heavy():
     heavy = {"email", "requests", "rich", "typer", "sqlite3", "urllib", "asyncio", "ssl"}
     assert "wan_cli.schedule" in result.stdout.split()
     assert not heavy & set(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "left"),
+    [
+        ([], 0, 0.0),
+        ([], 1, 10.0),
+        ([3.0], 1, 10.0),
+        ([3.0, 7.0], 1, 13.0),
+        ([10.0, 10.0], 4, 30.0),
+        ([10.0, 10.0], 5, 40.0),
+        ([10.0, 10.0], 10_001, 50_020.0),
+        ([10.0, 10.0, 10.0], 0, 10.0),
+    ],
+)
+def test_the_time_left_of_all_follows_from_the_places(
+    running: list[float], waiting: int, left: float
+) -> None:
+    assert time_left_of_all(running, waiting, 10.0, 2) == left

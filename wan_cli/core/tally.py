@@ -56,7 +56,8 @@ class Tallying:
             return
         self._told = state
         self._next = now + (TALLY_S if len(items) < VERY_MANY else VERY_MANY_S)
-        self._heartbeat = self.due = now + HEARTBEAT_S
+        beats = (now - run.began) // HEARTBEAT_S + 1
+        self._heartbeat = self.due = run.began + beats * HEARTBEAT_S
         run.tell(self._tally(items, () if run.stop or run.refusal else to_come, places))
 
     def _tally(self, items: Collection[Item], to_come: Sequence[Order], places: float) -> Tally:

@@ -155,7 +155,7 @@ def lines_of(
         cells.append(padded(_state(row, percents), STATE_WIDTH))
         cells.append(clock(row.elapsed_s + passed_s).rjust(clocks))
         lines.append(fitted(f"{frame} {GAP.join(cells)}", size.width))
-    if more := tally.in_flight - len(shown):
+    if more := max(0, results.in_flight - len(shown)):
         lines.append(fitted(f"{' ' * INDENT}and {more:,} more in flight", size.width))
     return lines
 

@@ -10,6 +10,7 @@ from wan_cli.output.results import FAILED, UNKNOWN, Results
 from wan_cli.record import Outcome
 
 HEARTBEAT_S = 60.0
+ROUNDING_S = 0.5
 
 
 class Lines:
@@ -21,7 +22,7 @@ class Lines:
         self._note = note
         self._warn = warn
         self._results = results
-        self._next_s = HEARTBEAT_S
+        self._next_s = HEARTBEAT_S - ROUNDING_S
 
     def show(self, event: Event) -> None:
         """Say a note or a warning; say every minute how far the rows are."""
@@ -31,7 +32,9 @@ class Lines:
             case Warned(text):
                 self._warn(text)
             case Tally() if event.elapsed_s >= self._next_s:
-                self._next_s = event.elapsed_s + HEARTBEAT_S
+                # Sums of seconds may be a little less than a whole minute.
+                beats = (event.elapsed_s + ROUNDING_S) // HEARTBEAT_S + 1
+                self._next_s = beats * HEARTBEAT_S - ROUNDING_S
                 self._note(heartbeat(self._results, event))
 
     @contextmanager
@@ -55,10 +58,10 @@ def parts_of(results: Results, tally: Tally, passed_s: float = 0.0) -> list[str]
     counts = results.counts
     parts = [f"{counts[SAVED]} {results.done}"]
     parts += [f"{counts[state]} {state}" for state in (FAILED, READY, UNKNOWN) if counts[state]]
-    parts.append(f"{tally.in_flight} in flight")
+    parts.append(f"{results.in_flight} in flight")
     if tally.waiting:
         parts.append(f"{tally.waiting} waiting")
-    left = results.total - results.ended - tally.in_flight - tally.waiting
+    left = results.total - results.ended - results.in_flight - tally.waiting
     if left > 0 and not tally.waiting:
         parts.append(f"{left} not submitted")
     if tally.spent_usd or tally.max_usd is not None:

@@ -68,7 +68,7 @@ class Results:
         # Whether a generation failed on the server: only --retry-failed submits it again.
         self.has_failed_on_server = False
         self.tally: Tally | None = None
-        self._in_all = 0
+        self._in_all = self._ended_then = 0
 
     @property
     def ended(self) -> int:
@@ -79,6 +79,12 @@ class Results:
     def total(self) -> int:
         """How many there are."""
         return max(self.ended, self._in_all if self._total is None else self._total)
+
+    @property
+    def in_flight(self) -> int:
+        """How many are in flight: those of the tally that have not ended since."""
+        in_flight = self.tally.in_flight if self.tally else 0
+        return max(0, in_flight - (self.ended - self._ended_then))
 
     @property
     def elapsed_s(self) -> float:
@@ -105,6 +111,7 @@ class Results:
     def saw(self, tally: Tally) -> None:
         """Take in how far the work is."""
         self.tally = tally
+        self._ended_then = self.ended
         self._in_all = self.ended + tally.in_flight + tally.waiting
 
     def line_of(self, outcome: Outcome) -> str:

@@ -80,7 +80,7 @@ def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
     going, cost_usd = 0, results.cost_usd
     if command is None and results.tally:
         # What is in flight has no outcome, and its price is spent.
-        going, cost_usd = results.tally.in_flight, max(cost_usd, results.tally.spent_usd)
+        going, cost_usd = results.in_flight, max(cost_usd, results.tally.spent_usd)
     in_flight = counts[IN_FLIGHT] + going
     rest = results.total - results.ended - going
     parts = [f"{counts[SAVED]} of {results.total} {results.done}"]
