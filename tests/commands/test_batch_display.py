@@ -156,7 +156,7 @@ def test_fetch_all_ends_with_a_summary_where_there_are_several(wan: Wan, api: Fa
     for prompt in ("a fox", "a hen"):
         assert wan("generate", prompt, "--no-wait").code == 0
     result = wan("fetch", "--all")
-    assert re.fullmatch(r"2 of 2 saved, \$3\.15 spent, \d+ s", result.err.splitlines()[-1])
+    assert re.fullmatch(r"2 of 2 saved, \$3\.15 spent in all, \d+ s", result.err.splitlines()[-1])
     assert wan("generate", "an owl", "--no-wait").code == 0
     alone = wan("fetch", "--all", "--json")
     assert [line.get("type") for line in alone.json_lines] == [None]

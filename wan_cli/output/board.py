@@ -119,7 +119,7 @@ def bar(results: Results, width: int) -> Text:
     text.append("━" * good, "green")
     text.append("━" * bad, "red")
     # Without colors, what is to come must look different.
-    text.append("╌" * (cells - good - bad), "bright_black")
+    text.append("╌" * (cells - good - bad), "dim")
     return text.append(count)
 
 

@@ -91,7 +91,8 @@ def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
         parts.append(f"{in_flight} in flight")
     if rest > 0:
         parts.append(f"{rest} not submitted")
-    spent = "spent in all" if results.earlier else "spent"
+    # Only a batch spends: another command continues with what an earlier one has paid.
+    spent = "spent" if results.is_batch and not results.earlier else "spent in all"
     parts.append(f"{money(cost_usd)} {spent}" + (" (sandbox)" if results.in_sandbox else ""))
     yield ", ".join([*parts, seconds(results.elapsed_s)])
     if names := results.failed_names:
