@@ -49,7 +49,7 @@ def test_a_screenful_of_rows_is_drawn_and_the_rest_is_counted() -> None:
     found = results()
     found.saw(tally(10_000))
     lines = lines_of(found, tally(10_000), Size(80, 24), 0.0, {"gen-2": 45}, "⠋")
-    assert lines[0] == "0 saved · 10000 in flight · $12.50 of $20.00 · 2:01:02 · about 0:04 left"
+    assert lines[0] == "0 saved · 10,000 in flight · $12.50 of $20.00 · 2:01:02 · about 0:04 left"
     assert lines[1] == "⠋ a-long-name-猫-1   generating        1:02:03"
     assert lines[2] == "⠋ a-long-name-猫-2   downloading 45%   1:02:03"
     assert lines[-1] == "  and 9,980 more in flight"

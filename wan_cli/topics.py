@@ -50,7 +50,7 @@ OTHER_VARIABLES: Rows = (
     ("WAN_HOME", "folder for the configuration, the history, the caches and the sandbox"),
     ("WAN_DEBUG", "1: do what -v does, on every command"),
     ("NO_COLOR, FORCE_COLOR", "no colors; colors in a pipe too"),
-    ("TERM=dumb", "no moving line on the terminal"),
+    ("TERM=dumb, CI=true", "plain lines on the terminal, no moving display"),
     ("COLUMNS", "width of the help and of tables"),
     ("VISUAL, EDITOR", "the editor of wan config edit"),
     ("HTTPS_PROXY, NO_PROXY", "the proxy, and the hosts that need none"),

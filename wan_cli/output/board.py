@@ -109,7 +109,7 @@ class Size(NamedTuple):
 def bar(results: Results, width: int) -> Text:
     """Return a bar of the rows: saved ones, other ones that ended, and those to come."""
     total = results.total
-    count = f" {results.ended}/{total}"
+    count = f" {results.ended:,}/{total:,}"
     cells = max(1, min(BAR_MAX, width - len(count)))
     good = cells * results.counts[SAVED] // max(1, total)
     # What is in flight at the end of a command has not ended.

@@ -56,14 +56,14 @@ def parts_of(results: Results, tally: Tally, passed_s: float = 0.0) -> list[str]
     `passed_s` is how long ago the tally was made.
     """
     counts = results.counts
-    parts = [f"{counts[SAVED]} {results.done}"]
-    parts += [f"{counts[state]} {state}" for state in (FAILED, READY, UNKNOWN) if counts[state]]
-    parts.append(f"{results.in_flight} in flight")
+    parts = [f"{counts[SAVED]:,} {results.done}"]
+    parts += [f"{counts[state]:,} {state}" for state in (FAILED, READY, UNKNOWN) if counts[state]]
+    parts.append(f"{results.in_flight:,} in flight")
     if tally.waiting:
-        parts.append(f"{tally.waiting} waiting")
+        parts.append(f"{tally.waiting:,} waiting")
     left = results.total - results.ended - results.in_flight - tally.waiting
     if left > 0 and not tally.waiting:
-        parts.append(f"{left} not submitted")
+        parts.append(f"{left:,} not submitted")
     if tally.spent_usd or tally.max_usd is not None:
         parts.append(spent(results, tally))
     parts.append(clock(tally.elapsed_s + passed_s))

@@ -83,14 +83,14 @@ def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
         going, cost_usd = results.in_flight, max(cost_usd, results.tally.spent_usd)
     in_flight = counts[IN_FLIGHT] + going
     rest = results.total - results.ended - going
-    parts = [f"{counts[SAVED]} of {results.total} {results.done}"]
-    parts += [f"{counts[state]} {state}" for state in (FAILED, UNKNOWN) if counts[state]]
+    parts = [f"{counts[SAVED]:,} of {results.total:,} {results.done}"]
+    parts += [f"{counts[state]:,} {state}" for state in (FAILED, UNKNOWN) if counts[state]]
     if counts[READY]:
-        parts.append(f"{counts[READY]} ready to download")
+        parts.append(f"{counts[READY]:,} ready to download")
     if in_flight:
-        parts.append(f"{in_flight} in flight")
+        parts.append(f"{in_flight:,} in flight")
     if rest > 0:
-        parts.append(f"{rest} not submitted")
+        parts.append(f"{rest:,} not submitted")
     # Only a batch spends: another command continues with what an earlier one has paid.
     spent = "spent" if results.is_batch and not results.earlier else "spent in all"
     parts.append(f"{money(cost_usd)} {spent}" + (" (sandbox)" if results.in_sandbox else ""))
