@@ -12,6 +12,9 @@ from wan_cli.record import Outcome, Record
 
 NAMES = {number: f"a-long-name-猫-{number}" for number in range(1, 10_001)}
 
+# The first of these was polled again after its download had failed.
+PERCENTS = ("gen-1", "gen-2", "gen-3")
+
 
 def record(status: Status) -> Record:
     return Record("wan-1", "", status, {}, 0.0, 0.0, "", "", "", id="gen-1")
@@ -28,7 +31,9 @@ def results(saved: int = 0, failed: int = 0, total: int = 10_000) -> Results:
 
 
 def tally(in_flight: int, waiting: int = 0, left_s: float | None = 4.0) -> Tally:
-    rows = [InFlight(f"gen-{n}", n, "generating", 3723.0) for n in range(1, in_flight + 1)][:100]
+    states = ["generating", "ready", "downloading"]
+    numbers = range(1, min(in_flight, 100) + 1)
+    rows = [InFlight(f"gen-{n}", n, states[(n - 1) % 3], 3723.0) for n in numbers]
     return Tally(0, in_flight, waiting, rows, 7262.0, left_s, 12.5, 20.0)
 
 
@@ -48,10 +53,11 @@ def test_it_fits(width: int, height: int, in_flight: int) -> None:
 def test_a_screenful_of_rows_is_drawn_and_the_rest_is_counted() -> None:
     found = results()
     found.saw(tally(10_000))
-    lines = lines_of(found, tally(10_000), Size(80, 24), 0.0, {"gen-2": 45}, "⠋")
+    lines = lines_of(found, tally(10_000), Size(80, 24), 0.0, dict.fromkeys(PERCENTS, 45), "⠋")
     assert lines[0] == "0 saved · 10,000 in flight · $12.50 of $20.00 · 2:01:02 · about 0:04 left"
     assert lines[1] == "⠋ a-long-name-猫-1   generating        1:02:03"
     assert lines[2] == "⠋ a-long-name-猫-2   downloading 45%   1:02:03"
+    assert lines[5] == "⠋ a-long-name-猫-5   ready             1:02:03"
     assert lines[-1] == "  and 9,980 more in flight"
     assert len(lines) == 22
 

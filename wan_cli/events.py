@@ -19,10 +19,9 @@ class Warned(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """A generation was accepted under an id; `row` is its number in a batch."""
+    """A generation was accepted under an id."""
 
     id: str
-    row: int | None = None
 
 
 class Watching(NamedTuple):

@@ -187,7 +187,7 @@ class Submitting:
                 self._tries_again(item, submission, offset_s)
 
     def _accepted(self, item: Item, submitted: Submitted, offset_s: float | None) -> None:
-        run, order = self._run, self._run.order_of(item)
+        run = self._run
         record = run.record_of(item)
         owner = run.owner_of(submitted.id)
         if owner and owner.ref != record.ref:
@@ -216,7 +216,7 @@ class Submitting:
         record = run.save(item, record, **changes)
         run.costs(item, record.cost_usd)
         run.submitted()
-        run.tell(SubmittedEvent(submitted.id, order.row))
+        run.tell(SubmittedEvent(submitted.id))
         if submitted.other_id:
             run.tell(
                 Warned(f"the reply names two ids, {record.id} and {record.other_id}: kept both")

@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from wan_cli.events import Downloading, Event, InFlight, Note, Tally, Warned
-from wan_cli.listing import SAVED
+from wan_cli.listing import READY, SAVED
 from wan_cli.output.faces import clock
 from wan_cli.output.lines import parts_of
 from wan_cli.output.results import IN_FLIGHT, Results
@@ -22,7 +22,8 @@ from wan_cli.text import clean
 REDRAWS_PER_SECOND = 8
 BAR_MAX = 60
 GAP = "  "
-STATE_WIDTH = len("downloading 100%")
+DOWNLOADING = "downloading"
+STATE_WIDTH = len(f"{DOWNLOADING} 100%")
 # A terminal echoes ^C at the end of the last line, which must not wrap.
 ECHO_WIDTH = len("^C")
 # The cells before a row: the spinner and a space.
@@ -174,7 +175,9 @@ def wrapped(parts: Sequence[str], width: int) -> list[str]:
 
 def _state(row: InFlight, percents: dict[str, int]) -> str:
     percent = percents.get(row.handle)
-    return row.state if percent is None else f"downloading {percent}%"
+    # A download that failed leaves its percents behind.
+    is_saving = percent is not None and row.state in (READY, DOWNLOADING)
+    return f"{DOWNLOADING} {percent}%" if is_saving else row.state
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from wan_cli.events import Downloading, Event, Note, Submitted, Warned, Watching
 from wan_cli.output.faces import clock, seconds
-from wan_cli.output.plain import submitted_line
 from wan_cli.record import Outcome
 from wan_cli.text import clean, one_line
 
@@ -64,8 +63,8 @@ class _Screen:
                 self._say(text)
             case Warned(text):
                 self._say(f"warning: {text}")
-            case Submitted(id=generation_id, row=row):
-                self._say(submitted_line(generation_id, row))
+            case Submitted(generation_id):
+                self._say(f"submitted {generation_id}")
             case Watching(id=generation_id):
                 self._move(generation_id, event, total=None, completed=0)
             case Downloading(id=generation_id, received=received, total=total):

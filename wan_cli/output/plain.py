@@ -8,11 +8,6 @@ from wan_cli.events import Downloading, Event, Note, Submitted, Warned, Watching
 from wan_cli.record import Outcome
 
 
-def submitted_line(generation_id: str, row: int | None) -> str:
-    """Return what is said of a submission that was accepted."""
-    return f"submitted {generation_id}" + (f" (row {row})" if row is not None else "")
-
-
 class Stage(Protocol):
     """Where events are shown."""
 
@@ -49,8 +44,8 @@ class Plain:
                 self._note(text)
             case Warned(text):
                 self._warn(text)
-            case Submitted(generation_id, row):
-                self._note(submitted_line(generation_id, row))
+            case Submitted(generation_id):
+                self._note(f"submitted {generation_id}")
             case Watching(generation_id, status):
                 self._say_change(generation_id, str(status))
             case Downloading(generation_id):
