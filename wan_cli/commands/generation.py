@@ -9,7 +9,7 @@ from wan_cli.config.service import service_of
 from wan_cli.core import generate as core
 from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Order
-from wan_cli.core.known import find_known
+from wan_cli.core.lookup import find_known
 from wan_cli.core.tools import Tools
 from wan_cli.core.variations import Variation, places_of, requests_of, vary
 from wan_cli.destination import Destination, try_places

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
+from wan_cli.core.files import is_elsewhere, placed
 from wan_cli.core.items import Goal, Order
-from wan_cli.core.known import unsearched
-from wan_cli.core.lookup import Events, look_up
-from wan_cli.core.place import is_elsewhere, placed
+from wan_cli.core.lookup import Events, look_up, unsearched
 from wan_cli.core.plan import Entry, Plan
 from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling

@@ -1,22 +1,29 @@
-"""Claiming: a submission is journaled before its connection is opened, once for each row."""
+"""Claiming: a submission is journaled before its connection is opened, once for each key.
+
+An earlier submission for the same key stands in its way, unless it failed and was not charged.
+"""
 
 import os
+from collections.abc import Sequence
 
 from wan_cli.core.items import Item, Order, Step, pause_s
-from wan_cli.core.processes import is_being_sent
 from wan_cli.core.run import Run
-from wan_cli.core.settle import settle_until
-from wan_cli.core.standing import is_free, other_request
-from wan_cli.core.starts import starts_watching
+from wan_cli.core.settle import is_being_sent, settle_until
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import ended, not_sent_again
+from wan_cli.core.watch import starts_watching
+from wan_cli.errors import UsageError
 from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
-from wan_cli.record import Record
+from wan_cli.models import GenerationRequest
+from wan_cli.record import Record, utc
+from wan_cli.text import one_line
 
 # How often to see whether another process is through with the same submission.
 OTHER_PROCESS_S = 0.2
+# What `wan recover --forget` writes: a generation that its user has given up.
+FORGOTTEN = "forgotten"
 
 
 def new_ref() -> str:
@@ -143,3 +150,27 @@ def _failed_before(run: Run, keys: Keys) -> set[str]:
     """Return the refs of the generations for some keys that have failed."""
     found = run.tools.journal.keys.of(*keys.all)
     return {record.ref for record in found if is_free(record)}
+
+
+def standing(records: Sequence[Record]) -> Record | None:
+    """Return the record that counts of those for one key, newest first: one that has not failed."""
+    return next((record for record in records if not is_free(record)), next(iter(records), None))
+
+
+def is_free(record: Record) -> bool:
+    """Whether a generation failed on the server and was not charged."""
+    return record.status is Status.ERROR and record.error_code != FORGOTTEN
+
+
+def other_request(once: str, record: Record, request: GenerationRequest) -> UsageError | None:
+    """Return the error of a key that stands for another request, None where it does not.
+
+    A generation that failed was not charged and leaves its key free for another request.
+    """
+    if is_free(record) or dict(record.request) == request.body():
+        return None
+    return UsageError(
+        f"--once {one_line(once, 80)} was used on {(utc(record.created_at) or '')[:10]} for another"
+        f" request ({record.handle}); nothing was sent",
+        hint=f"choose another key, or see what it made: wan status {record.handle}",
+    )

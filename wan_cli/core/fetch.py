@@ -7,9 +7,8 @@ from pathlib import Path
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
-from wan_cli.core.processes import is_being_sent
 from wan_cli.core.save import DOWNLOADS, Saving
-from wan_cli.core.settle import Settling
+from wan_cli.core.settle import Settling, is_being_sent
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import being_sent
 from wan_cli.core.watch import Watching

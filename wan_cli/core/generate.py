@@ -1,8 +1,8 @@
 """wan generate: one request becomes one video."""
 
 from wan_cli.core.engine import Engine, Outcomes
+from wan_cli.core.files import placed
 from wan_cli.core.items import Goal, Order
-from wan_cli.core.place import placed
 from wan_cli.core.save import Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting

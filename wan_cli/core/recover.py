@@ -5,11 +5,9 @@ from typing import NamedTuple, TypeVar
 
 from wan_cli.account import Charge, LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
-from wan_cli.core.polls import changes
-from wan_cli.core.processes import is_being_sent
-from wan_cli.core.settle import adopted, log_rows, match, rows_between, window
+from wan_cli.core.settle import adopted, is_being_sent, log_rows, match, rows_between, window
 from wan_cli.core.tools import Tools
-from wan_cli.core.verdicts import about, being_sent, ended, unknown
+from wan_cli.core.verdicts import about, being_sent, changes, ended, unknown
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
 from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status

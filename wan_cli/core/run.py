@@ -4,8 +4,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from wan_cli.core.budget import Budget
-from wan_cli.core.expectations import Expectations
 from wan_cli.core.items import Goal, Item, Order, Step
+from wan_cli.core.progress import Expectations
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import (
     may_hit_others,

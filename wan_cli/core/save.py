@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wan_cli.api.client import Client
+from wan_cli.core.files import write_sidecar
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane, Question, Ticket
 from wan_cli.core.run import Run
-from wan_cli.core.sidecar import write_sidecar
 from wan_cli.destination import Destination, destination_of, is_on_disk, is_there
 from wan_cli.download.address import Network
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target

@@ -2,18 +2,20 @@
 
 Absence is never proof: the log is filled when a generation ends, and only rows of the key in use
 are shown. So nothing is ever submitted again because the log says nothing.
+
 """
 
+import os
 from collections.abc import Iterable
 from functools import partial
 
 from wan_cli.account import LogRow
-from wan_cli.api.client import ACCOUNT_SECONDS, Client
+from wan_cli.api.client import ACCOUNT_SECONDS, SUBMIT_SECONDS, Client
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane
 from wan_cli.core.run import Run
-from wan_cli.core.starts import starts_watching
 from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
+from wan_cli.core.watch import starts_watching
 from wan_cli.errors import Unreachable, WanError
 from wan_cli.events import Note, Warned
 from wan_cli.generation import Status
@@ -31,6 +33,8 @@ PAUSE_MIN_S = 0.4
 BEFORE_S = 15 * 60.0
 AFTER_S = 2 * 3600.0
 GRACE_S = 0.25
+# Longer than any submission takes: after it, a process that still says `sending` has died or hangs.
+SENDING_MAX_S = SUBMIT_SECONDS + 60.0
 
 
 class Settling:
@@ -226,3 +230,33 @@ def warn_of_other_key(run: Run, record: Record) -> None:
     if record.key_fingerprint != run.tools.key_fingerprint:
         words = f"{record.ref} was submitted with another key; the log shows only the key in use"
         run.tell(Warned(words))
+
+
+def starts_settling(run: Run, item: Item, record: Record) -> None:
+    """Let an item find out what became of the submission of its record."""
+    item.ref, item.status = record.ref, record.status
+    item.reason = "no answer was kept"
+    run.tell(Note(f"looking for {record.ref} in the account's log"))
+    # The command that submitted it has looked for long: this one looks once.
+    item.settle_until = run.now
+    item.go(Step.SETTLE, run.now)
+
+
+def is_being_sent(record: Record, now: float) -> bool:
+    """Whether a living process is at this submission. `now` is in seconds since the epoch."""
+    # By its distance: a clock that was put back must not make a submission young for ever.
+    young = abs(now - record.updated_at) < SENDING_MAX_S
+    at_it = record.status in (Status.CLAIMED, Status.SENDING)
+    return at_it and young and _is_alive(record.pid)
+
+
+def _is_alive(pid: int | None) -> bool:
+    if pid is None or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

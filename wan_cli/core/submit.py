@@ -11,7 +11,6 @@ from wan_cli.core.lanes import Job, Lane, Question, Ticket
 from wan_cli.core.post import Posted, post, retry_pause
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
-from wan_cli.core.starts import starts_watching
 from wan_cli.core.verdicts import (
     ended,
     generation_failed,
@@ -20,6 +19,7 @@ from wan_cli.core.verdicts import (
     unknown,
     why_not_accepted,
 )
+from wan_cli.core.watch import starts_watching
 from wan_cli.errors import (
     HistoryLocked,
     KeyNotAllowed,

@@ -5,9 +5,8 @@ from functools import partial
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.core.items import Item, Step
 from wan_cli.core.lanes import Desk, Job, Lane
-from wan_cli.core.polls import changes, has_video, may_pass
-from wan_cli.core.run import Run
-from wan_cli.core.verdicts import about, ended, too_late, unfinished
+from wan_cli.core.run import UNTOLD_MAX, Run
+from wan_cli.core.verdicts import about, changes, ended, has_video, may_pass, too_late, unfinished
 from wan_cli.errors import (
     KeyNotAllowed,
     KeyRefused,
@@ -249,3 +248,28 @@ def _poll(
     client: Client, _desk: Desk, *, asked_id: str, alias: str | None, seconds: float
 ) -> Generation:
     return client.generation(asked_id, alias=alias, seconds=seconds)
+
+
+def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: bool = False) -> None:
+    """Let an item wait for the generation of its record, from a poll now or the first one due."""
+    now = run.now
+    item.ref, item.asked_id, item.status = record.ref, record.handle, record.status
+    item.alias = record.other_id
+    # The wall clock may jump, so only the age comes from it.
+    item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
+    item.polled_at = now
+    item.said = None
+    if record.error_code is None and record.video_url is None and record.cost_usd is not None:
+        item.known = record.status, record.credits_used
+    if not record.request or not run.tools.keeps or item.unsaved:
+        item.record = record
+    else:
+        item.record = None
+    run.count(item, item.status)
+    item.law = run.expectations.of(record)
+    item.go(Step.WATCH, now)
+    if run.goal.wait and len(run.events) < UNTOLD_MAX:
+        item.said = item.status
+        run.tell(run.expectations.event(item))
+    if just_submitted:
+        item.due = item.next_poll(now, run.timing.poll_interval_s)
