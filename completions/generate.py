@@ -37,11 +37,13 @@ OFFERED: Mapping[str, tuple[str, ...] | str] = {
 IDS = "ids"
 KEYS = tuple(SETTINGS)
 ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
+    "generate": TEXT,
     "status": IDS,
     "fetch": IDS,
     "show": IDS,
     "recover": IDS,
     "batch": FILES,
+    "models": tuple(MODELS),
     "config set": KEYS,
     "config get": KEYS,
     "config unset": KEYS,
@@ -214,6 +216,8 @@ def _zsh_case(command: Command, indent: str) -> str:
         specs.append(f"'1:word:({' '.join(command.arguments)})'")
     elif command.arguments == FILES:
         specs.append("'1:file:_files'")
+    elif command.arguments == TEXT:
+        specs.append("'1:text: '")
     body = f" \\\n{indent}    ".join(["_arguments -s", *specs])
     return f"{indent}{command.name})\n{indent}  {body}\n{indent}  ;;"
 

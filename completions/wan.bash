@@ -150,11 +150,13 @@ _wan_rest() {
   esac
   [[ $cur == -* ]] && _wan_words "$flags"
   case $command in
+    'generate') : ;;
     'status') _wan_ids ;;
     'fetch') _wan_ids ;;
     'show') _wan_ids ;;
     'recover') _wan_ids ;;
     'batch') _wan_files ;;
+    'models') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
     'config set') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
     'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
     'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;

@@ -189,6 +189,7 @@ complete -c wan -n '__wan_in models' -l json -d 'Print one JSON object per line 
 complete -c wan -n '__wan_in models' -s q -l quiet -d 'Print no progress on stderr; errors stay'
 complete -c wan -n '__wan_in models' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
 complete -c wan -n '__wan_in models' -s h -l help -d 'Show the help'
+complete -c wan -n '__wan_in models' -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
 complete -c wan -n '__wan_in balance' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
 complete -c wan -n '__wan_in balance' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in balance' -s q -l quiet -d 'Print no progress on stderr; errors stay'

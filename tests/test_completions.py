@@ -93,6 +93,13 @@ def zsh_lists(line: str, home: Path, **more: str) -> list[str]:
     return [text.strip() for text in ESCAPES.sub("", below).split("\n") if text.strip()]
 
 
+def zsh_words(line: str, home: Path, **more: str) -> list[str]:
+    """What zsh lists, without what it says of each word."""
+    shown = zsh_lists(line, home, **more)
+    words = (word for text in shown for word in re.split("  +", text.partition(" -- ")[0]))
+    return [word.strip() for word in words if word.strip()]
+
+
 def in_zsh(line: str, home: Path, **more: str) -> list[str]:
     return [shown.split()[0] for shown in zsh_lists(line, home, **more)]
 
@@ -129,7 +136,7 @@ def test_a_completion_is_what_make_completions_writes(name: str) -> None:
         ("wan --vers", {"--version"}),
     ],
 )
-@pytest.mark.parametrize("complete", [in_bash, in_fish])
+@pytest.mark.parametrize("complete", [in_bash, in_fish, zsh_words])
 def test_a_shell_completes_words_flags_and_values(
     complete: Any, line: str, offered: set[str], tmp_path: Path
 ) -> None:

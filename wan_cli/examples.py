@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 # Exit codes of everything that talks to the API.
-_API = (2, 3, 4, 7, 11)
-_PAID = (5, 6, 8, 9, 10, 12, 13)
+_API = (0, 2, 3, 4, 6, 7, 11)
+_PAID = (5, 8, 9, 10, 12, 13)
 
 # By the command's name: command lines, each with a comment.
 EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("wan fetch --all --no-wait --quiet", "for cron: download what is done, and do not wait"),
     ),
     "list": (
-        ("wan list --status completed --since 7d --search fox", "the foxes of this week"),
+        ("wan list --status saved --since 7d --search fox", "the foxes of this week"),
         ("wan list --all --status ready", "everything that can still be downloaded"),
         ("wan list --stats", "money spent, by day and model"),
     ),
@@ -53,7 +53,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
             "make every row; run it again to continue",
         ),
     ),
-    "models": (("wan models", "prices now, and what each model accepts"),),
+    "models": (
+        ("wan models", "prices now, and what each model accepts"),
+        ("wan models 2.6-i2v", "one model: its fields and prices"),
+    ),
     "balance": (("wan balance --json", "for a script"),),
     "config": (
         ("wan config set api_key", "ask for the key, without echo"),
@@ -87,17 +90,17 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 # By the command's name: the codes that it may end with, beside 1 and those of signals.
 CODES: Mapping[str, tuple[int, ...]] = {
-    "generate": tuple(sorted((0, *_API, *_PAID))),
-    "status": (0, 2, 3, 4, 7, 8, 9, 10, 11),
-    "fetch": (0, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13),
+    "generate": tuple(sorted((*_API, *_PAID))),
+    "status": tuple(sorted((*_API, 8, 9, 10))),
+    "fetch": tuple(sorted((*_API, 8, 9, 10, 12, 13))),
     "list": (0, 2, 3),
     "show": (0, 2, 3),
-    "recover": (0, 2, 3, 4, 7, 9, 10, 11),
-    "batch": tuple(sorted((0, *_API, *_PAID))),
-    "models": (0, 2, 3, 7, 11),
-    "balance": tuple(sorted((0, *_API))),
+    "recover": tuple(sorted((*_API, 9, 10))),
+    "batch": tuple(sorted((*_API, *_PAID))),
+    "models": (0, 2, 3, 6, 7, 11),
+    "balance": _API,
     "config": (0, 2, 3),
-    "doctor": tuple(sorted((0, *_API))),
+    "doctor": _API,
     "sandbox": (0, 2, 3),
     "completion": (0, 2),
     "help": (0, 2),
