@@ -20,8 +20,9 @@ LAYERS = (
     ("programs", "clip"),
     ("durations",),
     ("generation",),
+    ("filetypes",),
     ("pictures",),
-    ("models", "filetypes"),
+    ("models",),
     ("encodings", "topics"),
     (
         "record",
@@ -60,6 +61,7 @@ OWNERS = {
     "tomli_w": {"config"},
     "sqlite3": {"journal", "sandbox", "completion"},
     "av": {"sandbox"},
+    "PIL": {"pictures"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
     # typer carries click inside; pydantic comes with newer typers and is slow.

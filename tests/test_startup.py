@@ -20,6 +20,7 @@ HEAVY = (
     "typer",
     "urllib3",
     "av",
+    "PIL",
 )
 # Command lines, and what of it they may import.
 LIGHT = [
