@@ -471,12 +471,16 @@ def test_another_file_is_called_what_it_is(refuse, what):
     assert hint
 
 
-def test_hints_hold_commands_that_a_shell_takes(refuse, tmp_path):
+def test_hints_hold_commands_that_a_shell_takes(refuse, tmp_path, monkeypatch):
     _, hint = refuse(OTHERS["a HEIC picture"], "it's me.heic")
     command = shlex.split(hint.partition(": ")[2])
     assert command == ["magick", str(tmp_path / "it's me.heic"), "it's me.jpg"]
     _, hint = refuse(OTHERS["a PDF file"], "-a.pdf")
     assert shlex.split(hint.partition(": ")[2])[-1] == "./-a"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        load_picture(Path("-a.pdf"))
+    assert refused.value.hint.endswith("pdftoppm -png -singlefile ./-a.pdf ./-a")
     _, hint = refuse(OTHERS["a video"], "clip.mp4")
     assert hint.endswith(" -frames:v 1 clip.png")
 
