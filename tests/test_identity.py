@@ -5,9 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_cli.account import LogRow
-from wan_cli.config.service import service_of
 from wan_cli.core.lookup import Found
-from wan_cli.identity import BatchName, Keys, Label, is_once_key, label_base, old_key, once_key
+from wan_cli.identity import (
+    BatchName,
+    Keys,
+    Label,
+    is_once_key,
+    label_base,
+    old_key,
+    once_key,
+    service_of,
+)
 
 HERE = BatchName("https://api.test", "prompts.txt")
 texts = st.text(max_size=30)

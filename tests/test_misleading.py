@@ -14,7 +14,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Running, Wan
 from tests.fake.waiting import wait_until
-from wan_cli.durations import seconds_of
+from wan_cli.numbers import seconds_of
 
 START = "from wan_cli.main import main; print(1, flush=True); main()"
 NOTE = "sandbox: test pictures, nothing is charged\n"

@@ -4,9 +4,9 @@ import time
 from datetime import datetime
 from typing import NamedTuple
 
-from wan_cli.durations import seconds_of
 from wan_cli.errors import UsageError
 from wan_cli.generation import Status
+from wan_cli.numbers import seconds_of
 from wan_cli.text import check_encodable, one_line
 
 # Words for a status that people use.

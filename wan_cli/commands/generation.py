@@ -5,7 +5,6 @@ from typing import BinaryIO, NamedTuple
 
 from wan_cli.commands.arguments import with_once
 from wan_cli.commands.workspace import Workspace
-from wan_cli.config.service import service_of
 from wan_cli.core import generate as core
 from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Order
@@ -14,6 +13,7 @@ from wan_cli.core.tools import Tools
 from wan_cli.core.variations import Variation, places_of, requests_of, vary
 from wan_cli.destination import Destination, try_places
 from wan_cli.errors import UsageError
+from wan_cli.identity import service_of
 from wan_cli.models import GenerationRequest
 from wan_cli.output import Output
 from wan_cli.output.ending import say_ending

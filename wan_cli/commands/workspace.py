@@ -10,9 +10,9 @@ from wan_cli.commands.arguments import not_negative
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import Key, find_key
 from wan_cli.config.paths import Paths, paths
-from wan_cli.durations import parse_duration
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
+from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
 from wan_cli.output.faces import price_words
 

@@ -6,8 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from wan_cli.config.keys import Candidate, candidates, disagreement, mask
-from wan_cli.config.layout import with_value, without_key
-from wan_cli.config.lock import locked
+from wan_cli.config.layout import locked, with_value, without_key
 from wan_cli.config.paths import Paths, replace_private
 from wan_cli.config.setting import GENERATE, SETTINGS, TYPES, Setting
 from wan_cli.errors import SetupError, UsageError

@@ -1,9 +1,17 @@
-"""Editing the text of a TOML file in place, so that comments and layout stay. Pure.
+"""Changing the configuration file: its text in place, so that comments stay; one command at a time.
 
-A change is made to one line. Whatever cannot be changed so is left to the caller: None is returned.
+A change is made to one line. For a change that cannot be made so, None is returned.
 """
 
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wan_cli.errors import SetupError
+from wan_cli.storage import make_private
 
 # Compiled where there is a file to edit: it takes 1 ms.
 _HEADER = r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(#.*)?$"
@@ -88,3 +96,26 @@ def _inserted(lines: list[str], table: str, line: str) -> list[str]:
 
 def _is_of_next(lines: list[str], at: int, end: int) -> bool:
     return end < len(lines) and lines[at - 1].lstrip().startswith("#")
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Keep other commands from changing the file until the block is left.
+
+    Its folder is locked: the file itself is replaced whole, and no other file is needed.
+
+    Raises:
+        SetupError: the folder cannot be made or written.
+    """
+    try:
+        make_private(file.parent)
+        handle = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as cause:
+        raise SetupError(
+            f"{file} cannot be written: {cause.strerror}", hint=f"ls -ld '{file.parent}'"
+        ) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

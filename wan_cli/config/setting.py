@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from wan_cli.config.keys import check_key
-from wan_cli.config.service import service_of
-from wan_cli.durations import EXAMPLES, seconds_of
 from wan_cli.errors import UsageError
+from wan_cli.identity import service_of
 from wan_cli.models import (
     FIELD_NAMES,
     MEDIA_NAMES,
@@ -24,6 +23,7 @@ from wan_cli.models import (
     parse_field,
     schema_of,
 )
+from wan_cli.numbers import EXAMPLES, seconds_of
 from wan_cli.text import check_encodable, check_name_template, one_line
 
 Type = Literal["text", "number", "integer", "boolean"]

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from wan_cli.account import LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
-from wan_cli.config.service import is_of
 from wan_cli.core.claim import is_free, new_record, new_ref, other_request, standing
 from wan_cli.core.items import Order, pause_s
 from wan_cli.core.tools import Timing, Tools
@@ -19,7 +18,7 @@ from wan_cli.destination import is_on_disk
 from wan_cli.errors import KeyNotAllowed, KeyRefused, NoCredits, Rejected, Unreachable, WanError
 from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status
-from wan_cli.identity import Label, label_base
+from wan_cli.identity import Label, is_of, label_base
 from wan_cli.record import Record
 
 T = TypeVar("T")

@@ -10,11 +10,10 @@ from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import JSON_LINES, format_of
 from wan_cli.batchfile.row import Mistake, Reading, Row
 from wan_cli.batchfile.shard import Shard
-from wan_cli.config.service import service_of
 from wan_cli.destination import Destination, parse_destination, working_folder
 from wan_cli.errors import UsageError, WanError
 from wan_cli.filetypes import STDIN, Source
-from wan_cli.identity import BatchName
+from wan_cli.identity import BatchName, service_of
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.prompt import file_meant, read_batch
 from wan_cli.text import check_name_template, file_name, one_line

@@ -7,12 +7,11 @@ from shlex import quote
 from typing import NamedTuple
 
 from wan_cli.batchfile.row import Mistake
-from wan_cli.config.service import is_of
 from wan_cli.core.claim import is_free, other_request, standing
 from wan_cli.core.plan import CORRECT, Entry, Plan, refuse
 from wan_cli.destination import try_places
 from wan_cli.errors import DriveTrouble, LocalFileError, UsageError
-from wan_cli.identity import BatchName, old_key
+from wan_cli.identity import BatchName, is_of, old_key
 from wan_cli.journal import Journal
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import Price
