@@ -97,7 +97,8 @@ def _plain_first(word: str) -> tuple[int, bool]:
 
 def _value(param: TyperOption) -> tuple[str, ...] | str:
     metavar = str(param.metavar)
-    known = OFFERED.get(metavar)
+    # --adopt takes an ID that the history does not know.
+    known = IDS if "--like" in param.opts else OFFERED.get(metavar)
     if known is not None:
         return known
     return tuple(metavar.split("|")) if "|" in metavar else TEXT
@@ -139,9 +140,7 @@ def bash(table: list[Command]) -> str:
             if option.value is not None:
                 names = "|".join(f"{_single(command.name + ' ' + word)}" for word in option.words)
                 values.append(f"    {names}) {_bash_value(option.value)} ;;")
-        if command.arguments == IDS:
-            arguments.append(f"    {_single(command.name)}) _wan_ids ;;")
-        elif command.arguments is not None:
+        if command.arguments is not None:
             arguments.append(f"    {_single(command.name)}) {_bash_value(command.arguments)} ;;")
     for name in _groups(table):
         words = " ".join(inner.name for inner in _inner(table, name))
@@ -157,8 +156,8 @@ def bash(table: list[Command]) -> str:
 
 
 def _bash_value(value: tuple[str, ...] | str) -> str:
-    if value == FILES:
-        return "_wan_files"
+    if value in (FILES, IDS):
+        return f"_wan_{value}"
     return f"_wan_words {_single(' '.join(value))}" if isinstance(value, tuple) else ":"
 
 
@@ -227,6 +226,8 @@ def _zsh_spec(option: Option) -> str:
     told = f"[{says}]"
     if option.value == FILES:
         told += ":file:_files"
+    elif option.value == IDS:
+        told += ":id:_wan_ids"
     elif isinstance(option.value, tuple):
         told += f":value:({_no_colon(' '.join(option.value))})"
     elif option.value is not None:
@@ -268,6 +269,8 @@ def _fish_option(option: Option) -> str:
     parts = [*words, "-d", _single(option.says)]
     if option.value == FILES:
         parts.append("-rF")
+    elif option.value == IDS:
+        parts += ["-x", "-k", "-a", "'(__wan_ids)'"]
     elif isinstance(option.value, tuple):
         parts += ["-x", "-a", _single(" ".join(option.value))]
     elif option.value is not None:
@@ -301,6 +304,13 @@ def powershell(table: list[Command]) -> str:
             for name, found in words.items()
         ),
         ids=", ".join(_single(one.name) for one in table if one.arguments == IDS),
+        likes=", ".join(
+            _single(f"{one.name} {word}")
+            for one in table
+            for option in one.options
+            for word in option.words
+            if option.value == IDS
+        ),
     )
 
 

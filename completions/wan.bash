@@ -75,7 +75,7 @@ _wan() {
     'generate -o'|'generate --output') _wan_files ;;
     'generate --max-cost') : ;;
     'generate --once') : ;;
-    'generate --like') : ;;
+    'generate --like') _wan_ids ;;
     'generate --count') : ;;
     'generate --exec') : ;;
     'status --timeout') : ;;

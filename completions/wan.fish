@@ -79,7 +79,7 @@ complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more than U
 complete -c wan -n '__wan_in generate' -l again -d 'Submit again, even if an identical submission may be in flight'
 complete -c wan -n '__wan_in generate' -l once -d 'Pay for at most one video per KEY; the next run continues with it' -x
 complete -c wan -n '__wan_in generate' -l no-lookup -d 'Do not search the account’s log for videos that other machines made'
-complete -c wan -n '__wan_in generate' -l like -d 'Start from the request of ID; flags override it' -x
+complete -c wan -n '__wan_in generate' -l like -d 'Start from the request of ID; flags override it' -x -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in generate' -l count -d 'Make N variations, one seed apart where a seed is set' -x
 complete -c wan -n '__wan_in generate' -s y -l yes -d 'Pay for --count N without asking; or give --max-cost'
 complete -c wan -n '__wan_in generate' -l open -d 'Open the video when it is saved'

@@ -67,7 +67,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
       $offered = $values[$asked]
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
-    } elseif ($command -in @('status', 'fetch', 'show', 'recover')) {
+    } elseif ($command -in @('status', 'fetch', 'show', 'recover') -or $asked -in @('generate --like')) {
       $where = @($typed | Where-Object { $_ -in @('--sandbox', '--no-sandbox') })
       $offered = @(wan --complete-ids @where $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {

@@ -171,6 +171,7 @@ def test_a_shell_completes_file_names(complete: Any, line: str, tmp_path: Path) 
 def test_a_shell_completes_ids_newest_first(complete: Any, ids: list[str], home: Path) -> None:
     assert complete("wan fetch ", home=home) == ids
     assert complete(f"wan status {ids[1][:6]}", home=home) == [ids[1]]
+    assert complete("wan generate --like ", home=home) == ids
 
 
 @pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])

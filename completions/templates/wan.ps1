@@ -24,7 +24,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
       $offered = $values[$asked]
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
-    } elseif ($command -in @(@ids@)) {
+    } elseif ($command -in @(@ids@) -or $asked -in @(@likes@)) {
       $where = @($typed | Where-Object { $_ -in @('--sandbox', '--no-sandbox') })
       $offered = @(wan --complete-ids @where $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {

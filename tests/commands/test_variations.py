@@ -107,6 +107,7 @@ def test_a_terminal_is_asked_for_the_price_of_all(
     child.close()
     wan("--version")
     assert (child.exitstatus, len(api.posts)) == (code, posts)
+    assert (child.before or "").endswith("2 of 2 saved · $3.15\r\n") is (code == 0)
 
 
 def test_a_dry_run_shows_each_request_and_the_price_of_all(wan: Wan, api: FakeApi) -> None:

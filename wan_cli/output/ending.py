@@ -1,6 +1,7 @@
 """The last line of one generation on a terminal: what the video is, and what it took."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from wan_cli.clip import Clip, clip_of
@@ -14,6 +15,15 @@ def say_ending(out: Output, outcome: Outcome) -> None:
     record = outcome.record
     if record and record.file and outcome.error is None and sys.stderr.isatty():
         out.note(ending(record, _clip(record.file)))
+
+
+def say_several(out: Output, records: Sequence[Record], count: int) -> None:
+    """Say on a terminal how many of some generations were saved, and what those cost."""
+    saved = [record for record in records if record.file]
+    if saved and sys.stderr.isatty():
+        play = " (sandbox)" if _is_play(saved[0]) else ""
+        cost = money(sum(record.cost_usd or 0.0 for record in saved))
+        out.note(f"{len(saved)} of {count} saved · {cost}{play}")
 
 
 def ending(record: Record, clip: Clip | None) -> str:
