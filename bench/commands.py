@@ -253,13 +253,19 @@ def long_history(bench: Bench) -> Iterator[Row]:
     few, many = journal.COUNTS
     name = f"history: last 20 of {many:,} rows, to {few:,}"
     yield Row(f"{name}: the query", query[many] / query[few], "×", 1.5, query[many])
-    jobs = {
-        str(count): bench.job("wan", "list", WAN_HOME=str(home)) for count, home in homes.items()
+    one = "id-000000000000004321"
+    questions = {
+        "`wan list` with its totals": ["list"],
+        "`wan show ID`": ["show", one],
+        "`wan fetch --all` with nothing to do": ["fetch", "--all"],
     }
-    runs = interleaved(bench.watch, jobs, HISTORY_ROUNDS)
-    fast, slow = (seconds(runs[str(count)]) for count in journal.COUNTS)
-    # Without a goal: it also adds up what all of them cost.
-    yield Row(f"{name}: `wan list`", slow / fast, "×", seconds=slow)
+    for words, argv in questions.items():
+        jobs = {
+            str(count): bench.job("wan", *argv, WAN_HOME=str(home)) for count, home in homes.items()
+        }
+        runs = interleaved(bench.watch, jobs, HISTORY_ROUNDS)
+        fast, slow = (seconds(runs[str(count)]) for count in journal.COUNTS)
+        yield Row(f"history of {many:,} rows, to {few:,}: {words}", slow / fast, "×", 1.25, slow)
 
 
 def noticing() -> Iterator[Row]:

@@ -14,7 +14,7 @@ from statistics import median
 from wan_cli.journal import Journal
 from wan_cli.listing import Listing
 
-COUNTS = (100_000, 1_000_000)
+COUNTS = (5_000, 500_000)
 ROUNDS = 200
 _INSERT = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :count)
