@@ -73,6 +73,7 @@ REFERENCES: Rows = (
     ("ID", "a generation's id; one that begins with - needs no quotes"),
     ("G3b3vV", "the first characters of an id, six or more"),
     ("@last", "the newest generation in the history"),
+    ("@KEY", "what --once KEY made"),
     ("wan-…", "a submission (REF) whose id is not known; for wan recover"),
 )
 

@@ -291,3 +291,28 @@ def test_a_clip_that_was_moved_away_is_another_foxs_place(
     (work / "clip.mp4").rename(work / "kept.mp4")
     assert wan("generate", "a fox", "-o", "clip.mp4").code == 0
     assert len(api.accepted) == 2
+
+
+def test_a_key_names_what_it_made(wan: Wan, api: FakeApi, work: Path) -> None:
+    key = "nightly build 7"
+    words = ["generate", "a fox", "--once", key, "--no-wait"]
+    assert wan(*words).code == 0
+    first = api.posts[0].id
+    assert wan("status", f"@{key}", "--json").json_lines[0]["id"] == first
+    result = wan("fetch", f"@{key}")
+    assert result.code == 0, result.err
+    assert Path(result.out.strip()).exists()
+    assert wan("show", f"@{key}").code == 0
+    result = wan("status", "@another")
+    assert result.code == 2
+    assert "--once another" in result.err
+
+
+def test_a_key_names_the_generation_that_counts(wan: Wan, api: FakeApi) -> None:
+    api.allow_multiple = True
+    words = ["generate", "a fox", "--once", "K", "--no-wait"]
+    assert wan(*words).code == 0
+    api.generations[str(api.posts[0].id)].status = "error"
+    assert wan("status", "@K").code == 9
+    assert wan(*words).code == 0
+    assert wan("status", "@K", "--json").json_lines[0]["id"] == api.posts[1].id

@@ -1,4 +1,4 @@
-"""What the words ID, PREFIX and @last mean."""
+"""What the words ID, PREFIX, @last and @KEY mean."""
 
 from wan_cli.errors import UsageError
 from wan_cli.generation import parse_id
@@ -18,13 +18,17 @@ def check_word(journal: Journal, word: str) -> None:
         UsageError: it says why.
     """
     shown = one_line(word, 60)
-    if parse_id(word) is None:
-        raise UsageError(f"{shown!r} cannot be an id", hint="wan list")
     if word == "@last":
         if journal.find(word) is None:
             raise UsageError("@last: the history is empty", hint='wan generate "a fox in the snow"')
     elif word.startswith("@"):
-        raise UsageError(f"{shown}: only @last is known", hint="wan list")
+        if journal.find(word) is None:
+            raise UsageError(
+                f"{shown}: the history knows nothing made with --once {shown[1:]}",
+                hint=f'wan generate "a fox in the snow" --once {shown[1:] or "KEY"}',
+            )
+    elif parse_id(word) is None:
+        raise UsageError(f"{shown!r} cannot be an id", hint="wan list")
     elif len(word) < MIN_PREFIX and journal.find(word) is None:
         raise UsageError(
             f"{shown!r} is too short: type {MIN_PREFIX} or more characters of the id",

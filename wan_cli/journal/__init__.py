@@ -130,10 +130,7 @@ class Journal:
         return self._one(where, (request_json(record), record.ref))
 
     def begin_sending(self, record: Record, now: float) -> Record | None:
-        """Put on disk that the body is about to be sent; None where the claim is lost.
-
-        Another process gives up a claim whose process seems dead, such as one that was stopped.
-        """
+        """Put on disk that the body is about to be sent; None where another gave up the claim."""
         with self._transaction():
             current = self._one("ref = ?", (record.ref,))
             if current is None or current.status is not Status.CLAIMED:
@@ -191,7 +188,7 @@ class Journal:
         self.save_all([record], changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
-        """Do what `save` does, with all records or none."""
+        """Save all records or none."""
         if records:
             with self._transaction():
                 for record in records:
@@ -226,13 +223,16 @@ class Journal:
         return record
 
     def find(self, word: str) -> Record | None:
-        """Return the record that an id, a ref, a label, `@last` or an unambiguous prefix means.
+        """Return the record that an id, a ref, a label, @last, @KEY or an unambiguous prefix means.
 
         Raises:
             UsageError: the prefix fits several.
         """
         if word == "@last":
             return self._one("1 ORDER BY seq DESC LIMIT 1", ())
+        if word.startswith("@"):
+            order = "status IN ('unsent', 'rejected', 'error'), seq DESC"
+            return self._one(f"once = ? ORDER BY {order} LIMIT 1", (word[1:],))
         names = _any_of("id", "other_id", "ref", "client_request_id")
         exact = self._one(f"{names} ORDER BY id IS NOT :word, seq DESC LIMIT 1", {"word": word})
         if exact or len(word) < MIN_PREFIX:

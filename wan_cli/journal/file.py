@@ -101,6 +101,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # No question but a search reads the whole of a long history.
         "CREATE INDEX generations_other_id ON generations (other_id) WHERE other_id IS NOT NULL",
         "CREATE INDEX generations_label ON generations (client_request_id)",
+        "CREATE INDEX generations_once ON generations (once) WHERE once IS NOT NULL",
         f"CREATE INDEX generations_due ON generations (seq) WHERE {TO_FETCH}",
         "CREATE INDEX generations_class ON generations (json_extract(request, '$.model'),"
         " json_extract(request, '$.resolution'), json_extract(request, '$.duration'), seq)"
