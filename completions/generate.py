@@ -29,12 +29,15 @@ TEXT = "text"
 OFFERED: Mapping[str, tuple[str, ...] | str] = {
     "FILE": FILES,
     "FILE|DIR/|-": FILES,
+    "FILE|URL": FILES,
     "DIR": FILES,
     "K/N|auto": ("auto",),
     "MODEL": tuple(MODELS),
     "STATUS": tuple(dict.fromkeys([*STATES, *map(str, Status)])),
 }
 IDS = "ids"
+# Options whose value is a generation, or a submission, of the history; --adopt takes another ID.
+OFFERED_FOR = {"--like": IDS, "--forget": IDS}
 KEYS = tuple(SETTINGS)
 ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
     "generate": TEXT,
@@ -97,8 +100,7 @@ def _plain_first(word: str) -> tuple[int, bool]:
 
 def _value(param: TyperOption) -> tuple[str, ...] | str:
     metavar = str(param.metavar)
-    # --adopt takes an ID that the history does not know.
-    known = IDS if "--like" in param.opts else OFFERED.get(metavar)
+    known = OFFERED_FOR.get(str(param.opts[0])) or OFFERED.get(metavar)
     if known is not None:
         return known
     return tuple(metavar.split("|")) if "|" in metavar else TEXT

@@ -58,9 +58,9 @@ _wan() {
   case "$command $prev" in
     'generate --prompt-file') _wan_files ;;
     'generate --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
-    'generate --image') _wan_words 'FILE URL' ;;
-    'generate --first-frame') _wan_words 'FILE URL' ;;
-    'generate --reference') _wan_words 'FILE URL' ;;
+    'generate --image') _wan_files ;;
+    'generate --first-frame') _wan_files ;;
+    'generate --reference') _wan_files ;;
     'generate --video') : ;;
     'generate --audio-url') : ;;
     'generate --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;
@@ -89,12 +89,12 @@ _wan() {
     'list --since') : ;;
     'list --search') : ;;
     'recover --adopt') : ;;
-    'recover --forget') : ;;
+    'recover --forget') _wan_ids ;;
     'batch --format') _wan_words 'jsonl json csv tsv text' ;;
     'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
-    'batch --image') _wan_words 'FILE URL' ;;
-    'batch --first-frame') _wan_words 'FILE URL' ;;
-    'batch --reference') _wan_words 'FILE URL' ;;
+    'batch --image') _wan_files ;;
+    'batch --first-frame') _wan_files ;;
+    'batch --reference') _wan_files ;;
     'batch --video') : ;;
     'batch --audio-url') : ;;
     'batch --aspect-ratio') _wan_words '16:9 9:16 1:1 4:3 3:4' ;;

@@ -49,9 +49,9 @@ complete -c wan -n '__wan_only config' -a path -d 'Print the path of the configu
 complete -c wan -n '__wan_only config' -a edit -d 'Open the file in $VISUAL or $EDITOR and check it afterwards'
 complete -c wan -n '__wan_in generate' -l prompt-file -d 'Read the prompt from FILE' -rF
 complete -c wan -n '__wan_in generate' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
-complete -c wan -n '__wan_in generate' -l image -d 'Begin with this picture (image-to-video models)' -x -a 'FILE URL'
-complete -c wan -n '__wan_in generate' -l first-frame -d 'First frame (2.7-r2v)' -x -a 'FILE URL'
-complete -c wan -n '__wan_in generate' -l reference -d 'A person or thing to show; may be repeated' -x -a 'FILE URL'
+complete -c wan -n '__wan_in generate' -l image -d 'Begin with this picture (image-to-video models)' -rF
+complete -c wan -n '__wan_in generate' -l first-frame -d 'First frame (2.7-r2v)' -rF
+complete -c wan -n '__wan_in generate' -l reference -d 'A person or thing to show; may be repeated' -rF
 complete -c wan -n '__wan_in generate' -l video -d 'A video to refer to; may be repeated' -x
 complete -c wan -n '__wan_in generate' -l audio-url -d 'Take the sound from URL (http or https)' -x
 complete -c wan -n '__wan_in generate' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'
@@ -131,7 +131,7 @@ complete -c wan -n '__wan_in show' -s v -l verbose -d 'Print requests and answer
 complete -c wan -n '__wan_in show' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in show' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in recover' -l adopt -d 'Record that generation ID belongs to the submission' -x
-complete -c wan -n '__wan_in recover' -l forget -d 'Record that the submission was not accepted' -x
+complete -c wan -n '__wan_in recover' -l forget -d 'Record that the submission was not accepted' -x -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
 complete -c wan -n '__wan_in recover' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in recover' -s q -l quiet -d 'Print no progress on stderr; errors stay'
@@ -140,9 +140,9 @@ complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in recover' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in batch' -l format -d 'Read FILE as this format' -x -a 'jsonl json csv tsv text'
 complete -c wan -n '__wan_in batch' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
-complete -c wan -n '__wan_in batch' -l image -d 'Begin with this picture (image-to-video models)' -x -a 'FILE URL'
-complete -c wan -n '__wan_in batch' -l first-frame -d 'First frame (2.7-r2v)' -x -a 'FILE URL'
-complete -c wan -n '__wan_in batch' -l reference -d 'A person or thing to show; may be repeated' -x -a 'FILE URL'
+complete -c wan -n '__wan_in batch' -l image -d 'Begin with this picture (image-to-video models)' -rF
+complete -c wan -n '__wan_in batch' -l first-frame -d 'First frame (2.7-r2v)' -rF
+complete -c wan -n '__wan_in batch' -l reference -d 'A person or thing to show; may be repeated' -rF
 complete -c wan -n '__wan_in batch' -l video -d 'A video to refer to; may be repeated' -x
 complete -c wan -n '__wan_in batch' -l audio-url -d 'Take the sound from URL (http or https)' -x
 complete -c wan -n '__wan_in batch' -l aspect-ratio -d 'Shape of the frame' -x -a '16:9 9:16 1:1 4:3 3:4'

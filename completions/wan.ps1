@@ -26,9 +26,6 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
   }
   $values = @{
     'generate --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-6-i2v', 'alibaba/wan-2-6-image-to-video-flash', 'alibaba/wan-2-6-r2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan-2-7-i2v', 'alibaba/wan-2-7-r2v', 'alibaba/wan2.5-t2v-preview', 'alibaba/wan2.5-i2v-preview')
-    'generate --image' = @('FILE', 'URL')
-    'generate --first-frame' = @('FILE', 'URL')
-    'generate --reference' = @('FILE', 'URL')
     'generate --aspect-ratio' = @('16:9', '9:16', '1:1', '4:3', '3:4')
     'generate --resolution' = @('480p', '720p', '1080p')
     'generate --duration' = @('5', '10', '15')
@@ -36,9 +33,6 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'list --status' = @('saved', 'ready', 'generating', 'queued', 'failed', 'unknown', 'claimed', 'unsent', 'sending', 'rejected', 'completed', 'error')
     'batch --format' = @('jsonl', 'json', 'csv', 'tsv', 'text')
     'batch --model' = @('alibaba/wan-2-6-t2v', 'alibaba/wan-2-6-i2v', 'alibaba/wan-2-6-image-to-video-flash', 'alibaba/wan-2-6-r2v', 'alibaba/wan-2-7-t2v', 'alibaba/wan-2-7-i2v', 'alibaba/wan-2-7-r2v', 'alibaba/wan2.5-t2v-preview', 'alibaba/wan2.5-i2v-preview')
-    'batch --image' = @('FILE', 'URL')
-    'batch --first-frame' = @('FILE', 'URL')
-    'batch --reference' = @('FILE', 'URL')
     'batch --aspect-ratio' = @('16:9', '9:16', '1:1', '4:3', '3:4')
     'batch --resolution' = @('480p', '720p', '1080p')
     'batch --duration' = @('5', '10', '15')
@@ -67,7 +61,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
       $offered = $values[$asked]
     } elseif ($wordToComplete.StartsWith('--')) {
       $offered = $flags[$command]
-    } elseif ($command -in @('status', 'fetch', 'show', 'recover') -or $asked -in @('generate --like')) {
+    } elseif ($command -in @('status', 'fetch', 'show', 'recover') -or $asked -in @('generate --like', 'recover --forget')) {
       $where = @($typed | Where-Object { $_ -in @('--sandbox', '--no-sandbox') })
       $offered = @(wan --complete-ids @where $wordToComplete 2>$null)
     } elseif ($arguments.ContainsKey($command)) {

@@ -160,7 +160,9 @@ def test_bash_completes_values_that_it_cuts_into_words(line: str, offered: list[
 
 
 @pytest.mark.parametrize("complete", [in_bash, in_fish])
-@pytest.mark.parametrize("line", ["wan generate --prompt-file a", "wan batch a"])
+@pytest.mark.parametrize(
+    "line", ["wan generate --prompt-file a", "wan generate --image a", "wan batch a"]
+)
 def test_a_shell_completes_file_names(complete: Any, line: str, tmp_path: Path) -> None:
     (tmp_path / "a prompt.txt").touch()
     found = complete(line, home=tmp_path, cwd=tmp_path)
