@@ -74,7 +74,11 @@ def test_a_wrong_value_is_answered_with_the_right_one(
 @pytest.mark.parametrize("command", ["status", "fetch"])
 @pytest.mark.parametrize(
     ("word", "why"),
-    [("@first", "knows nothing made with --once first"), ("abc", "too short"), ("@last", "the history is empty")],
+    [
+        ("@first", "knows nothing made with --once first"),
+        ("abc", "too short"),
+        ("@last", "the history is empty"),
+    ],
 )
 def test_a_word_that_can_mean_nothing_is_refused_without_a_key_or_a_request(
     wan: Wan, api: FakeApi, command: str, word: str, why: str

@@ -10,6 +10,19 @@ from wan_cli.generation import Status
 from wan_cli.models import Value
 
 
+class Accepted(NamedTuple):
+    """A submission that the server has accepted: from then on there is an id."""
+
+    id: str
+
+
+class Ready(NamedTuple):
+    """A completed generation: its id, and the URL that its video can be downloaded from."""
+
+    id: str
+    url: str
+
+
 class Record(NamedTuple):
     """One row of the history. Times are seconds since the epoch (UTC), paths are absolute.
 
@@ -75,6 +88,18 @@ class Record(NamedTuple):
         if isinstance(value, list):
             return [self._typed(item) for item in value]
         return (self.pictures or {}).get(value, value) if isinstance(value, str) else value
+
+    @property
+    def accepted(self) -> Accepted | None:
+        """The submission as one that was accepted, None before the server has answered."""
+        return None if self.id is None else Accepted(self.id)
+
+    @property
+    def ready(self) -> Ready | None:
+        """The generation as one with a video to download, None before it is completed."""
+        if self.id is None or self.video_url is None or self.status is not Status.COMPLETED:
+            return None
+        return Ready(self.id, self.video_url)
 
     @property
     def handle(self) -> str:

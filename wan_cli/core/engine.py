@@ -18,7 +18,7 @@ from wan_cli.core.progress import Expectations, Tallying
 from wan_cli.core.run import LOCK_S, UNTOLD_MAX, Run
 from wan_cli.core.settle import starts_settling
 from wan_cli.core.tools import Timing, Tools
-from wan_cli.core.verdicts import about, has_video, no_thread, without_id
+from wan_cli.core.verdicts import about, no_thread, without_id
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
 from wan_cli.events import Event
@@ -72,9 +72,9 @@ class Engine:
         item = run.new_item(Step.WATCH, deadline)
         item.row = row
         self._open.add(item)
-        if record.id is not None:
+        if record.accepted:
             starts_watching(run, item, record)
-            if has_video(record) and not run.goal.save and run.goal.wait:
+            if record.ready and not run.goal.save and run.goal.wait:
                 run.end(item, None, record)
         elif record.status.is_unresolved and run.goal.save:
             starts_settling(run, item, record)

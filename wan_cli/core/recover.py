@@ -88,18 +88,18 @@ def _settled_words(record: Record, findings: Findings) -> str:
 
 def _confirmed(tools: Tools, record: Record) -> Outcome:
     """Return the outcome of an adopted id, confirmed by its state where the API answers."""
-    if record.status is Status.ERROR:
+    accepted = record.accepted
+    if accepted is None or record.status is Status.ERROR:
         # Known at last, and free: nothing to be done is no failure of this command.
         return Outcome(record)
-    assert record.id is not None
     try:
-        generation = tools.client.generation(record.id, alias=record.other_id)
+        generation = tools.client.generation(accepted.id, alias=record.other_id)
     except Unreachable:
         return Outcome(record)
     except WanError as failure:
         # The log has named it: the API may need a moment before it does.
         passes = isinstance(failure, NotFound)
-        return Outcome(record, None if passes else about(failure, record.id))
+        return Outcome(record, None if passes else about(failure, accepted.id))
     record = tools.save_new(record, **changes(tools, record, generation))
     return Outcome(record, ended(record))
 

@@ -20,7 +20,7 @@ from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
 from wan_cli.download.transfer import Limits, Pace
 from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.events import Downloading, Note
-from wan_cli.record import Record
+from wan_cli.record import Ready, Record
 
 # Downloads at once, and after how long without progress one gives its place to the next.
 DOWNLOADS = 4
@@ -34,6 +34,7 @@ ONE_SHOT_S = 10.0
 class Video(NamedTuple):
     """What a download needs to know."""
 
+    ready: Ready
     record: Record
     destination: Destination
     network: Network
@@ -86,11 +87,17 @@ class Saving:
             run.tell(Note(f"{record.id} is on disk already"))
             run.end(item, None, record)
             return None
+        ready = record.ready
+        if ready is None:
+            # Another command has written a newer state: poll for what holds now.
+            item.go(Step.WATCH, run.now)
+            return None
         if not item.is_saving:
             item.is_saving, item.tries_from = True, run.now
         clock = run.tools.clock
         pace = Pace(clock=clock.monotonic, sleep=clock.sleep)
         video = Video(
+            ready,
             record,
             goal.destination or destination_of(record),
             run.tools.network,
@@ -203,9 +210,9 @@ class Saving:
     def _gives_up(self, item: Item, error: WanError) -> None:
         run = self._run
         record = run.record_if_known(item)
-        if record and record.id and run.goal.stdout is None:
+        if record and record.accepted and run.goal.stdout is None:
             place = run.goal.destination or destination_of(record)
-            give_up(Target(place.path_of(record), record.id))
+            give_up(Target(place.path_of(record), record.accepted.id))
         run.end(item, error)
 
     def _saved_meanwhile(self, item: Item, target: Path) -> Saved | None:
@@ -222,9 +229,8 @@ class Saving:
 def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
     """Download a video to its file."""
     record, place = video.record, video.destination
-    assert record.id is not None
     place.make_folder(record)
-    target = Target(place.path_of(record), record.id, video.overwrite)
+    target = Target(place.path_of(record), video.ready.id, video.overwrite)
     had_file = is_on_disk(record)
     return _downloaded(
         desk,
@@ -238,10 +244,9 @@ def _to_stdout(
     _client: Client, desk: Desk, *, video: Video, folders: list[ExitStack]
 ) -> Whole | NotSaved:
     """Download a video to a private folder, from where the main thread writes it to stdout."""
-    assert video.record.id is not None
     with ExitStack() as folder:
         folders.append(folder)
-        target = folder.enter_context(private_target(video.destination.folder, video.record.id))
+        target = folder.enter_context(private_target(video.destination.folder, video.ready.id))
         got = _downloaded(desk, video, target, lambda: None)
         return Whole(got, folder.pop_all()) if isinstance(got, Saved) else got
 
@@ -250,8 +255,7 @@ def _downloaded(
     desk: Desk, video: Video, target: Target, saved_meanwhile: Callable[[], Saved | None]
 ) -> Saved | NotSaved:
     """Download a video, and tell how far it is."""
-    generation_id, url = video.record.id or "", video.record.video_url
-    assert url is not None
+    generation_id, url = video.ready
     return download(
         url,
         target,

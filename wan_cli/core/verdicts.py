@@ -212,11 +212,6 @@ def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
     )
 
 
-def has_video(record: Record) -> bool:
-    """Whether there is nothing to wait for: it is completed, with a URL."""
-    return record.status is Status.COMPLETED and record.video_url is not None
-
-
 def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str, object]:
     """Return what a poll tells that is new. A status may go back; a URL once seen is kept."""
     url = _usable(tools, generation.url) or record.video_url

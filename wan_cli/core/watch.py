@@ -6,7 +6,7 @@ from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.core.items import Item, Step
 from wan_cli.core.lanes import Desk, Job, Lane
 from wan_cli.core.run import UNTOLD_MAX, Run
-from wan_cli.core.verdicts import about, changes, ended, has_video, may_pass, too_late, unfinished
+from wan_cli.core.verdicts import about, changes, ended, may_pass, too_late, unfinished
 from wan_cli.errors import (
     KeyNotAllowed,
     KeyRefused,
@@ -91,7 +91,7 @@ class Watching:
             return
         record = self._written(item, generation)
         self._tell(item)
-        if has_video(record):
+        if record.ready:
             self._completed(item, record)
         elif not run.goal.wait:
             run.end(item, unfinished(record) if record.status.is_running else None, record)
@@ -210,7 +210,7 @@ class Watching:
     def _does_without(self, item: Item, record: Record, failure: Unreachable) -> bool:
         """End or save what an earlier command has seen complete: that needs no API."""
         run = self._run
-        if has_video(record) and run.goal.save and not item.renews:
+        if record.ready and run.goal.save and not item.renews:
             self._completed(item, record)
             return True
         is_final = record.status in (Status.COMPLETED, Status.ERROR)
