@@ -64,8 +64,8 @@ class Api:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Api]:
-    with Sandbox(folder, speed=SPEED) as running:
+def serving(folder: Path, speed: float = SPEED) -> Iterator[Api]:
+    with Sandbox(folder, speed=speed) as running:
         client = Api(running)
         yield client
         client.close()

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.sandbox.conftest import KEY, Api
-from wan_cli.models import DEFAULT_MODEL, MODELS
+from wan_cli.models import DEFAULT_MODEL
 from wan_cli.sandbox.store import Store
 
 
@@ -68,27 +68,6 @@ def test_transactions_are_paged_by_cursor(api: Api):
             break
         cursor = "&cursor=" + page["pagination"]["next_cursor"]
     assert seen == ids[::-1]
-
-
-def test_prices_need_no_key_and_have_an_etag(api: Api):
-    query = {"id": DEFAULT_MODEL, "include": "pricing"}
-    reply = api.get("/v1/models", headers={}, **query)
-    (row,) = reply.json()["data"]
-    assert row["id"] == DEFAULT_MODEL
-    dear = {"when": {"resolution": "1080p"}, "price": 0.1575, "unit": "second", "per": 1}
-    assert dear in row["pricing"]["variants"]
-    etag = reply.headers["ETag"]
-    assert api.get("/v1/models", headers={"If-None-Match": etag}, **query).status_code == 304
-    plain = api.get("/v1/models", headers={"If-None-Match": etag}).json()["data"]
-    assert [model["id"] for model in plain] == list(MODELS)
-    assert "pricing" not in plain[0]
-
-
-def test_metrics_tell_how_long_generations_take_here(api: Api):
-    (row,) = api.get("/models/metrics", headers={}, aliases=DEFAULT_MODEL).json()["models"]
-    assert row["alias"] == DEFAULT_MODEL
-    assert row["metrics"]["duration_ms"]["p50"] == 2
-    assert api.get("/models/metrics", headers={}, aliases="none").json()["models"] == []
 
 
 def test_the_play_money_runs_out(api: Api, folder: Path):

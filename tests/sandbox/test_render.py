@@ -52,7 +52,7 @@ def decode(path: Path) -> Decoded:
 def rendered(tmp_path: Path, body: dict[str, object]) -> Decoded:
     target = tmp_path / "video.mp4"
     target.unlink(missing_ok=True)
-    render(body, target)
+    render(body, target, pictures=tmp_path)
     return decode(target)
 
 
@@ -111,5 +111,5 @@ def test_every_resolution_and_ratio_of_every_model_has_a_frame_size():
 
 def test_a_render_that_is_given_up_leaves_nothing(tmp_path: Path):
     with pytest.raises(RenderCancelled):
-        render(CLIP, tmp_path / "video.mp4", is_cancelled=lambda: True)
+        render(CLIP, tmp_path / "video.mp4", pictures=tmp_path, is_cancelled=lambda: True)
     assert list(tmp_path.iterdir()) == []

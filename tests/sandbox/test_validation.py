@@ -49,6 +49,66 @@ def test_a_field_of_another_model_is_refused():
         validate({"model": "alibaba/wan2.5-t2v-preview", "prompt": "x", "shot_type": "multi"})
 
 
+PICTURE = "a string that is a URI, or a picture as data:image/png;base64,… (png, jpeg or webp)"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "message"),
+    [
+        ("2-6-i2v", {}, f"image_url: expected {PICTURE}, received nothing"),
+        ("2-6-i2v", {"image_url": "a.png"}, f'image_url: expected {PICTURE}, received string "a.p'),
+        ("2-6-i2v", {"image_url": "data:text/plain;base64,AA"}, f"image_url: expected {PICTURE}, "),
+        ("2-6-i2v", {"image_url": 1}, f"image_url: expected {PICTURE}, received integer 1"),
+        ("2-6-r2v", {}, "video_urls: expected an array of 1 to 3 items, received nothing"),
+        ("2-6-r2v", {"video_urls": []}, "video_urls: expected an array of 1 to 3 items, received"),
+        ("2-6-r2v", {"video_urls": ["http://a/b"] * 4}, "video_urls: expected an array of 1 to 3"),
+        ("2-6-r2v", {"video_urls": "http://a/b"}, "video_urls: expected an array of 1 to 3 items"),
+        (
+            "2-6-r2v",
+            {"video_urls": ["http://a/b", "data:image/png;base64,AA"]},
+            "video_urls[1]: expected a string that is a URI, received string",
+        ),
+        ("2-7-r2v", {"image_urls": ["http://a/b"] * 6}, "image_urls: expected an array of at most"),
+        ("2-7-r2v", {"watermark": 1}, "watermark: expected boolean, received integer 1"),
+        (
+            "2-7-r2v",
+            {"negative_prompt": "x" * 501},
+            "negative_prompt: expected a string of at most 500 characters, received string of 501",
+        ),
+        ("new-model-1", {"seconds": 5}, "seconds: expected one of 4, 8, received integer 5"),
+        (
+            "new-model-1",
+            {"strength": "1"},
+            "strength: expected a number of 0 to 1, received str",
+        ),
+        ("new-model-1", {"strength": 2}, "strength: expected a number of 0 to 1, received int"),
+        ("new-model-1", {"strength": True}, "strength: expected a number of 0 to 1, received bool"),
+        ("new-model-1", {"tags": [1]}, "tags[0]: expected string, received integer 1"),
+        ("new-model-1", {"duration": 5}, "duration: expected no field of this name (for sandbox/"),
+    ],
+)
+def test_each_kind_of_field_is_judged(model: str, fields: dict[str, object], message: str):
+    name = f"sandbox/{model}" if model.startswith("new") else f"alibaba/wan-{model}"
+    with pytest.raises(ApiError) as caught:
+        validate({"model": name, "prompt": "a fox", **fields})
+    assert caught.value.status == 400
+    assert caught.value.message.startswith(message)
+
+
+def test_values_at_the_limit_are_accepted():
+    validate(
+        {
+            "model": "alibaba/wan-2-7-r2v",
+            "prompt": "a fox",
+            "negative_prompt": "x" * 500,
+            "first_frame_image": "data:image/webp;base64,AAAA",
+            "image_urls": ["http://a/b"] * 5,
+            "video_urls": [],
+        }
+    )
+    validate({"model": "sandbox/new-model-1", "prompt": "a fox", "strength": 1, "tags": []})
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"[1]", b"\xff", b'{"seed":NaN}', b"[" * 100_000, b"1" * 5000]
 )

@@ -1,17 +1,15 @@
-"""The routes about the account and the models: logs, billing, prices, metrics, the ledger."""
+"""The routes about the account: logs, billing, the ledger."""
 
 import base64
 import binascii
-import hashlib
 import json
-import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wan_cli.sandbox.catalogue import metrics_rows, model_rows, usd
+from wan_cli.sandbox.catalogue import usd
 from wan_cli.sandbox.replies import (
     ApiError,
     iso,
@@ -25,7 +23,6 @@ from wan_cli.sandbox.store import PLAY_MONEY_CREDITS, Store, StoredGeneration
 
 _LIMIT_DEFAULT, _LIMIT_MAX = 50, 100
 _LOG_WINDOW_MAX_S = 92 * 24 * 3600
-_METRICS_WINDOW_S = 300
 _TRANSACTION_TYPES = (
     "PAYMENT",
     "BONUS",
@@ -52,9 +49,8 @@ class _Transaction:
 class Account:
     """The routes that only tell."""
 
-    def __init__(self, store: Store, speed: float) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._speed = speed
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -62,8 +58,6 @@ class Account:
             Route("/v2/logs", self.logs),
             Route("/v2/billing", self.billing),
             Route("/v2/billing/transactions", self.transactions),
-            Route("/v1/models", self.models),
-            Route("/models/metrics", self.metrics),
             Route("/sandbox/ledger", self.ledger),
         ]
 
@@ -123,27 +117,6 @@ class Account:
         }
         return json_reply(
             {"data": [_transaction_row(row) for row in page], "pagination": pagination}
-        )
-
-    async def models(self, request: Request) -> Response:
-        """Answer with the models and, where asked for, their prices."""
-        with_pricing = "pricing" in request.query_params.get("include", "").split(",")
-        rows = model_rows(request.query_params.get("id"), with_pricing=with_pricing)
-        body = {"object": "list", "data": rows}
-        etag = f'"{hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]}"'
-        known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
-        if etag in known or f"W/{etag}" in known or "*" in known:
-            return Response(status_code=304, headers={"etag": etag})
-        return json_reply(body, headers={"etag": etag})
-
-    async def metrics(self, request: Request) -> Response:
-        """Answer with how long generations take here."""
-        return json_reply(
-            {
-                "window_seconds": _METRICS_WINDOW_S,
-                "generated_at": iso(time.time()),
-                "models": metrics_rows(request.query_params.get("aliases"), self._speed),
-            }
         )
 
     async def ledger(self, _request: Request) -> Response:

@@ -14,14 +14,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from wan_cli.sandbox.catalogue import is_2_7
 from wan_cli.sandbox.connection import CutReply
 from wan_cli.sandbox.magic import Magic
 from wan_cli.sandbox.renders import Renders
-from wan_cli.sandbox.store import Store
+from wan_cli.sandbox.store import Store, StoredGeneration
 
 _FOLDER = "/cdn/generations"
 _ACCESS_KEY_ID = "sandbox"
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
+
+
+def video_path(generation_id: str) -> str:
+    """Return the path of a video, without a signature."""
+    return f"{_FOLDER}/{generation_id}.mp4"
+
+
+def is_unsigned(generation: StoredGeneration) -> bool:
+    """Whether the URLs of a generation's video are good for ever: those of Wan 2.7 are."""
+    return is_2_7(str(generation.body["model"]))
 
 
 class Signer:
@@ -32,7 +43,7 @@ class Signer:
 
     def signed_path(self, generation_id: str, expires: int) -> str:
         """Return the path and query of a video, good until the Unix time `expires`."""
-        path = f"{_FOLDER}/{generation_id}.mp4"
+        path = video_path(generation_id)
         query = {
             "Expires": str(expires),
             "OSSAccessKeyId": _ACCESS_KEY_ID,
@@ -75,10 +86,11 @@ class Cdn:
 
     async def video(self, request: Request) -> Response:
         """Answer with the video, or the part of it that is asked for."""
-        refusal = self._signer.refusal(request)
+        generation = self._store.find(str(request.path_params["name"]).removesuffix(".mp4"))
+        is_open = generation is not None and is_unsigned(generation) and not request.url.query
+        refusal = None if is_open else self._signer.refusal(request)
         if refusal is not None:
             return _oss_error(403, refusal, "The URL is not, or no longer, good for this request.")
-        generation = self._store.find(str(request.path_params["name"]).removesuffix(".mp4"))
         path = self._renders.path(generation.id) if generation else None
         if generation is None or path is None or not path.exists():
             return _oss_error(404, "NoSuchKey", "The specified key does not exist.")

@@ -1,5 +1,6 @@
 """POST and GET /v2/video/generations: submit, and ask for the state."""
 
+import asyncio
 import re
 import time
 
@@ -7,17 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wan_cli.sandbox.catalogue import usd
-from wan_cli.sandbox.cdn import Signer
+from wan_cli.sandbox.catalogue import is_2_7, usd
+from wan_cli.sandbox.cdn import Signer, is_unsigned, video_path
 from wan_cli.sandbox.connection import NoReply
 from wan_cli.sandbox.magic import Magic
+from wan_cli.sandbox.pictures import Pictures
 from wan_cli.sandbox.renders import Renders
 from wan_cli.sandbox.replies import ApiError, json_reply, require_key
 from wan_cli.sandbox.store import Store, StoredGeneration
 from wan_cli.sandbox.validation import parse_body, validate
 
 _PATH = "/v2/video/generations"
-_BODY_LIMIT_BYTES = 1024 * 1024
+BODY_LIMIT_BYTES = 20 * 1024 * 1024
+# That much of a body over the limit is received and dropped, so that the client reads the answer.
+_DRAIN_LIMIT_BYTES = 5 * BODY_LIMIT_BYTES
 _LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _URL_VALID_S = 24 * 3600
 
@@ -25,8 +29,11 @@ _URL_VALID_S = 24 * 3600
 class Generations:
     """The two routes of a generation's life."""
 
-    def __init__(self, store: Store, renders: Renders, signer: Signer, speed: float) -> None:
+    def __init__(
+        self, store: Store, pictures: Pictures, renders: Renders, signer: Signer, speed: float
+    ) -> None:
         self._store = store
+        self._pictures = pictures
         self._renders = renders
         self._signer = signer
         self._speed = speed
@@ -43,10 +50,12 @@ class Generations:
         raw = await _read_body(request)
         post = self._store.note_post(request.headers.get("x-client-request-id"), raw)
         require_key(request)
-        if len(raw) > _BODY_LIMIT_BYTES:
+        if len(raw) > BODY_LIMIT_BYTES:
             raise ApiError(413, "request entity too large")
         body = parse_body(raw)
         validate(body)
+        # Not in this thread: a large picture takes a second to decode.
+        body = await asyncio.to_thread(self._pictures.keep, body)
         self._refuse_by_magic(str(body["prompt"]))
         generation = self._store.accept(body, _label(request), self._speed)
         if generation is None:
@@ -95,18 +104,22 @@ class Generations:
         ):
             expires -= _URL_VALID_S + 60
         # Not the Host header: what a client sends must not decide where it is led.
-        port = request.scope["server"][1]
-        return f"http://127.0.0.1:{port}{self._signer.signed_path(generation.id, expires)}"
+        host = f"http://127.0.0.1:{request.scope['server'][1]}"
+        if is_unsigned(generation) and not generation.has_magic(Magic.EXPIRED_URL):
+            return f"{host}{video_path(generation.id)}"
+        return f"{host}{self._signer.signed_path(generation.id, expires)}"
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return the body, or a little more than its limit."""
-    raw = b""
+    """Return the body; of one that is over the limit a little more than the limit."""
+    chunks, size = [], 0
     async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > _BODY_LIMIT_BYTES:
+        if size <= BODY_LIMIT_BYTES:
+            chunks.append(chunk)
+        size += len(chunk)
+        if size > _DRAIN_LIMIT_BYTES:
             break
-    return raw
+    return b"".join(chunks)
 
 
 def _label(request: Request) -> str | None:
@@ -135,11 +148,14 @@ def _reply(
         "name": "GenerationFailed",
         "message": f"the prompt holds {Magic.ERROR}: the sandbox was asked to fail",
     }
+    usage: dict[str, object] = {"credits_used": spent}
+    if is_2_7(str(generation.body["model"])):
+        usage["usd_spent"] = usd(spent)
     body = {
         "id": generation.id,
         "status": status,
         "video": {"url": url} if url else None,
         "error": failure if status == "error" else None,
-        "meta": {"usage": {"credits_used": spent}},
+        "meta": {"usage": usage},
     }
     return json_reply(body, headers=headers)

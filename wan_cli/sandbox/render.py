@@ -6,7 +6,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,8 +17,10 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from wan_cli.models import MODELS
+from wan_cli.sandbox.motion import Drift, Reference, tiles
 from wan_cli.sandbox.picture import PALETTES, Scene
+from wan_cli.sandbox.schemas import completed
+from wan_cli.sandbox.still import even, fitted, still_of
 
 FRAMES_PER_SECOND = 30
 SAMPLES_PER_SECOND = 48_000
@@ -38,6 +40,10 @@ FRAME_SIZES: Mapping[tuple[str, str], tuple[int, int]] = {
     ("1080p", "4:3"): (1632, 1248),
     ("1080p", "3:4"): (1248, 1632),
 }
+# A wider or taller picture stands between black bars.
+_SHAPE_MAX = 3.0
+# Without it, players guess the colours from the size of the frame.
+_COLOURS = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"
 # A fixed number, so that a machine with more cores encodes the same frames.
 _ENCODER_THREADS = 4
 _NOTES_A_SECOND = 2
@@ -60,63 +66,90 @@ class Film:
     random_key: str
 
     @classmethod
-    def of(cls, body: Mapping[str, object]) -> Self:
-        """Return the film of a valid body; a field that is left out takes the model's default."""
-        defaults = {field.name: field.default for field in MODELS[str(body["model"])].fields}
-        values = {**defaults, **body}
-        width, height = FRAME_SIZES[str(values["resolution"]), str(values["aspect_ratio"])]
+    def of(cls, body: Mapping[str, object], picture: tuple[int, int] | None = None) -> Self:
+        """Return the film of a valid body; a field that is left out takes the model's default.
+
+        Args:
+            body: the request.
+            picture: width and height of the picture that the film begins with.
+        """
+        values = completed(body)
+        width, height = _frame_size(values, picture)
         # The shots are planned by the prompt's enhancement.
         is_multi = values.get("shot_type") == "multi" and values.get("enhance_prompt") is not False
-        names = ("model", "prompt", "negative_prompt", "seed")
+        names = ["model", "prompt", "negative_prompt", "seed"]
+        names += [name for name in ("style", "strength", "tags") if name in body]
         return cls(
             width=width,
             height=height,
-            seconds=int(str(values["duration"])),
+            seconds=int(str(values["duration" if "duration" in values else "seconds"])),
             shots=3 if is_multi else 1,
             has_audio=bool(values.get("audio_url")) or values.get("generate_audio") is not False,
             random_key=json.dumps([body.get(name) for name in names]),
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """The pictures that a request brings: the first frame, and what stands in tiles."""
+
+    first: av.VideoFrame | None
+    references: Sequence[Reference]
+
+    @classmethod
+    def of(cls, body: Mapping[str, object], pictures: Path, videos: Path) -> Self:
+        first = body.get("image_url") or body.get("first_frame_image")
+        values = [
+            (str(value), name == "video_urls")
+            for name in ("image_urls", "video_urls")
+            for value in _items(body.get(name))
+        ]
+        return cls(
+            still_of(str(first), pictures, videos) if first else None,
+            [Reference(still_of(value, pictures, videos), video) for value, video in values],
+        )
+
+
 def render(
-    body: Mapping[str, object], target: Path, *, is_cancelled: Callable[[], bool] = lambda: False
+    body: Mapping[str, object],
+    target: Path,
+    *,
+    pictures: Path,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Render a valid body to an mp4 file that appears whole or not at all.
 
-    The same body gives the same frames.
+    The same body gives the same frames. `pictures` is the folder of the kept pictures.
 
     Raises:
         RenderCancelled: `is_cancelled` (asked before each frame) said so.
         OSError: the file could not be written.
     """
     part = target.with_name(f".{target.stem}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    media = _Media.of(body, pictures, target.parent)
+    film = Film.of(body, (media.first.width, media.first.height) if media.first else None)
     try:
         with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            _encode(container, Film.of(body), is_cancelled)
+            _encode(container, film, media, is_cancelled)
         if not target.exists():  # Another process may have been quicker: its validators stay.
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _encode(container: OutputContainer, film: Film, is_cancelled: Callable[[], bool]) -> None:
+def _encode(
+    container: OutputContainer, film: Film, media: _Media, is_cancelled: Callable[[], bool]
+) -> None:
     seed = hashlib.sha256(film.random_key.encode()).digest()
-    random = Random(seed)  # noqa: S311 - pictures
     video = _video_stream(container, film)
     audio = _audio_stream(container) if film.has_audio else None
     melody = _melody(Random(seed)) if film.has_audio else []  # noqa: S311 - music
-    first_palette = random.randrange(len(PALETTES))
-    total = film.seconds * FRAMES_PER_SECOND
     frames_a_note = FRAMES_PER_SECOND // _NOTES_A_SECOND
-    shot, scene = -1, None
-    for number in range(total):
+    for number, frame in enumerate(_frames(film, media, Random(seed))):  # noqa: S311 - pictures
         if is_cancelled():
             raise RenderCancelled
-        if scene is None or number * film.shots // total != shot:
-            shot = number * film.shots // total
-            palette = PALETTES[(first_palette + shot) % len(PALETTES)]
-            scene = Scene(film.width, film.height, palette, random)
-        container.mux(video.encode(_video_frame(scene, film, number)))
+        frame.pts = number
+        container.mux(video.encode(frame))
         if audio is not None and number % frames_a_note == 0:
             beat = number // frames_a_note
             container.mux(audio.encode(_audio_frame(melody[beat % len(melody)], beat)))
@@ -125,9 +158,37 @@ def _encode(container: OutputContainer, film: Film, is_cancelled: Callable[[], b
         container.mux(audio.encode(None))
 
 
+def _frames(film: Film, media: _Media, random: Random) -> Iterator[av.VideoFrame]:
+    """Yield the frames; where a picture was given it is the first, and tiles come later."""
+    total = film.seconds * FRAMES_PER_SECOND
+    tiled = tiles(media.references, film.width, film.height)
+    if media.first is None:
+        frames, tiles_from = _scenes(film, total, random), 0
+    else:
+        still = fitted(media.first, film.width, film.height)
+        drift = Drift(still, total, film.shots, random)
+        frames, tiles_from = map(drift.frame, range(total)), FRAMES_PER_SECOND // 2
+    for number, frame in enumerate(frames):
+        for tile in tiled if number >= tiles_from else ():
+            tile.show(frame)
+        yield frame
+
+
+def _scenes(film: Film, total: int, random: Random) -> Iterator[av.VideoFrame]:
+    """Yield the frames of a film that was made of words alone."""
+    first_palette = random.randrange(len(PALETTES))
+    for shot in range(film.shots):
+        palette = PALETTES[(first_palette + shot) % len(PALETTES)]
+        scene = Scene(film.width, film.height, palette, random)
+        for number in range(-(-shot * total // film.shots), -(-(shot + 1) * total // film.shots)):
+            yield _video_frame(scene, film, number)
+
+
 def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
     stream = container.add_stream(
-        "libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast", "crf": "21", "g": "60"}
+        "libx264",
+        rate=FRAMES_PER_SECOND,
+        options={"preset": "ultrafast", "crf": "21", "g": "60", "x264-params": _COLOURS},
     )
     stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
     stream.codec_context.thread_count = _ENCODER_THREADS
@@ -144,7 +205,6 @@ def _video_frame(scene: Scene, film: Film, number: int) -> av.VideoFrame:
     frame = av.VideoFrame(film.width, film.height, "yuv420p")
     for index, plane in enumerate(frame.planes):
         plane.update(scene.plane(index, number, plane.line_size))
-    frame.pts = number
     return frame
 
 
@@ -173,3 +233,18 @@ def _melody(random: Random) -> list[bytes]:
             ),
         ).tobytes()
     return [sounds[random.choice(_SEMITONES)] for _ in range(8)]
+
+
+def _frame_size(values: Mapping[str, object], picture: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the size of a film: without an aspect ratio among the fields, as the picture is."""
+    resolution = str(values["resolution"])
+    width, height = FRAME_SIZES[resolution, str(values.get("aspect_ratio", "16:9"))]
+    if picture is None or "aspect_ratio" in values:
+        return width, height
+    shape = min(_SHAPE_MAX, max(1 / _SHAPE_MAX, picture[0] / picture[1]))
+    across = math.sqrt(width * height * shape)
+    return even(across), even(across / shape)
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()

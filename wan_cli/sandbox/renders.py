@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from wan_cli.errors import SetupError
+from wan_cli.sandbox.replies import ApiError
 from wan_cli.sandbox.store import StoredGeneration
 
 _WORKERS = 2
@@ -20,8 +21,12 @@ _LOOK_AGAIN_S = 0.02
 class Renders:
     """The videos of one folder; what an ended process left unrendered is begun anew on demand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pictures: Path) -> None:
         """Make the folder where it is missing.
+
+        Args:
+            folder: where the videos are.
+            pictures: where the pictures of the requests are.
 
         Raises:
             SetupError: it cannot be made.
@@ -34,6 +39,7 @@ class Renders:
                 hint="check the permissions of the folder above it",
             ) from None
         self._folder = folder
+        self._pictures = pictures
         self._stop = threading.Event()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="render")
         self._running: dict[str, Future[None]] = {}
@@ -48,16 +54,24 @@ class Renders:
         path = self.path(generation.id)
         if not path.exists() and (running is None or running.done()):
             self._running[generation.id] = self._workers.submit(
-                _render, generation.body, path, self._stop.is_set
+                _render, generation.body, path, self._pictures, self._stop.is_set
             )
 
     async def wait(self, generation: StoredGeneration) -> bool:
-        """Return whether the video is there, after waiting a while for it."""
+        """Return whether the video is there, after waiting a while for it.
+
+        Raises:
+            ApiError: 500, it cannot be rendered, such as on a full drive.
+        """
         path = self.path(generation.id)
         self.start(generation)
         deadline = time.monotonic() + _PATIENCE_S
         while not path.exists() and time.monotonic() < deadline:
-            if self._running[generation.id].done():
+            running = self._running[generation.id]
+            if running.done():
+                failure = None if running.cancelled() else running.exception()
+                if failure is not None:
+                    raise ApiError(500, f"the sandbox cannot render the video: {failure}")
                 return path.exists()
             await asyncio.sleep(_LOOK_AGAIN_S)
         return path.exists()
@@ -68,11 +82,13 @@ class Renders:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
 
-def _render(body: Mapping[str, object], path: Path, is_cancelled: Callable[[], bool]) -> None:
+def _render(
+    body: Mapping[str, object], path: Path, pictures: Path, is_cancelled: Callable[[], bool]
+) -> None:
     # PyAV takes a tenth of a second to load, which is not the caller's to wait for.
     from wan_cli.sandbox.render import RenderCancelled, render
 
     try:
-        render(body, path, is_cancelled=is_cancelled)
+        render(body, path, pictures=pictures, is_cancelled=is_cancelled)
     except RenderCancelled:
         return

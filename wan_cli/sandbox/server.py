@@ -20,6 +20,8 @@ from wan_cli.sandbox.account import Account
 from wan_cli.sandbox.cdn import Cdn, Signer
 from wan_cli.sandbox.connection import HangUpProtocol
 from wan_cli.sandbox.generations import Generations
+from wan_cli.sandbox.model_routes import Models
+from wan_cli.sandbox.pictures import Pictures
 from wan_cli.sandbox.renders import Renders
 from wan_cli.sandbox.replies import ApiError, refused
 from wan_cli.sandbox.store import Store
@@ -115,13 +117,15 @@ class _Serving:
             self._socket.close()
             raise
         try:
-            self._renders = Renders(folder / "videos")
+            pictures = Pictures(folder / "pictures")
+            self._renders = Renders(folder / "videos", pictures.folder)
         except SetupError:
             self._store.close()
             self._socket.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(_config(_Door(_app(self._store, self._renders, speed), tell)))
+        app = _app(self._store, pictures, self._renders, speed)
+        self._server = uvicorn.Server(_config(_Door(app, tell)))
         # uvicorn installs signal handlers in the main thread only: signals stay the program's.
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
@@ -139,12 +143,13 @@ class _Serving:
         self._store.close()
 
 
-def _app(store: Store, renders: Renders, speed: float) -> Starlette:
+def _app(store: Store, pictures: Pictures, renders: Renders, speed: float) -> Starlette:
     signer = Signer(store.secret)
     parts = (
-        Generations(store, renders, signer, speed),
+        Generations(store, pictures, renders, signer, speed),
         Cdn(store, renders, signer),
-        Account(store, speed),
+        Account(store),
+        Models(speed),
     )
     app = Starlette(
         routes=[route for part in parts for route in part.routes()],

@@ -16,13 +16,15 @@ from pathlib import Path
 
 from wan_cli.errors import SetupError
 from wan_cli.generation import CREDITS_PER_USD
-from wan_cli.sandbox.catalogue import DONE_AFTER_S, QUEUED_S, price
+from wan_cli.sandbox.catalogue import done_after_s, price, queued_s
 from wan_cli.sandbox.magic import Magic
+from wan_cli.sandbox.pictures import shortened
 from wan_cli.storage import make_private
 
 PLAY_MONEY_CREDITS = 100 * CREDITS_PER_USD
 _SLOW_FACTOR = 30
 _BUSY_TIMEOUT_S = 10.0
+_NOTED_BYTES_MAX = 1024 * 1024
 _ID_LENGTH = 21
 _ID_ALPHABET = string.ascii_letters + string.digits + "_-"
 _SCHEMA = """
@@ -119,7 +121,7 @@ class Store:
         self, body: Mapping[str, object], label: str | None, speed: float
     ) -> StoredGeneration | None:
         """Keep a new generation and charge it; None where the account has too little left."""
-        now = time.time()
+        now, model = time.time(), str(body["model"])
         slowness = (_SLOW_FACTOR if Magic.SLOW.is_in(body["prompt"]) else 1) / speed
         with self._transaction():
             if price(body) > self.balance():
@@ -131,8 +133,8 @@ class Store:
                 label=label,
                 credits=price(body),
                 created=now,
-                started=now + QUEUED_S * slowness,
-                due=now + DONE_AFTER_S * slowness,
+                started=now + queued_s(model) * slowness,
+                due=now + done_after_s(model) * slowness,
                 fails=Magic.ERROR.is_in(body["prompt"]),
             )
             self._insert(generation)
@@ -232,12 +234,14 @@ def _new_id(number: int) -> str:
 
 
 def _readable(raw: bytes) -> object:
+    """Return a body as the ledger keeps it: pictures by their hash, long text cut short."""
     try:
-        value: object = json.loads(raw)
-        json.dumps(value, allow_nan=False)
-        return value
+        value = shortened(json.loads(raw))
+        if len(json.dumps(value, allow_nan=False)) <= _NOTED_BYTES_MAX:
+            return value
     except (ValueError, RecursionError):
-        return raw.decode("utf-8", "replace")
+        pass
+    return raw[:_NOTED_BYTES_MAX].decode("utf-8", "replace")
 
 
 def _broken(folder: Path, cause: Exception) -> SetupError:

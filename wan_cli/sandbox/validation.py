@@ -1,15 +1,17 @@
 """Judges the body of a submission by the published schema, as strictly as JSON types allow.
 
 This is the server's own judgement on purpose: it shares the table of fields with the client, but
-none of the client's leniency, so that it notices what the client sends wrongly.
+none of the client's leniency, so that it notices what the client sends wrongly. The document that
+`/docs-json` serves is the schema that is applied here.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from wan_cli.models import MODELS, Field
 from wan_cli.sandbox.replies import ApiError
+from wan_cli.sandbox.schemas import REQUESTS, Node, properties_of
 
 _JSON_TYPES = {
     dict: "object",
@@ -20,6 +22,7 @@ _JSON_TYPES = {
     float: "number",
     type(None): "null",
 }
+_SHOWN_CHARS = 100
 
 
 def parse_body(raw: bytes) -> dict[str, object]:
@@ -33,7 +36,7 @@ def parse_body(raw: bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as cause:
         raise ApiError(400, f"body: expected JSON, received something else ({cause})") from None
     if not isinstance(body, dict):
-        raise ApiError(400, f"body: expected object, received {_described(body)}")
+        raise ApiError(400, f"body: expected object, received {described(body)}")
     return body
 
 
@@ -44,32 +47,75 @@ def validate(body: Mapping[str, object]) -> None:
         ApiError: 400; the message says which field, what was expected and what was received.
     """
     model = body.get("model")
-    if not isinstance(model, str) or model not in MODELS:
-        _refuse("model", f"one of {_listed(tuple(MODELS))}", body)
-    prompt = body.get("prompt")
-    if not isinstance(prompt, str) or not prompt:
-        _refuse("prompt", "a string of at least 1 character", body)
-    schema = MODELS[str(model)]
+    if not isinstance(model, str) or model not in REQUESTS:
+        received = described(model) if "model" in body else "nothing"
+        raise _refusal("model", f"one of {_listed([*REQUESTS])}", received)
+    properties, required = properties_of(model), REQUESTS[model]["required"]
+    assert isinstance(required, list)
+    for name in required:
+        if name not in body:
+            raise _refusal(name, _expected(properties[name]), "nothing")
     for name, value in body.items():
-        field = schema.field(name)
-        if field is not None:
-            _check_field(field, value, body)
-        elif name not in ("model", "prompt"):
-            known = _listed(("model", "prompt", *(field.name for field in schema.fields)))
-            _refuse(name, f"no field of this name (for {schema.name} only {known})", body)
+        if name not in properties:
+            known = _listed([*properties])
+            words = f"no field of this name (for {model} only {known})"
+            raise _refusal(name, words, described(value))
+        _check(name, properties[name], value)
 
 
-def _check_field(field: Field, value: object, body: Mapping[str, object]) -> None:
-    if field.kind == "choice":
-        if not any(type(value) is type(choice) and value == choice for choice in field.choices):
-            _refuse(field.name, f"one of {_listed(field.choices)}", body)
-        return
-    wanted = {"text": str, "url": str, "integer": int, "boolean": bool}[field.kind]
-    # An exact comparison: in Python, but not in JSON, true is an integer.
-    if type(value) is not wanted:
-        _refuse(field.name, _JSON_TYPES[wanted], body)
-    if field.kind == "url" and not _is_uri(str(value)):
-        _refuse(field.name, "a string that is a URI", body)
+def described(value: object) -> str:
+    """Return a received value in words: its type, and as much of it as a message can hold."""
+    if value is None:
+        return "null"
+    if isinstance(value, str) and len(value) > 5 * _SHOWN_CHARS:
+        return f"string of {len(value)} characters"
+    return f"{_JSON_TYPES[type(value)]} {json.dumps(value)[:_SHOWN_CHARS]}"
+
+
+def _check(name: str, node: Node, value: object) -> None:
+    if not _fits(node, value):
+        raise _refusal(name, _expected(node), described(value))
+    if isinstance(value, list):
+        items = node.get("items")
+        assert isinstance(items, Mapping)
+        for number, item in enumerate(value):
+            _check(f"{name}[{number}]", items, item)
+
+
+def _fits(node: Node, value: object) -> bool:
+    """Whether a value is what a node of the schema allows; the items of an array are not judged."""
+    options = node.get("enum")
+    if isinstance(options, list):
+        return any(type(value) is type(option) and value == option for option in options)
+    kind = node["type"]
+    # Exact types: in Python, but not in JSON, true is an integer.
+    if _JSON_TYPES[type(value)] != kind and not (kind == "number" and type(value) is int):
+        return False
+    if isinstance(value, str):
+        return _is_within(node, len(value), "Length") and _fits_format(node, value)
+    if isinstance(value, list):
+        return _is_within(node, len(value), "Items")
+    return _is_within(node, value, "imum")
+
+
+def _is_within(node: Node, value: object, what: str) -> bool:
+    """Whether a number is in the limits `min…` and `max…` of a node."""
+    least, most = node.get(f"min{what}"), node.get(f"max{what}")
+    if not isinstance(value, int | float):
+        return True
+    return not (
+        (isinstance(least, int | float) and value < least)
+        or (isinstance(most, int | float) and value > most)
+    )
+
+
+def _fits_format(node: Node, value: str) -> bool:
+    if node.get("format") != "uri":
+        return True
+    pattern = node.get("pattern")
+    if isinstance(pattern, str) and not re.match(pattern, value):
+        return False
+    return (pattern is not None and value.startswith("data:")) or _is_uri(value)
 
 
 def _is_uri(value: str) -> bool:
@@ -80,16 +126,37 @@ def _is_uri(value: str) -> bool:
     return bool(parts.scheme and parts.netloc) and value.isprintable() and " " not in value
 
 
-def _refuse(name: str, expected: str, body: Mapping[str, object]) -> None:
-    received = _described(body[name]) if name in body else "nothing"
-    raise ApiError(400, f"{name}: expected {expected}, received {received}")
+def _expected(node: Node) -> str:
+    """Return in words what a node of the schema allows."""
+    options = node.get("enum")
+    if isinstance(options, list):
+        return f"one of {_listed(options)}"
+    if node.get("format") == "uri":
+        return str(node.get("description", "a string that is a URI"))
+    kind = str(node["type"])
+    for what, words in (("Length", " character"), ("Items", " item"), ("imum", "")):
+        least, most = node.get(f"min{what}"), node.get(f"max{what}")
+        if least is not None or most is not None:
+            plural = "s" if words and (most or least) != 1 else ""
+            return f"{_article(kind)} of {_limits(least, most)}{words}{plural}"
+    return kind
 
 
-def _described(value: object) -> str:
-    return "null" if value is None else f"{_JSON_TYPES[type(value)]} {json.dumps(value)[:100]}"
+def _limits(least: object, most: object) -> str:
+    if most is None:
+        return f"at least {least}"
+    return f"{least} to {most}" if least is not None else f"at most {most}"
 
 
-def _listed(values: tuple[object, ...]) -> str:
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _refusal(name: str, expected: str, received: str) -> ApiError:
+    return ApiError(400, f"{name}: expected {expected}, received {received}")
+
+
+def _listed(values: list[object]) -> str:
     return ", ".join(json.dumps(value) for value in values)
 
 
