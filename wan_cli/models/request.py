@@ -81,6 +81,10 @@ class GenerationRequest(NamedTuple):
         """Return the request as it is shown: the data of a picture shortened."""
         return self._body(lambda picture: picture.shown)
 
+    def shown_json(self) -> str:
+        """Return the request as it is shown as compact JSON."""
+        return _compact(self.shown())
+
     def to_json(self) -> str:
         """Return the request as it is kept as compact JSON, equal for equal requests."""
         return _compact(self.body())

@@ -138,7 +138,7 @@ class Output:
     def dry_run(self, requests: "Iterable[GenerationRequest]", prices: "Sequence[Price]") -> int:
         """Print requests that would be sent as JSON, their price on stderr; return 0."""
         for request, price in zip(requests, prices, strict=True):
-            self.result(dry_run_json(request, price), request.to_json())
+            self.result(dry_run_json(request, price), request.shown_json())
             self.warn_all(request.warnings)
         self.prices(prices)
         return 0
