@@ -152,6 +152,27 @@ def test_an_interrupted_batch_says_how_far_it_came(wan: Wan, api: FakeApi, file:
     assert hint == "hint: run the same command again"
 
 
+def test_a_row_that_waits_for_the_rate_limit_is_not_spent(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.looks = 10**6
+    api.on_post(Reply(), Reply(status=429, headers={"Retry-After": "59"}))
+    running = wan.start("batch", "--yes", file.name, "--no-lookup")
+    running.wait_for("the API is rate limited; trying again in 59 s")
+    seen = len(api.gets)
+    # By then it is told that the row waits.
+    wait_until(lambda: len(api.gets) > seen + 20)
+    running.kill(signal.SIGTERM)
+    assert "0 of 3 saved, 1 in flight, 2 not submitted, $1.58 spent" in running.wait().err
+
+
+def test_variations_of_a_prompt_share_the_display(wan: Wan, api: FakeApi) -> None:
+    api.looks = 20
+    code, written = on_terminal(wan, "generate", "a fox", "--count", "2", "--yes")
+    assert code == 0
+    assert "0 saved · 2 in flight · $3.15 spent" in ESCAPE.sub("", written)
+
+
 def test_fetch_all_ends_with_a_summary_where_there_are_several(wan: Wan, api: FakeApi) -> None:
     for prompt in ("a fox", "a hen"):
         assert wan("generate", prompt, "--no-wait").code == 0

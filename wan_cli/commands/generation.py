@@ -18,6 +18,7 @@ from wan_cli.models import GenerationRequest
 from wan_cli.output import Output
 from wan_cli.output.ending import say_ending, say_several
 from wan_cli.output.faces import nothing, path_or_id
+from wan_cli.output.results import Results
 from wan_cli.record import Record
 
 
@@ -117,7 +118,8 @@ def _several(
         agreed = _agreed(out, space, terms, tools, timing.left(tools.clock), variations)
         goal = Goal(terms.waits, terms.waits, overwrite=terms.force, accepts_saved=True)
         story = vary(tools, agreed, goal, timing, terms.budget)
-        code = out.outcomes(out.each(story), _noting(made, path_or_id))
+        results = Results(tools.clock.monotonic, total=count, in_sandbox=space.sandbox)
+        code = out.outcomes(out.each(story, results), _noting(made, path_or_id))
     say_several(out, made, count)
     return code, made
 

@@ -154,16 +154,18 @@ class Tallying:
     def _tally(self, items: Collection[Item], to_come: Sequence[Order], places: float) -> Tally:
         run, now = self._run, self._run.now
         # A submission that pauses between two attempts waits like those that have not begun.
+        waiting = [i for i in items if i.step is Step.SUBMIT and i.ref not in run.posting]
         in_flight = [i for i in items if i.step is not Step.SUBMIT or i.ref in run.posting]
         first = nsmallest(ROWS_MAX, in_flight, key=_start)
         return Tally(
             run.done,
             len(in_flight),
-            len(items) - len(in_flight) + len(to_come),
+            len(waiting) + len(to_come),
             [InFlight(_handle(i), i.row, _state(i), now - i.start) for i in first],
             now - run.began,
             self._left_s(items, to_come, places),
-            run.budget.taken_usd,
+            # The budget keeps the price of what is still to be sent.
+            run.budget.taken_usd - sum(item.taken_usd for item in waiting),
             run.budget.max_usd,
         )
 
