@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +28,10 @@ COLUMNS, ROWS = 92, 40
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
 # The folder of a run is a temporary one; in the picture it is a person's.
 HOME = "/home/me"
+# Frames are drawn at 10 a second: a pause of this length is between two.
+FRAME_S = 0.04
 # What pyte calls differently from rich.
-COLOURS = {"default": "default", "brown": "yellow"}
+COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}
 
 
 class Step(NamedTuple):
@@ -44,7 +46,14 @@ PICTURES: Mapping[str, tuple[Step, ...]] = {
         Step('wan generate "a red fox in the snow" --multi-shot --duration 5 --sandbox'),
         Step('wan generate "a lighthouse at dusk" --duration 5 --no-wait --sandbox'),
         Step("wan list --sandbox"),
-        Step("wan fetch --all --sandbox", until=r"generating +0:01"),
+        Step("wan fetch --all --sandbox", until="in flight"),
+    ),
+    "batch": (
+        Step(r"printf '%s\n' 'a fox' 'an owl' 'a lynx' 'a hare' 'an elk' 'a wolf' >animals.txt"),
+        Step(
+            "wan batch animals.txt --concurrency 3 --output-dir clips --sandbox",
+            until=r"[23] saved.*\n.*generating",
+        ),
     ),
 }
 
@@ -74,25 +83,37 @@ def run(steps: tuple[Step, ...], folder: Path) -> pyte.Screen:
         stream.feed(f"\x1b[1m$ {step.command}\x1b[0m\r\n")
         child = pexpect.spawn(
             "sh",
-            ["-c", f"exec {step.command}"],
+            ["-c", step.command],
             env=environment,
             cwd=str(folder),
             dimensions=(ROWS, COLUMNS),
             encoding="utf-8",
             timeout=120,
         )
-        child.expect([step.until] if step.until else [pexpect.EOF])
-        told = child.before + (child.after if step.until else "")
-        if step.until:
-            # To the end of the line that is being drawn, and the command to its end.
-            child.expect("\r")
-            told += child.before
-            child.expect(pexpect.EOF)
+        watch(child, step, lambda told: stream.feed(told.replace(str(folder), HOME)), screen)
+        child.expect(pexpect.EOF)
         child.close()
         if child.exitstatus:
-            sys.exit(f"exit {child.exitstatus}: {step.command}\n{told}")
-        stream.feed(told.replace(str(folder), HOME))
+            sys.exit(f"exit {child.exitstatus}: {step.command}")
     return screen
+
+
+def watch(
+    child: "pexpect.spawn[str]", step: Step, feed: Callable[[str], None], screen: pyte.Screen
+) -> None:
+    """Feed the screen with what a command draws: to its end, or until a frame shows a text."""
+    told = ""
+    while True:
+        try:
+            told += child.read_nonblocking(4096, timeout=FRAME_S)
+        except pexpect.TIMEOUT:
+            feed(told)
+            told = ""
+            if step.until and re.search(step.until, "\n".join(screen.display)):
+                return
+        except pexpect.EOF:
+            feed(told)
+            return
 
 
 def drawn(screen: pyte.Screen, name: str) -> str:
@@ -121,7 +142,7 @@ def pieces(screen: pyte.Screen, row: int) -> Iterator[Text]:
 
 def style_of(cell: pyte.screens.Char) -> Style:
     """Return the style of a character."""
-    colour = COLOURS.get(cell.fg, cell.fg)
+    colour = COLOURS.get(cell.fg) or re.sub("^bright(?=[a-z])", "bright_", cell.fg)
     colour = f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour) else colour
     return Style(color=colour, bold=cell.bold, italic=cell.italics)
 
