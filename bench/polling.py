@@ -1,4 +1,4 @@
-"""Simulates when `wan` looks at a generation, against fixed intervals, back-off and the optimum.
+"""Simulates when `wan` polls at a generation, against fixed intervals, back-off and the optimum.
 
     python bench/polling.py     (`make bench-polling`; half a minute on two cores)
 
@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
 
-from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, next_look
+from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, next_poll
 
 SEED = 20261123
 JOBS = 100_000
 HISTORIES = 200
 SIGMAS = (0.10, 0.25, 0.50)
-# The optimum weighs a look as schedule.py does: one request is worth 0.22 s of lateness.
+# The optimum weighs a poll as schedule.py does: one request is worth 0.22 s of lateness.
 LOOK_COST_S = 0.22
 GRID_S = 0.5
 NORMAL = NormalDist()
 
 NextLook = Callable[[float], float]
-# A policy learns from the past (drawn from the random numbers, at a spread) and says when to look.
+# A policy learns from the past (drawn from the random numbers, at a spread) and says when to poll.
 Policy = Callable[[random.Random, float], NextLook]
 
 
@@ -51,19 +51,19 @@ def wan(chance: random.Random, sigma: float, *, finished: int, default: float = 
     """Look as wan does, knowing the exact durations of so many finished generations."""
     journal = [duration(chance, sigma) for _ in range(finished)]
     expectation = expect(journal, default_median_s=default * DEFAULT_MEDIAN_S)
-    return lambda last: next_look(last, expectation)
+    return lambda last: next_poll(last, expectation)
 
 
 def wan_as_noticed(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
     """Look as wan does, which knows of its past only when it noticed each end."""
     noticed: list[float] = []
     for _ in range(finished):
-        expectation, look, end = expect(noticed), 0.0, duration(chance, sigma)
-        while look < end:
-            look = next_look(look, expectation)
-        noticed.append(look)
+        expectation, poll, end = expect(noticed), 0.0, duration(chance, sigma)
+        while poll < end:
+            poll = next_poll(poll, expectation)
+        noticed.append(poll)
     expectation = expect(noticed)
-    return lambda last: next_look(last, expectation)
+    return lambda last: next_poll(last, expectation)
 
 
 def one_law(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
@@ -77,14 +77,14 @@ def one_law(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
         least = 1 / 30 if at_s > known.median_s else 0.0
         return min(0.5, max(math.sqrt(hazard / (2 * LOOK_COST_S)), least))
 
-    def look(last: float) -> float:
-        now, looks, limit = last, 0.0, next((at for at in (5.0, 20.0) if at > last), math.inf)
-        while now < limit and looks < 1:
-            looks += rate(now + GRID_S / 2) * GRID_S
+    def poll(last: float) -> float:
+        now, polls, limit = last, 0.0, next((at for at in (5.0, 20.0) if at > last), math.inf)
+        while now < limit and polls < 1:
+            polls += rate(now + GRID_S / 2) * GRID_S
             now += GRID_S
         return now
 
-    return look
+    return poll
 
 
 def fixed(_chance: random.Random, _sigma: float, *, interval_s: float) -> NextLook:
@@ -100,7 +100,7 @@ def exponential(_chance: random.Random, _sigma: float, *, cap_s: float) -> NextL
 def optimum(_chance: random.Random, sigma: float) -> NextLook:
     """Look at the best times for the known law: Barlow and Proschan's inspection problem.
 
-    Dynamic programming from the last look backwards, on a grid:
+    Dynamic programming from the last poll backwards, on a grid:
     cost[i] = min over j > i of  c·P(T > i) + E[(j − T); i < T ≤ j] + cost[j].
     """
     count = round(DEFAULT_MEDIAN_S * math.exp(4.5 * sigma) / GRID_S)
@@ -161,19 +161,19 @@ def score(cell: tuple[Row, float]) -> str:
     late, requests = 0.0, 0
     for start in range(0, JOBS, size):
         group = jobs[start : start + size]
-        looks = looks_until(max(group), row.policy(past, sigma))
+        polls = looks_until(max(group), row.policy(past, sigma))
         for end in group:
-            found = bisect_left(looks, end)
-            late += looks[found] - end
+            found = bisect_left(polls, end)
+            late += polls[found] - end
             requests += found + 1
     return f"{late / JOBS:.1f} / {requests / JOBS:.1f}"
 
 
-def looks_until(end_s: float, look: NextLook) -> list[float]:
-    """Return the times of all looks, to the first one at or after the end."""
-    times = [look(0.0)]
+def looks_until(end_s: float, poll: NextLook) -> list[float]:
+    """Return the times of all polls, to the first one at or after the end."""
+    times = [poll(0.0)]
     while times[-1] < end_s:
-        times.append(look(times[-1]))
+        times.append(poll(times[-1]))
     return times
 
 

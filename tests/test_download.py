@@ -56,7 +56,7 @@ def once(cdn, target, *, url=None, identity=ID, overwrite=False, loopback=True, 
         limits=Limits(deadline or time.monotonic() + 60, stop or threading.Event(), pace),
         meter=meter or Meter(),
         kept=kept,
-        saved_meanwhile=meanwhile or (lambda: None),
+        saved_by_others=meanwhile or (lambda: None),
     )
 
 

@@ -12,10 +12,10 @@ from wan_cli.download.address import check_url, first_forbidden, target_of
 from wan_cli.download.meta import Meta
 from wan_cli.download.part import CACHED_BYTES, WRITE_BACK_BYTES, Part
 from wan_cli.download.publish import free_names
-from wan_cli.download.ranges import Asked, BadAnswer, read_answer
+from wan_cli.download.ranges import BadAnswer, RangeRequest, read_answer
 from wan_cli.errors import DownloadFailed
 
-ASKED = Asked(10, '"tag"', 100)
+ASKED = RangeRequest(10, '"tag"', 100)
 SECRET = "?Signature=secret"
 
 
@@ -123,9 +123,9 @@ def test_public_addresses_are_allowed_and_loopback_where_the_api_is_there():
 
 def test_a_range_is_asked_for_only_where_there_is_something_to_continue():
     assert ASKED.headers() == {"Range": "bytes=10-", "If-Range": '"tag"'}
-    assert Asked(10, None, 100).headers() == {"Range": "bytes=10-"}
-    assert Asked(10, None, None).headers() == {}
-    assert Asked(0, '"tag"', 100).headers() == {}
+    assert RangeRequest(10, None, 100).headers() == {"Range": "bytes=10-"}
+    assert RangeRequest(10, None, None).headers() == {}
+    assert RangeRequest(0, '"tag"', 100).headers() == {}
 
 
 def test_a_partial_answer_that_fits_is_taken():
@@ -155,7 +155,7 @@ def test_a_partial_answer_that_does_not_fit_is_not_taken(headers):
         read_answer(206, headers, ASKED)
 
 
-UNSURE = Asked(10, None, 100, 'W/"tag"')
+UNSURE = RangeRequest(10, None, 100, 'W/"tag"')
 
 
 @pytest.mark.parametrize("headers", [{}, {"etag": 'W/"tag"'}, {"content-encoding": "utf-8"}])
@@ -187,7 +187,7 @@ def test_without_a_validator_another_total_or_tag_is_another_file(headers):
 )  # fmt: skip
 def test_an_encoding_that_is_none_is_identity(said, taken):
     headers = {"content-encoding": said, "content-length": "100", "etag": '"tag"'}
-    answer = read_answer(200, headers, Asked())
+    answer = read_answer(200, headers, RangeRequest())
     assert answer.encoding == taken
     assert (answer.end, answer.validator) == ((None, None) if taken else (100, '"tag"'))
 
@@ -202,12 +202,12 @@ def test_an_encoding_that_is_none_is_identity(said, taken):
     ),
 )
 def test_no_headers_make_the_reading_raise_anything_else(status, headers):
-    for asked in (ASKED, Asked()):
+    for wanted in (ASKED, RangeRequest()):
         try:
-            answer = read_answer(status, headers, asked)
+            answer = read_answer(status, headers, wanted)
         except BadAnswer:
             continue
-        assert answer.start in (0, asked.start)
+        assert answer.start in (0, wanted.start)
         assert answer.end is None or answer.end >= answer.start
 
 

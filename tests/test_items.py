@@ -4,7 +4,7 @@ import pytest
 
 from wan_cli.core.items import PAUSE_CAP_MIN_S, PAUSE_MAX_S, Item, Law, Step, pause_s
 from wan_cli.generation import Status
-from wan_cli.schedule import Expectation, backoff, next_look
+from wan_cli.schedule import Expectation, backoff, next_poll
 
 EXPECTATION = Expectation(205.0, 0.25)
 FAR = 10_000.0
@@ -20,7 +20,7 @@ def item(elapsed_s: float = 0.0, status: Status = Status.QUEUED, deadline: float
 @pytest.mark.parametrize("elapsed_s", [0.0, 20.0, 190.0, 400.0])
 def test_a_poll_is_due_by_what_is_expected_since_the_submission(elapsed_s: float) -> None:
     due = item(elapsed_s).next_poll(1000.0, None)
-    assert due == pytest.approx(1000.0 - elapsed_s + next_look(elapsed_s, EXPECTATION))
+    assert due == pytest.approx(1000.0 - elapsed_s + next_poll(elapsed_s, EXPECTATION))
 
 
 def test_a_fixed_interval_overrides_all_rules() -> None:

@@ -14,7 +14,7 @@ from wan_cli.schedule import (
     Expectation,
     backoff,
     expect,
-    next_look,
+    next_poll,
     retry_after,
     time_left,
     time_left_of_all,
@@ -33,15 +33,15 @@ def quantiles(sigma: float, count: int = 1000, median_s: float = DEFAULT_MEDIAN_
     ]
 
 
-def looks(expectation: Expectation, until_s: float, deadline_s: float = math.inf) -> list[float]:
+def polls(expectation: Expectation, until_s: float, deadline_s: float = math.inf) -> list[float]:
     times = [0.0]
     while times[-1] < until_s:
-        times.append(next_look(times[-1], expectation, deadline_s=deadline_s))
+        times.append(next_poll(times[-1], expectation, deadline_s=deadline_s))
     return times[1:]
 
 
 def lateness_and_requests(times: list[float], durations: list[float]) -> tuple[float, float]:
-    found = [next(i for i, look in enumerate(times) if look >= end) for end in durations]
+    found = [next(i for i, poll in enumerate(times) if poll >= end) for end in durations]
     late = mean(times[i] - end for i, end in zip(found, durations, strict=True))
     return late, mean(i + 1 for i in found)
 
@@ -49,7 +49,7 @@ def lateness_and_requests(times: list[float], durations: list[float]) -> tuple[f
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_fewer_requests_and_less_lateness_than_every_ten_seconds_without_any_history(sigma):
     jobs = quantiles(sigma)
-    late, requests = lateness_and_requests(looks(expect([]), max(jobs)), jobs)
+    late, requests = lateness_and_requests(polls(expect([]), max(jobs)), jobs)
     fixed_late, fixed_requests = lateness_and_requests([10.0 * i for i in range(1, 400)], jobs)
     assert late < fixed_late
     assert requests < fixed_requests
@@ -62,14 +62,14 @@ def test_fewer_requests_and_less_lateness_than_every_ten_seconds_without_any_his
 def test_fifty_finished_generations_make_it_better(sigma, most_late, most_requests):
     jobs = quantiles(sigma)
     expectation = expect(quantiles(sigma, 50))
-    late, requests = lateness_and_requests(looks(expectation, max(jobs)), jobs)
+    late, requests = lateness_and_requests(polls(expectation, max(jobs)), jobs)
     assert late < most_late
     assert requests < most_requests
 
 
 def test_a_service_that_turns_four_times_faster_is_noticed():
     jobs = quantiles(0.1, median_s=DEFAULT_MEDIAN_S / 4)
-    late, _ = lateness_and_requests(looks(expect(quantiles(0.1, 50)), max(jobs)), jobs)
+    late, _ = lateness_and_requests(polls(expect(quantiles(0.1, 50)), max(jobs)), jobs)
     assert late < 20
 
 
@@ -100,17 +100,17 @@ def test_whatever_was_measured_the_expectation_is_usable(durations, default):
 
 
 def test_the_first_looks_are_after_five_and_twenty_seconds():
-    assert looks(expect([]), 20) == [5.0, 20.0]
-    assert looks(expect(quantiles(0.1, 50)), 20) == [5.0, 20.0]
+    assert polls(expect([]), 20) == [5.0, 20.0]
+    assert polls(expect(quantiles(0.1, 50)), 20) == [5.0, 20.0]
 
 
 def test_a_generation_of_two_seconds_is_looked_at_before_the_fifth():
-    assert next_look(0.0, Expectation(2.0, 0.1)) < 4.0
+    assert next_poll(0.0, Expectation(2.0, 0.1)) < 4.0
 
 
 def test_past_the_median_no_gap_is_longer_than_half_a_minute():
-    times = looks(Expectation(205.0, 0.1), 4 * 3600)
-    late = [look for look in times if look > 205]
+    times = polls(Expectation(205.0, 0.1), 4 * 3600)
+    late = [poll for poll in times if poll > 205]
     assert max(b - a for a, b in pairwise(late)) <= 30.001
 
 
@@ -123,26 +123,26 @@ def test_the_coarse_steps_of_the_integral_agree_with_fine_ones(sigma):
         return min(0.5, max(math.sqrt(density / alive / 0.44), (at_s > 205) / 30))
 
     for last in (20.0, 100.0, 150.0, 190.0, 204.0, 300.0):
-        integral, look = 0.0, last
+        integral, poll = 0.0, last
         while integral < 1:
-            integral += rate(look + 0.025) * 0.05
-            look += 0.05
-        assert next_look(last, Expectation(205.0, sigma)) == pytest.approx(look, abs=0.3)
+            integral += rate(poll + 0.025) * 0.05
+            poll += 0.05
+        assert next_poll(last, Expectation(205.0, sigma)) == pytest.approx(poll, abs=0.3)
 
 
 @given(seconds, expectations, st.floats(0.001, 7200))
-def test_the_next_look_is_later_than_the_last_and_never_later_than_the_deadline(
+def test_the_next_poll_is_later_than_the_last_and_never_later_than_the_deadline(
     last, expectation, spare
 ):
-    free = next_look(last, expectation)
+    free = next_poll(last, expectation)
     assert last < free < math.inf
     deadline = last + spare
-    assert last < next_look(last, expectation, deadline_s=deadline) <= deadline
-    assert next_look(last, expectation, deadline_s=deadline) == min(free, deadline)
+    assert last < next_poll(last, expectation, deadline_s=deadline) <= deadline
+    assert next_poll(last, expectation, deadline_s=deadline) == min(free, deadline)
 
 
-def test_at_the_deadline_there_is_no_next_look():
-    assert next_look(1800.0, expect([]), deadline_s=1800.0) == 1800.0
+def test_at_the_deadline_there_is_no_next_poll():
+    assert next_poll(1800.0, expect([]), deadline_s=1800.0) == 1800.0
 
 
 @given(seconds, expectations)

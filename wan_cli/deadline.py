@@ -17,7 +17,7 @@ class NoThread(OSError):
     """The system has no thread left; the call never began."""
 
 
-LOOK_EVERY_S = 0.05
+CHECK_EVERY_S = 0.05
 
 
 def within(
@@ -59,7 +59,7 @@ def _wait(task: "_Task[T]", seconds: float, give_up: Callable[[], bool] | None) 
     end = time.monotonic() + seconds
     # A signal that comes just before a wait begins does not end it: so no single wait is long.
     while not (give_up and give_up()) and (left := end - time.monotonic()) > 0:
-        if task.ended.wait(min(left, LOOK_EVERY_S)):
+        if task.ended.wait(min(left, CHECK_EVERY_S)):
             return
 
 

@@ -25,7 +25,7 @@ class Submitted(NamedTuple):
 
 
 class Watching(NamedTuple):
-    """A look at a generation: its status, the seconds since its submission, those expected left."""
+    """The result of a poll: the status, the seconds since its submission, those expected left."""
 
     id: str
     status: Status

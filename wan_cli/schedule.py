@@ -1,6 +1,6 @@
-"""When to look at a generation next, and the expected time left. Pure: numbers in, numbers out.
+"""When to poll a generation next, and the expected time left. Pure: numbers in, numbers out.
 
-A look costs a request; a late look costs the user's time. The rate of looks follows the hazard of
+A poll costs a request; a late poll costs the user's time. The rate of polls follows the hazard of
 the expected duration, which is nearly optimal (Barlow and Proschan's inspection problem);
 docs/polling.md has the figures, bench/polling.py makes them.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 # A 10 s 1080p clip, by the API's public reference as of 2026-08-21.
 DEFAULT_MEDIAN_S = 205.0
-# A history that says otherwise is broken, and must not put off the looks until the deadline.
+# A history that says otherwise is broken, and must not put off the polls until the deadline.
 _MEDIAN_BOUNDS_S = (1.0, 3600.0)
 _SIGMA_BOUNDS = (0.1, 0.8)
 # Before anything is known, sigma is 0.5, and that counts as much as three finished generations.
@@ -27,7 +27,7 @@ _LOOK_COST_S = 0.22
 _MAX_RATE = 1 / 2
 _MIN_RATE_AFTER_MEDIAN = 1 / 30
 # A request that the model refuses fails early.
-_EARLY_LOOKS_S = (5.0, 20.0)
+_EARLY_POLLS_S = (5.0, 20.0)
 _MAX_RETRY_AFTER_S = 86_400
 # The three forms of RFC 9110, 5.6.7. Names of days and months are English: Python leaves LC_TIME.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -68,25 +68,25 @@ def expect(
     )
 
 
-def next_look(
-    last_look_s: float, expectation: Expectation, *, deadline_s: float = math.inf
+def next_poll(
+    last_poll_s: float, expectation: Expectation, *, deadline_s: float = math.inf
 ) -> float:
-    """Return when to look again, in seconds since the submission; the submission is look 0.
+    """Return when to poll again, in seconds since the submission; the submission is poll 0.
 
-    It is later than the last look and never later than the deadline; after a last look at
+    It is later than the last poll and never later than the deadline; after a last poll at
     the deadline or later there is no next one, and the deadline is returned.
     """
-    limit = next((look for look in _EARLY_LOOKS_S if look > last_look_s), math.inf)
-    now, looks = last_look_s, 0.0
+    limit = next((poll for poll in _EARLY_POLLS_S if poll > last_poll_s), math.inf)
+    now, polls = last_poll_s, 0.0
     while now < limit:
         # The rate changes with t / sigma: a quarter of that is fine enough for the midpoint rule.
         end = min(limit, now + max(0.1, now * expectation.sigma / 4))
         if now < expectation.median_s < end:
             end = expectation.median_s  # The rate jumps there.
-        rate = _look_rate((now + end) / 2, expectation)
-        if looks + rate * (end - now) >= 1:
-            return min(deadline_s, limit, now + (1 - looks) / rate)
-        looks += rate * (end - now)
+        rate = _poll_rate((now + end) / 2, expectation)
+        if polls + rate * (end - now) >= 1:
+            return min(deadline_s, limit, now + (1 - polls) / rate)
+        polls += rate * (end - now)
         now = end
     return min(deadline_s, limit)
 
@@ -158,8 +158,8 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _look_rate(at_s: float, expectation: Expectation) -> float:
-    """Return the looks per second at a time since the submission."""
+def _poll_rate(at_s: float, expectation: Expectation) -> float:
+    """Return the polls per second at a time since the submission."""
     rate = math.sqrt(_survival_and_hazard(at_s, expectation)[1] / (2 * _LOOK_COST_S))
     at_least = _MIN_RATE_AFTER_MEDIAN if at_s > expectation.median_s else 0.0
     return min(_MAX_RATE, max(rate, at_least))

@@ -1,4 +1,4 @@
-"""Signals: a wish to end becomes `Interrupted` at a safe point; the process dies of it."""
+"""Signals: a request to end becomes `Interrupted` at a safe point; the process dies of it."""
 
 import os
 import signal
@@ -46,12 +46,12 @@ class Deferral:
 
 @contextmanager
 def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
-    """Have signals told in place of raised until the block is left, except while `raises` is set.
+    """Hold signals back until the block is left, except while `raises` is set.
 
     `tell` is called in the signal handler. After the first signal all others are ignored.
 
     Raises:
-        Interrupted: a signal was told, and the block did not raise it.
+        Interrupted: a signal came, and the block did not raise it.
     """
     deferral = Deferral()
     if threading.current_thread() is not threading.main_thread():
@@ -62,11 +62,11 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
         for number in SIGNALS
         if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
     }
-    told: list[int] = []
+    received: list[int] = []
 
     def arrived(number: int, _frame: FrameType | None) -> None:
         ignore()
-        told.append(number)
+        received.append(number)
         if deferral.raises:
             raise Interrupted(number)
         tell(number)
@@ -75,10 +75,10 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
         signal.signal(number, arrived)
     try:
         yield deferral
-        if told:
-            raise Interrupted(told[0])
+        if received:
+            raise Interrupted(received[0])
     finally:
-        if not told:
+        if not received:
             for number, handler in kept.items():
                 signal.signal(number, handler)
 

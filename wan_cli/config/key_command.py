@@ -24,16 +24,16 @@ def first_line(command: str, source: str) -> str:
         SetupError: it failed, or printed nothing.
     """
     try:
-        status, output, told = _run(command)
+        status, output, errors = _run(command)
     except subprocess.TimeoutExpired:
         raise _command_failed(source, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
     except OSError as cause:
         raise _command_failed(source, f"cannot be run: {cause.strerror}") from None
     if status:
-        raise _command_failed(source, f"ended with status {status}{_last_words(told)}")
+        raise _command_failed(source, f"ended with status {status}{_last_words(errors)}")
     line = output.partition(b"\n")[0].decode("utf-8", "replace")
     if not line.strip():
-        raise _command_failed(source, f"printed no key on its first line{_last_words(told)}")
+        raise _command_failed(source, f"printed no key on its first line{_last_words(errors)}")
     return line
 
 
@@ -51,17 +51,17 @@ def _run(command: str) -> tuple[int, bytes, bytes]:
     with process:
         output = None
         try:
-            output, told = process.communicate(timeout=COMMAND_TIMEOUT_S)
+            output, errors = process.communicate(timeout=COMMAND_TIMEOUT_S)
         finally:
             if output is None:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, output, told
+    return process.returncode, output, errors
 
 
-def _last_words(told: bytes) -> str:
+def _last_words(errors: bytes) -> str:
     """Return the last line of what a command said on stderr."""
-    lines = told.decode("utf-8", "replace").strip().splitlines()
+    lines = errors.decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(lines[-1], 200)}" if lines else ""
 
 

@@ -144,9 +144,9 @@ class Batch:
                 engine.submit(self._order(entry))
                 for words in entry.row.request.warnings:
                     yield Warned(self._at(entry.row.number, words))
-            for told in outcomes:
-                safe = safe or (isinstance(told, Outcome) and told.error is None)
-                yield self._named(told) if isinstance(told, Outcome) else told
+            for event in outcomes:
+                safe = safe or (isinstance(event, Outcome) and event.error is None)
+                yield self._named(event) if isinstance(event, Outcome) else event
         except Interrupted as interrupted:
             with suppress(Interrupted):
                 # It may have come while something was shown: the engine knows what it means.
@@ -176,9 +176,9 @@ class Batch:
         """Continue with the rows that have a generation; say in one line how many are finished."""
         earlier = 0
         for entry, record in found.known:
-            for told in self._continue_with(engine, entry, record):
-                earlier += isinstance(told, Outcome) and told.is_earlier
-                yield told
+            for event in self._continue_with(engine, entry, record):
+                earlier += isinstance(event, Outcome) and event.is_earlier
+                yield event
         if earlier:
             yield Note(f"{_rows(earlier)} finished by earlier runs")
         if self._copied:

@@ -49,7 +49,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         if standing is None:
             item.record = record
             return True
-        # Another process has submitted the same meanwhile: continue with what it made.
+        # Another process has submitted the same request since: continue with what it made.
         run.costs(item, 0.0)
         item.ref, item.record, item.tries = "", None, 0
         _consider(run, item, order, standing)

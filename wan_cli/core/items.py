@@ -10,7 +10,7 @@ from wan_cli.identity import Keys
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.record import Record
-from wan_cli.schedule import DEFAULT_MEDIAN_S, Expectation, backoff, expect, next_look
+from wan_cli.schedule import DEFAULT_MEDIAN_S, Expectation, backoff, expect, next_poll
 
 # Pauses after trouble grow to this.
 PAUSE_MAX_S = 30.0
@@ -246,7 +246,7 @@ class Item:
         elif self.failures or self.status is Status.COMPLETED:
             pause_s = backoff(max(1, self.failures + self.without_url), cap_s=PAUSE_MAX_S)
         else:
-            pause_s = next_look(self.elapsed_s, self.law.value) - self.elapsed_s
+            pause_s = next_poll(self.elapsed_s, self.law.value) - self.elapsed_s
         return min(self.deadline, now + pause_s)
 
 

@@ -123,7 +123,7 @@ class Tallying:
 
     def __init__(self, run: "Run") -> None:
         self._run = run
-        self._told: object = None
+        self._last_state: object = None
         self._next = self._heartbeat = run.began
         self.due = inf
 
@@ -141,11 +141,11 @@ class Tallying:
             return
         counts = tuple(run.counts.items())
         state = run.done, len(items), len(to_come), len(run.posting), counts
-        tells_at = self._heartbeat if state == self._told else self._next
+        tells_at = self._heartbeat if state == self._last_state else self._next
         if now < tells_at:
             self.due = tells_at
             return
-        self._told = state
+        self._last_state = state
         self._next = now + (TALLY_S if len(items) < VERY_MANY else VERY_MANY_S)
         beats = (now - run.began) // HEARTBEAT_S + 1
         self._heartbeat = self.due = run.began + beats * HEARTBEAT_S

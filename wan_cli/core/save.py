@@ -154,7 +154,7 @@ class Saving:
 
     def _answer(self, item: Item, question: Question) -> None:
         assert isinstance(question.about, WasSaved)
-        question.answer(self._saved_meanwhile(item, question.about.target))
+        question.answer(self._saved_by_others(item, question.about.target))
 
     def _saved(self, item: Item, saved: Saved) -> None:
         """Write down what is saved, then let go of what tells a later run that it is there."""
@@ -215,7 +215,7 @@ class Saving:
             give_up(Target(place.path_of(record), record.accepted.id))
         run.end(item, error)
 
-    def _saved_meanwhile(self, item: Item, target: Path) -> Saved | None:
+    def _saved_by_others(self, item: Item, target: Path) -> Saved | None:
         """Return what another process has saved as the target since the record was read."""
         try:
             current = self._run.current(item)
@@ -252,7 +252,7 @@ def _to_stdout(
 
 
 def _downloaded(
-    desk: Desk, video: Video, target: Target, saved_meanwhile: Callable[[], Saved | None]
+    desk: Desk, video: Video, target: Target, saved_by_others: Callable[[], Saved | None]
 ) -> Saved | NotSaved:
     """Download a video, and tell how far it is."""
     generation_id, url = video.ready
@@ -263,7 +263,7 @@ def _downloaded(
         limits=video.limits,
         meter=Meter(lambda received, total: desk.tell(Downloading(generation_id, received, total))),
         kept=video.kept,
-        saved_meanwhile=saved_meanwhile,
+        saved_by_others=saved_by_others,
     )
 
 

@@ -24,7 +24,7 @@ from wan_cli.record import Record, error_fields
 
 # A generation that was accepted has ended by then, and the log shows it.
 GENERATION_MAX_S = 1800.0
-# A command that does not wait for the video looks this long.
+# A command that does not wait for the video searches this long.
 NO_WAIT_S = 30.0
 # The log takes 200 requests a minute: a short --poll-interval leaves room for others.
 PAUSE_MIN_S = 0.4
@@ -76,13 +76,13 @@ class Settling:
             item.settle_until = run.now
         elif isinstance(value, Exception) and not isinstance(value, WanError):
             raise value
-        self._looks_again(item, record)
+        self._search_again(item, record)
 
     def late(self, item: Item) -> None:
         """Take in that the log did not answer in time."""
-        self._looks_again(item, self._run.record_of(item))
+        self._search_again(item, self._run.record_of(item))
 
-    def _looks_again(self, item: Item, record: Record) -> None:
+    def _search_again(self, item: Item, record: Record) -> None:
         run = self._run
         left_s = item.settle_until - run.now
         if left_s <= 0:
@@ -137,10 +137,10 @@ class Settling:
 
 
 def settle_until(run: Run, item: Item, record: Record, *, once: bool = False) -> float:
-    """Return the monotonic time until which to look for a submission.
+    """Return the monotonic time until which to search for a submission.
 
-    A command that waits for the video looks until its deadline, as long as the generation may
-    still be in the making; a later command looks once.
+    A command that waits for the video searches until its deadline, as long as the generation may
+    still be in the making; a later command searches once.
     """
     now = run.now
     if once:
@@ -173,9 +173,9 @@ def log_rows(client: Client, record: Record, *, seconds: float) -> list[LogRow]:
     Raises:
         WanError: the log cannot be read now.
     """
-    looked = window(client, record)
-    rows = rows_between(client, record, *looked, seconds=seconds)
-    if abs(window(client, record)[0] - looked[0]) > BEFORE_S / 2:
+    searched = window(client, record)
+    rows = rows_between(client, record, *searched, seconds=seconds)
+    if abs(window(client, record)[0] - searched[0]) > BEFORE_S / 2:
         # This was the first reply ever: only now it is known how far the server's clock is off.
         rows = rows_between(client, record, *window(client, record), seconds=seconds)
     return rows
@@ -237,7 +237,7 @@ def starts_settling(run: Run, item: Item, record: Record) -> None:
     item.ref, item.status = record.ref, record.status
     item.reason = "no answer was kept"
     run.tell(Note(f"looking for {record.ref} in the account's log"))
-    # The command that submitted it has looked for long: this one looks once.
+    # The command that submitted it has searched for long: this one searches once.
     item.settle_until = run.now
     item.go(Step.SETTLE, run.now)
 

@@ -204,8 +204,8 @@ def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
             f"cannot reach the API at {base_url}: {submission.reason}; nothing was submitted",
             hint=TRUST_HINT if submission.is_final else "wan doctor",
         )
-    asked = submission.retry_after_s
-    after = f"; it asks to wait {asked:.0f} s" if asked else ""
+    wait_s = submission.retry_after_s
+    after = f"; it asks to wait {wait_s:.0f} s" if wait_s else ""
     return RateLimited(
         f"the API is rate limited{after}; nothing was submitted",
         hint="run the same command again later",

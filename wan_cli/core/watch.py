@@ -83,8 +83,8 @@ class Watching:
         if item.failures:
             run.is_well()
         item.alias_seen = 0
-        told = generation.status, generation.credits_used
-        is_known = told == item.known and generation.status.is_running and not generation.url
+        state = generation.status, generation.credits_used
+        is_known = state == item.known and generation.status.is_running and not generation.url
         if is_known and run.goal.wait and not item.unsaved:
             item.saw(generation.status, has_url=False)
             self._next(item)

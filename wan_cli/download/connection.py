@@ -21,7 +21,7 @@ from wan_cli.download.address import (
 )
 from wan_cli.download.body import HttpBody, guarded
 from wan_cli.download.outcome import Reason
-from wan_cli.download.ranges import Answer, Asked, BadAnswer, read_answer
+from wan_cli.download.ranges import Answer, BadAnswer, RangeRequest, read_answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.connect import USER_AGENT, Adapter
@@ -45,18 +45,18 @@ class Cdn:
         self._limits = limits
         self._hint = hint
 
-    def get(self, url: str, asked: Asked) -> "HttpBody":
+    def get(self, url: str, wanted: RangeRequest) -> "HttpBody":
         """Return the open answer.
 
         Raises:
             Broken: no usable answer; another try may bring one.
-            BadAnswer: it does not fit what was asked.
+            BadAnswer: it does not fit the request.
             DownloadFailed: the server leads to where a video may not come from.
         """
         pace = self._limits.pace
         seconds = min(pace.connect, self._limits.deadline - pace.clock())
-        sent = self._trace.sent("GET", url, headers=asked.headers())
-        call = partial(self._follow, url, asked, sent)
+        sent = self._trace.sent("GET", url, headers=wanted.headers())
+        call = partial(self._follow, url, wanted, sent)
         try:
             return guarded(
                 partial(within, seconds, call, name="wan-connect", discard=HttpBody.close)
@@ -65,17 +65,17 @@ class Cdn:
             sent.failed(str(failure))
             raise
 
-    def _follow(self, url: str, asked: Asked, sent: Exchange) -> "HttpBody":
+    def _follow(self, url: str, wanted: RangeRequest, sent: Exchange) -> "HttpBody":
         with contextlib.ExitStack() as closing:
             for _ in range(MAX_REDIRECTS + 1):
                 url = check_url(url, loopback=self._network.loopback, hint=self._hint)
                 adapter = _Verbatim(self._network.authorities, target_of(url))
                 closing.callback(adapter.close)
-                response = self._send(adapter, url, asked)
+                response = self._send(adapter, url, wanted)
                 closing.callback(response.close)
                 sent.answered(response.status_code, response.headers)
                 if response.status_code not in _REDIRECTS:
-                    answer = _judge(response, asked)
+                    answer = _judge(response, wanted)
                     closing.callback(_tell_end, sent, response)
                     return HttpBody(response, answer, closing.pop_all(), self._limits)
                 url = redirected(url, response.headers.get("Location", ""))
@@ -83,12 +83,12 @@ class Cdn:
                 f"the video's server redirects more than {MAX_REDIRECTS} times", hint=self._hint
             )
 
-    def _send(self, adapter: Adapter, url: str, asked: Asked) -> Response:
+    def _send(self, adapter: Adapter, url: str, wanted: RangeRequest) -> Response:
         pace = self._limits.pace
         # No session: it looks into .netrc, keeps cookies, and reads the whole body of a redirect.
         proxies = {} if is_loopback_name(host_of(url)) else get_environ_proxies(url)
         self._check_address(url, proxied=select_proxy(url, proxies) is not None)
-        request = Request("GET", url, headers={**_HEADERS, **asked.headers()}).prepare()
+        request = Request("GET", url, headers={**_HEADERS, **wanted.headers()}).prepare()
         return adapter.send(
             request,
             stream=True,
@@ -135,11 +135,11 @@ def _tell_end(sent: Exchange, response: Response) -> None:
     sent.ended(response.raw.tell())
 
 
-def _judge(response: Response, asked: Asked) -> Answer:
+def _judge(response: Response, wanted: RangeRequest) -> Answer:
     status = response.status_code
     if status in (200, 206, 416):
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return read_answer(status, headers, asked)
+        return read_answer(status, headers, wanted)
     of_url = 400 <= status < 500 and status not in _NOT_OF_THE_URL
     # What is not there may be there soon: a video is spread over the servers of a CDN.
     reason = Reason.EXPIRED if of_url and status != 404 else Reason.MAY_PASS

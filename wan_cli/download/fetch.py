@@ -34,8 +34,8 @@ class Target(NamedTuple):
     overwrite: bool = False
 
 
-def nothing_saved_meanwhile() -> Saved | None:
-    """Return that no other process can have saved the video."""
+def not_saved_by_others() -> Saved | None:
+    """Return None: no other process can have saved the video."""
     return None
 
 
@@ -47,7 +47,7 @@ def download(
     limits: Limits,
     meter: Meter,
     kept: Kept = NOTHING_KEPT,
-    saved_meanwhile: Callable[[], Saved | None] = nothing_saved_meanwhile,
+    saved_by_others: Callable[[], Saved | None] = not_saved_by_others,
 ) -> Saved | NotSaved:
     """Save a video as `target`, or as the first free name after it.
 
@@ -68,8 +68,8 @@ def download(
             that comes. What has come is kept.
         meter: gets the progress.
         kept: what the last `NotSaved` of this run and generation said.
-        saved_meanwhile: asked once, before the first request, while no other process can be at this
-            generation: what the history knows to be saved by now.
+        saved_by_others: called once, before the first request, while this process holds the part:
+            what another process has saved by now, by the history.
 
     Returns:
         Saved, or NotSaved with the reason, and the error for the user if that is to be the end;
@@ -88,7 +88,7 @@ def download(
     except LocalFileError as trouble:
         return NotSaved(Reason.LOCAL, trouble)
     with contextlib.closing(part.file):
-        saved = known or saved_meanwhile()
+        saved = known or saved_by_others()
         if saved is not None:
             with contextlib.suppress(OSError):
                 part.drop_empty()

@@ -14,10 +14,10 @@ _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class BadAnswer(Exception):
-    """The answer does not fit what was asked; the message says how."""
+    """The answer does not fit the request; the message says how."""
 
 
-class Asked(NamedTuple):
+class RangeRequest(NamedTuple):
     """What is on disk and is to be continued: `start` bytes of `total`; 0: nothing.
 
     `validator` names the version of the file. Without one, only the total and the `tag` that the
@@ -33,8 +33,8 @@ class Asked(NamedTuple):
         """Return the headers that ask for what is missing."""
         if not self.start or not (self.validator or self.total):
             return {}
-        asked = {"Range": f"bytes={self.start}-"}
-        return {**asked, "If-Range": self.validator} if self.validator else asked
+        wanted = {"Range": f"bytes={self.start}-"}
+        return {**wanted, "If-Range": self.validator} if self.validator else wanted
 
 
 class Answer(NamedTuple):
@@ -53,22 +53,22 @@ class Answer(NamedTuple):
     tag: str = ""
 
 
-def read_answer(status: int, headers: Mapping[str, str], asked: Asked) -> Answer:
+def read_answer(status: int, headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
     """Return what an answer of status 200, 206 or 416 holds.
 
     Args:
         status: the HTTP status.
         headers: its headers by lower-case name.
-        asked: what was asked.
+        wanted: the request for a range.
 
     Raises:
         BadAnswer: it does not fit; what is on disk must not be continued with it.
     """
     if status == 200:
         return _whole(headers)
-    if not asked.headers():
+    if not wanted.headers():
         raise BadAnswer(f"status {status} though no range was asked for")
-    return _rest(headers, asked) if status == 206 else _nothing_more(headers, asked)
+    return _rest(headers, wanted) if status == 206 else _nothing_more(headers, wanted)
 
 
 def _whole(headers: Mapping[str, str]) -> Answer:
@@ -78,32 +78,32 @@ def _whole(headers: Mapping[str, str]) -> Answer:
     return Answer(0, length, length, _validator(headers), tag=_tag(headers))
 
 
-def _rest(headers: Mapping[str, str], asked: Asked) -> Answer:
+def _rest(headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match is None or _encoding(headers):
         raise BadAnswer("a partial answer that does not say which part it is")
     start, end = int(match[1]), int(match[2]) + 1
-    if match[3] == "*" and asked.validator is None:
+    if match[3] == "*" and wanted.validator is None:
         raise BadAnswer("a partial answer that does not say of how many bytes")
-    total = asked.total if match[3] == "*" else int(match[3])
-    if asked.total is not None and total != asked.total:
-        raise BadAnswer(f"a file of {total} bytes that had {asked.total} before")
-    if start != asked.start or end <= start or (total is not None and end > total):
+    total = wanted.total if match[3] == "*" else int(match[3])
+    if wanted.total is not None and total != wanted.total:
+        raise BadAnswer(f"a file of {total} bytes that had {wanted.total} before")
+    if start != wanted.start or end <= start or (total is not None and end > total):
         raise BadAnswer(
-            f"the bytes {start} to {end - 1} though those from {asked.start} on are missing"
+            f"the bytes {start} to {end - 1} though those from {wanted.start} on are missing"
         )
     if _length(headers) not in (None, end - start):
         raise BadAnswer("a partial answer whose length is not that of its range")
-    if _differs(headers, asked):
+    if _differs(headers, wanted):
         raise BadAnswer("another version of the file")
-    return Answer(start, end, total, asked.validator, tag=asked.tag)
+    return Answer(start, end, total, wanted.validator, tag=wanted.tag)
 
 
-def _nothing_more(headers: Mapping[str, str], asked: Asked) -> Answer:
+def _nothing_more(headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
     match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
-    if match is None or int(match[1]) != asked.start or asked.total not in (None, asked.start):
+    if match is None or int(match[1]) != wanted.start or wanted.total not in (None, wanted.start):
         raise BadAnswer("the range is refused")
-    return Answer(asked.start, asked.start, asked.start, asked.validator)
+    return Answer(wanted.start, wanted.start, wanted.start, wanted.validator)
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -125,10 +125,10 @@ def _tag(headers: Mapping[str, str]) -> str:
     return headers.get("etag", headers.get("last-modified", "")).strip()
 
 
-def _differs(headers: Mapping[str, str], asked: Asked) -> bool:
-    validator = asked.validator
+def _differs(headers: Mapping[str, str], wanted: RangeRequest) -> bool:
+    validator = wanted.validator
     if validator is None:
-        return bool(asked.tag) and bool(_tag(headers)) and _tag(headers) != asked.tag
+        return bool(wanted.tag) and bool(_tag(headers)) and _tag(headers) != wanted.tag
     name = "etag" if validator.startswith('"') else "last-modified"
     return name in headers and headers[name].strip() != validator
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from wan_cli import mp4
 from wan_cli.download.outcome import Kept, Meter, Reason
 from wan_cli.download.part import Part, fetch_hint, local_trouble
-from wan_cli.download.ranges import Answer, Asked, BadAnswer
+from wan_cli.download.ranges import Answer, BadAnswer, RangeRequest
 from wan_cli.errors import DriveTrouble
 
 PIECE_BYTES = 2**20
@@ -64,7 +64,7 @@ class Body(Protocol):
         """Let go of the connection."""
 
 
-Connect = Callable[[str, Asked], Body]
+Connect = Callable[[str, RangeRequest], Body]
 
 
 class Limits(NamedTuple):
@@ -147,20 +147,20 @@ class Transfer:
     def _is_complete(self) -> bool:
         return 0 < self._part.size == self._part.meta.total
 
-    def _asked(self) -> Asked:
+    def _range_request(self) -> RangeRequest:
         part, meta = self._part, self._part.meta
         if not part.size or (meta.total is not None and part.size >= meta.total):
-            return Asked()
+            return RangeRequest()
         if part.can_resume or (self._is_ours and meta.total is not None):
-            return Asked(part.size, meta.validator, meta.total, self._tag)
-        return Asked()
+            return RangeRequest(part.size, meta.validator, meta.total, self._tag)
+        return RangeRequest()
 
     def _attempt(self, url: str) -> None:
         """One connection: receive what is missing, or as much of it as comes."""
         part = self._part
         if not self._limits.are_left:
             raise self._ended()
-        body = self._connect(url, self._asked())
+        body = self._connect(url, self._range_request())
         with contextlib.closing(body):
             answer, first = body.answer, b""
             if answer.start:
