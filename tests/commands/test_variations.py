@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from PIL import Image
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, refusal
 from tests.fake.waiting import wait_until
-from wan_cli.commands.likeness import refuse_lost_pictures
+from wan_cli.commands.like import refuse_lost_pictures
 from wan_cli.errors import UsageError
 
 NO_KEY = {"AIMLAPI_API_KEY": None}
@@ -21,7 +22,7 @@ def seeds(api: FakeApi) -> list[object]:
     return [post.body.get("seed") for post in api.posts]
 
 
-def test_count_makes_so_many_videos_one_seed_apart(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_count_makes_that_many_videos_one_seed_apart(wan: Wan, api: FakeApi, work: Path) -> None:
     result = wan("generate", "a fox", "--count", "3", "--seed", "7", "--yes")
     assert result.code == 0
     assert sorted(map(str, seeds(api))) == ["7", "8", "9"]
@@ -242,6 +243,20 @@ def test_like_keeps_the_picture_and_its_model(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--model", "2.6-i2v", *image, "--no-wait").code == 0
     assert wan("generate", "a hen", "--like", "@last", "--no-wait").code == 0
     assert api.posts[1].body == {**api.posts[0].body, "prompt": "a hen"}
+
+
+def test_like_sends_a_local_picture_again(wan: Wan, api: FakeApi, work: Path) -> None:
+    Image.new("RGB", (640, 480), "red").save(work / "fox.png")
+    options = ["--model", "2.6-i2v", "--image", "fox.png", "--no-wait"]
+    assert wan("generate", "a fox", *options).code == 0
+    assert wan("generate", "a hen", "--like", "@last", "--no-wait").code == 0
+    first, second = (post.body for post in api.posts)
+    assert str(second["image_url"]).startswith("data:image/")
+    assert second == {**first, "prompt": "a hen"}
+    (work / "fox.png").unlink()
+    gone = wan("generate", "--like", "@last", "--no-wait")
+    assert (gone.code, len(api.posts)) == (2, 2)
+    assert f"{work}/fox.png" in gone.err
 
 
 def test_a_picture_that_the_history_cannot_find_is_asked_for() -> None:

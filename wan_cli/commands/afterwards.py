@@ -35,7 +35,7 @@ class Afterwards(NamedTuple):
             ring()
 
 
-def afterwards(*, open_: bool, command: str | None, notify: bool, has_file: bool) -> Afterwards:
+def afterwards(open_: bool, command: str | None, *, notify: bool, has_file: bool) -> Afterwards:
     """Return what is to be done afterwards.
 
     Raises:

@@ -108,7 +108,7 @@ def command(
     # Help and wrong usage do without what a generation needs: it would double their time.
     from wan_cli.commands import generation
     from wan_cli.commands.afterwards import afterwards
-    from wan_cli.commands.likeness import request_like
+    from wan_cli.commands.like import request_like
     from wan_cli.commands.requests import request_of
     from wan_cli.commands.workspace import workspace
     from wan_cli.core.variations import requests_of
@@ -119,15 +119,14 @@ def command(
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     base = None if like is None else request_like(space, out, like)
-    has_prompt = base is None or not (prompt is None and prompt_file is None)
-    is_literal = prompt in call.obj
-    text = read_prompt(prompt, prompt_file, is_literal=is_literal) if has_prompt else None
+    text = None
+    if base is None or prompt is not None or prompt_file is not None:
+        text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
     request = request_of(out, space, arguments, text, base)
     place = parse_destination(output, space.output_dir, space.settings.name_template)
     generation.check_count(count, once=once, to_stdout=place.to_stdout)
     waits = space.chosen("wait", wait)
-    has_file = waits and not place.to_stdout
-    then = afterwards(open_=open_, command=exec_, notify=notify, has_file=has_file)
+    then = afterwards(open_, exec_, notify=notify, has_file=waits and not place.to_stdout)
     budget = space.budget(max_cost)
     if dry_run:
         return space.dry_run(out, budget, timeout, requests_of(request, count))

@@ -45,10 +45,10 @@ class Terms(NamedTuple):
 
 
 def check_count(count: int, *, once: str | None, to_stdout: bool) -> None:
-    """Let several variations pass where they can be told apart.
+    """Refuse several variations for one key, or for one stream.
 
     Raises:
-        UsageError: they are for one key, or for one stream.
+        UsageError: it says why.
     """
     if count > 1 and once is not None:
         raise UsageError(
@@ -91,7 +91,7 @@ def _one(
         outcomes = list(out.each(core.generate(tools, order, goal, timing, known)))
     made: list[Record] = []
     text = nothing if terms.stdout else path_or_id
-    code = out.outcomes(outcomes, _noting(made, text))
+    code = out.outcomes(outcomes, _collecting(made, text))
     for outcome in outcomes:
         say_ending(out, outcome)
     return code, made
@@ -119,7 +119,7 @@ def _several(
         goal = Goal(terms.waits, terms.waits, overwrite=terms.force, accepts_saved=True)
         story = vary(tools, agreed, goal, timing, terms.budget)
         results = Results(tools.clock.monotonic, total=count, in_sandbox=space.sandbox)
-        code = out.outcomes(out.each(story, results), _noting(made, path_or_id))
+        code = out.outcomes(out.each(story, results), _collecting(made, path_or_id))
     say_several(out, made, count)
     return code, made
 
@@ -139,11 +139,11 @@ def _agreed(
     ]
 
 
-def _noting(made: list[Record], text: Callable[[Record], str]) -> Callable[[Record], str]:
-    """Return what prints a record that was made, and notes it."""
+def _collecting(made: list[Record], text: Callable[[Record], str]) -> Callable[[Record], str]:
+    """Return `text`, which now also appends each record that it is called with to `made`."""
 
-    def noted(record: Record) -> str:
+    def collected(record: Record) -> str:
         made.append(record)
         return text(record)
 
-    return noted
+    return collected

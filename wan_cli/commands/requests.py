@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wan_cli.commands.arguments import request_fields
-from wan_cli.commands.likeness import refuse_lost_pictures
+from wan_cli.commands.like import refuse_lost_pictures
 from wan_cli.models import (
     DEFAULT_MODEL,
     GenerationRequest,

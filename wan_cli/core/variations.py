@@ -61,7 +61,7 @@ def vary(
     Args:
         tools: the client, the journal and the clock.
         variations: what to submit, or to continue with.
-        goal: how far to take them; the history knows where each goes.
+        goal: how far to take them; each is saved to the destination of its order.
         timing: the time of each from its submission on, and the polling interval.
         budget: what all of them may cost.
 

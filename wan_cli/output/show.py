@@ -87,7 +87,7 @@ def _file(shown: Shown) -> str | None:
 
 
 def _link(record: Record, now: float) -> str | None:
-    """Return until when the link works; whoever sees it can watch, so that JSON alone has it."""
+    """Return how long the link works. Anyone with the link can watch: only JSON prints it."""
     ends_at = record.url_expires_at
     if ends_at is None:
         return None

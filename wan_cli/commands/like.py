@@ -35,10 +35,10 @@ def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
 
 
 def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
-    """Let fields pass whose pictures can be sent.
+    """Refuse a picture of which only the hash is known.
 
     Raises:
-        UsageError: one is known by its hash alone, and no flag replaces it.
+        UsageError: it names the flag that replaces the picture.
     """
     for name in MEDIA_NAMES:
         value = fields.get(name)
