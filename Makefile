@@ -23,7 +23,7 @@ help:
 	@echo "make lint           format, rules, types"
 	@echo "make test           all tests"
 	@echo "make coverage       all tests, with branch coverage"
-	@echo "make format         format the code, mend what can be mended"
+	@echo "make format         format the code, fix what can be fixed"
 	@echo "make completions    write the scripts in completions/"
 	@echo "make man            write the man pages in man/"
 	@echo "make screens        draw the pictures of the documents again"
@@ -32,7 +32,7 @@ help:
 	@echo "make check-matrix   the tests with the oldest and newest dependencies, for each Python"
 	@echo "make bench          measure speed beside other programs; ARGS=--quick: less of it"
 	@echo "make bench-faults   the same faults for wan, requests and curl"
-	@echo "make bench-polling  simulate when wan looks at a generation"
+	@echo "make bench-polling  simulate when wan polls"
 	@echo "make clean          remove what these targets made"
 
 define DESCRIBE

@@ -32,7 +32,7 @@ from tests.fake.script import Reply, repeat
 KEY = "the-key-of-the-bench"
 BODY = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow"}
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-# Scaled down from 10 s between looks and a minute of patience with a POST.
+# Scaled down from 10 s between polls and a minute of patience with a POST.
 POLL_S = 0.1
 TIMEOUT_S = 2.0
 LOOKS = 100
@@ -107,7 +107,7 @@ FAULTS = (
         on_post(Reply(status=307, headers={"Location": GENERATIONS})),
     ),
     Fault("429, then accepted", on_post(Reply(status=429, headers={"Retry-After": "1"}))),
-    Fault("503 at two looks", lambda api: api.on_get(*repeat(Reply(status=503), 2))),
+    Fault("503 at two polls", lambda api: api.on_get(*repeat(Reply(status=503), 2))),
     Fault("download cut in half", on_download(CdnReply(cut_after=100_000))),
     Fault("the URL has expired", expired_url),
     Fault(
@@ -183,7 +183,7 @@ def _post_as_the_sdk(url: str) -> requests.Response:
 
 
 def curl_script(_api: FakeApi, base_url: str, folder: Path) -> str:
-    """POST, look and download with `curl --retry 5 --retry-all-errors`."""
+    """POST, poll and download with `curl --retry 5 --retry-all-errors`."""
     url = base_url + GENERATIONS
     generation_id = json.loads(_curl(url, "--data", json.dumps(BODY)))["id"]
     for _ in range(LOOKS):

@@ -114,7 +114,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         place = f"{self._page.name}:{block.line}"
         assert done.returncode in codes, f"{place}: exit {done.returncode}\n{script}\n{done.stdout}"
