@@ -1,19 +1,12 @@
 """wan batch: many prompts from a file, each paid for once, however often it runs."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wan_cli.commands import options
 from wan_cli.commands.manual import PageCommand
-
-if TYPE_CHECKING:
-    from wan_cli.commands.workspace import Workspace
-    from wan_cli.core.batch import Batch
-    from wan_cli.core.survey import Survey
-    from wan_cli.output import Output
 
 app = options.command_app()
 
@@ -123,38 +116,19 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Submit the prompts of a file, wait, download; run it again to continue where it stopped."""
-    # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.batchfile.shard import parse_shard
-    from wan_cli.commands.arguments import name_of
-    from wan_cli.commands.requests import reading
-    from wan_cli.commands.workspace import workspace
-    from wan_cli.core import plan
-    from wan_cli.core.batch import Batch, Terms
-    from wan_cli.core.survey import survey
-    from wan_cli.output.begin import begin
-    from wan_cli.output.faces import path_or_id
-    from wan_cli.output.results import Results
-    from wan_cli.output.summary import print_all
-
     arguments = locals()
+    # Help and wrong usage do without what a generation needs: it would double their time.
+    from wan_cli.commands import paying, rows
+    from wan_cli.commands.workspace import workspace
+    from wan_cli.core.batch import Batch, Terms
+    from wan_cli.output.begin import begin
+
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
-    loaded = plan.load(
-        file,
-        format_,
-        parse_shard(shard, os.environ),
-        batch=plan.batch_name(file, name_of(as_), space.settings.base_url, sandbox=space.sandbox),
-        reading=reading(out, space, arguments, file),
-        folder=space.output_dir if output_dir is None else output_dir,
-        name_template=space.settings.name_template,
-    )
-    out.note(*loaded.notes)
-    budget = space.budget(max_cost)
+    plan = rows.load(out, space, arguments)
+    budget = paying.budget_of(space, max_cost)
     if dry_run:
-        with space.journal(out) as journal:
-            found = survey(journal, loaded, retry_failed=retry_failed)
-        budget.add(found.paid_usd)
-        return space.dry_run(out, budget, timeout, found.requests, found.at_unknown_cost)
+        return rows.dry_run(out, space, plan, budget, timeout, retry_failed=retry_failed)
     with space.tools(out) as tools:
         timing = space.timing(tools, timeout, poll_interval, each=True)
         terms = Terms(
@@ -170,29 +144,4 @@ def command(
             fail_fast=fail_fast,
             lookup=not (no_lookup or space.sandbox),
         )
-        batch = Batch(tools, terms, loaded)
-        found = _agreed(out, space, batch, yes=yes)
-        results = Results(
-            tools.clock.monotonic,
-            total=len(loaded.entries),
-            names={entry.row.number: entry.row.label for entry in loaded.entries},
-            is_batch=True,
-            in_sandbox=space.sandbox,
-        )
-        return print_all(out, batch.run(found), path_or_id, results)
-
-
-def _agreed(out: "Output", space: "Workspace", batch: "Batch", *, yes: bool) -> "Survey":
-    """Return what is to be done, with prices to which the user agrees; as `Batch.agree` raises."""
-    tools, terms = batch.tools, batch.terms
-    found = out.follow(batch.agree())
-    prices = space.check_prices(
-        out,
-        tools.client,
-        terms.budget,
-        terms.timing.left(tools.clock),
-        found.requests,
-        found.at_unknown_cost,
-        needs_consent=not yes,
-    )
-    return found.priced(prices)
+        return rows.run(out, space, Batch(tools, terms, plan), yes=yes)

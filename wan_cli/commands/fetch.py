@@ -29,7 +29,7 @@ def command(
 ) -> int:
     """Wait for generations and download their videos; print the files' paths."""
     # Help and wrong usage do without what talks to the API: it would double their time.
-    from wan_cli.commands.actions import fetch
+    from wan_cli.commands.fetching import fetch
 
     return fetch(
         ids,

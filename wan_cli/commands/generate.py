@@ -106,7 +106,7 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and wrong usage do without what a generation needs: it would double their time.
-    from wan_cli.commands import generation
+    from wan_cli.commands import generation, paying
     from wan_cli.commands.afterwards import afterwards
     from wan_cli.commands.like import request_like
     from wan_cli.commands.requests import request_of
@@ -127,9 +127,9 @@ def command(
     generation.check_count(count, once=once, to_stdout=place.to_stdout)
     waits = space.chosen("wait", wait)
     then = afterwards(open_, exec_, notify=notify, has_file=waits and not place.to_stdout)
-    budget = space.budget(max_cost)
+    budget = paying.budget_of(space, max_cost)
     if dry_run:
-        return space.dry_run(out, budget, timeout, requests_of(request, count))
+        return paying.dry_run(space, out, budget, timeout, requests_of(request, count))
     terms = generation.Terms(
         place,
         budget,

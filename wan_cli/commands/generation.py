@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from wan_cli.commands.arguments import with_once
+from wan_cli.commands.paying import check_prices
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core import generate as core
 from wan_cli.core.budget import Budget
@@ -87,7 +88,7 @@ def _one(
         if known is None:
             place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
             left_s = timing.left(tools.clock)
-            space.check_prices(out, tools.client, terms.budget, left_s, [request])
+            check_prices(space, out, tools.client, terms.budget, left_s, [request])
         outcomes = list(out.each(core.generate(tools, order, goal, timing, known)))
     made: list[Record] = []
     text = nothing if terms.stdout else path_or_id
@@ -129,8 +130,8 @@ def _agreed(
 ) -> list[Variation]:
     """Return the variations with their prices, to which the user agrees."""
     new = [each.order.request for each in found if each.known is None]
-    prices = space.check_prices(
-        out, tools.client, terms.budget, left_s, new, needs_consent=not terms.yes
+    prices = check_prices(
+        space, out, tools.client, terms.budget, left_s, new, needs_consent=not terms.yes
     )
     coming = iter(prices)
     return [

@@ -32,11 +32,23 @@ def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
         return None
     if any(word.startswith("-") for word in ids):
         return None
-    # Only now: what a command works with is of no use to the parser's help.
-    from wan_cli.commands.actions import ACTIONS
-
     switches = dict(known[arg] for arg in args if arg in known)
-    return partial(ACTIONS[name], *([ids] if ids else []), **switches)
+    return partial(_action(name), *([ids] if ids else []), **switches)
+
+
+def _action(name: str) -> Callable[..., int]:
+    """Return what a command does. Each imports what it works with, which help does without."""
+    if name == "fetch":
+        from wan_cli.commands.fetching import fetch
+
+        return fetch
+    if name == "status":
+        from wan_cli.commands.polling import status_
+
+        return status_
+    from wan_cli.commands.actions import list_, show
+
+    return show if name == "show" else list_
 
 
 def _text(name: str, words: list[str], args: Sequence[str]) -> Callable[[], int] | None:

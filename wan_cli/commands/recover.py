@@ -33,21 +33,14 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Search the account's log for submissions whose outcome is unknown; submit nothing."""
-    # Help and wrong usage do without what talks to the API: it would double their time.
-    from wan_cli.commands.arguments import one_of
-    from wan_cli.commands.workspace import workspace
-    from wan_cli.core.recover import adopt_id, forget, recover
-    from wan_cli.output.begin import begin
-    from wan_cli.output.faces import state_line
+    from wan_cli.commands.recovery import recover_
 
-    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
-    one_of({"--adopt": adopt, "--forget": forget_})
-    space = workspace(out, sandbox=sandbox)
-    with space.tools(out) as tools:
-        if adopt is not None:
-            story = adopt_id(tools, adopt, ref)
-        elif forget_ is not None:
-            story = forget(tools, forget_)
-        else:
-            story = recover(tools, ref)
-        return out.outcomes(out.follow(story), state_line, shown={0, 9})
+    return recover_(
+        ref,
+        adopt=adopt,
+        forget_ref=forget_,
+        sandbox=sandbox,
+        json=json,
+        quiet=quiet,
+        verbose=verbose,
+    )

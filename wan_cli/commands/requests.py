@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wan_cli.commands.arguments import request_fields
 from wan_cli.commands.like import refuse_lost_pictures
+from wan_cli.commands.workspace import Workspace
 from wan_cli.models import (
     DEFAULT_MODEL,
     GenerationRequest,
@@ -17,16 +18,12 @@ from wan_cli.models import (
     schema_of,
 )
 from wan_cli.models.attachment import attaching
-
-if TYPE_CHECKING:
-    from wan_cli.batchfile.row import Reading
-    from wan_cli.commands.workspace import Workspace
-    from wan_cli.output import Output
+from wan_cli.output import Output
 
 
 def request_of(
-    out: "Output",
-    space: "Workspace",
+    out: Output,
+    space: Workspace,
     arguments: Mapping[str, Any],
     prompt: str | None,
     base: Mapping[str, object] | None = None,
@@ -45,19 +42,9 @@ def request_of(
     return request
 
 
-def reading(
-    out: "Output", space: "Workspace", arguments: Mapping[str, Any], file: Path
-) -> "Reading":
-    """Return how the rows of a batch file are read: pictures are relative to the file."""
-    from wan_cli.batchfile.row import Reading
-
-    attach = attaching(file.parent, shrink=arguments["shrink"])
-    return Reading(defaults(out, space, arguments), attach, schemas(space, arguments))
-
-
 def defaults(
-    out: "Output",
-    space: "Workspace",
+    out: Output,
+    space: Workspace,
     arguments: Mapping[str, Any],
     base: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
@@ -83,7 +70,7 @@ def defaults(
     return fields
 
 
-def schemas(space: "Workspace", arguments: Mapping[str, Any]) -> Callable[[str], ModelSchema]:
+def schemas(space: Workspace, arguments: Mapping[str, Any]) -> Callable[[str], ModelSchema]:
     """Return what finds a model's schema: in the table of this version, else in the catalogue."""
     live: dict[str, ModelSchema] = {}
 

@@ -26,7 +26,7 @@ def command(
 ) -> int:
     """Print the state of generations; exit 0 if completed, 8 if not finished, 9 if failed."""
     # Help and wrong usage do without what talks to the API: it would double their time.
-    from wan_cli.commands.actions import status_
+    from wan_cli.commands.polling import status_
 
     return status_(
         ids,

@@ -1,12 +1,11 @@
 """What a command works with: the settings, and with them the key, the history and the client."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wan_cli.commands.arguments import not_negative
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import Key, find_key
 from wan_cli.config.paths import Paths, paths
@@ -14,16 +13,12 @@ from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
-from wan_cli.output.faces import price_words
 
 # What asks the API is imported where it is needed: `wan list` would take half as long again.
 if TYPE_CHECKING:
     from wan_cli.api.client import Client
-    from wan_cli.core.budget import Budget
     from wan_cli.core.tools import Timing, Tools
     from wan_cli.http.trace import Trace
-    from wan_cli.models import GenerationRequest
-    from wan_cli.prices import Price
     from wan_cli.sandbox.server import Sandbox as Server
 
 SANDBOX_KEY = "the-sandbox-needs-no-key"
@@ -62,32 +57,6 @@ class Workspace(NamedTuple):
         """Return a flag where it was given, else the setting of that name."""
         return bool(getattr(self.settings, name)) if flag is None else flag
 
-    def dry_run(
-        self,
-        out: Output,
-        budget: "Budget",
-        timeout: str | None,
-        requests: "Sequence[GenerationRequest]",
-        taken: "Sequence[GenerationRequest]" = (),
-    ) -> int:
-        """Print requests and their prices, for which no key is needed; return the exit code.
-
-        `taken` was submitted before, and what it costs is not known yet.
-
-        Raises:
-            OverBudget: the command would cost too much.
-        """
-        from wan_cli.api.client import GET_SECONDS
-        from wan_cli.core.prices import ask_prices
-
-        seconds = min(GET_SECONDS, parse_duration("--timeout", timeout) or self.settings.timeout)
-        with self.client(with_key=False) as client:
-            whole = [*requests, *taken]
-            prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
-        code = out.dry_run(requests, prices[: len(requests)])
-        budget.check(prices)
-        return code
-
     @contextmanager
     def client(self, *, with_key: bool = True) -> Iterator["Client"]:
         """Open the client alone.
@@ -111,60 +80,6 @@ class Workspace(NamedTuple):
             return Client(url, None, trace=self.trace)
         origin, remedy = key.origin, key.remedy
         return Client(url, key.value, key_origin=origin, key_remedy=remedy, trace=self.trace)
-
-    def check_prices(
-        self,
-        out: Output,
-        client: "Client",
-        budget: "Budget",
-        left_s: float,
-        requests: "Sequence[GenerationRequest]",
-        taken: "Sequence[GenerationRequest]" = (),
-        *,
-        needs_consent: bool = False,
-    ) -> "list[Price]":
-        """Say what requests cost, hold that against the budget, and get the user's consent.
-
-        `taken` was submitted before, and what it costs is not known yet. A budget waits for a price
-        as long as the command has; otherwise nobody waits for it for long. Consent is the answer of
-        a terminal, or a budget where there is none. The sandbox needs none.
-
-        Raises:
-            OverBudget: they are over the budget, or not known.
-            UsageError: nobody agrees to pay them.
-        """
-        from wan_cli.api.client import GET_SECONDS
-        from wan_cli.core.prices import UNLIMITED_SECONDS, ask_prices
-        from wan_cli.output.question import can_ask, confirm, no_consent
-        from wan_cli.prices import NOT_ASKED
-
-        asks = needs_consent and not self.sandbox and can_ask()
-        if needs_consent and requests and not (asks or self.sandbox or budget.is_limited):
-            raise no_consent()
-        if not requests or not (asks or budget.is_limited or out.talks):
-            return [NOT_ASKED] * len(requests)
-        seconds = min(GET_SECONDS if budget.is_limited else UNLIMITED_SECONDS, left_s)
-        whole = [*requests, *(taken if budget.is_limited else ())]
-        prices = ask_prices(client, self.paths.cache_dir, whole, seconds=seconds)
-        while len(prices) > len(requests):
-            budget.take(prices.pop())
-        budget.check(prices)
-        if asks:
-            confirm(f"price: {price_words(prices)}; submit?")
-        else:
-            out.prices(prices)
-        return prices
-
-    def budget(self, max_cost: float | None) -> "Budget":
-        """Return what may be paid, by --max-cost or the settings.
-
-        Raises:
-            UsageError: not an amount.
-        """
-        from wan_cli.core.budget import Budget
-
-        limit = not_negative("--max-cost", max_cost)
-        return Budget(self.settings.max_cost if limit is None else limit)
 
     @contextmanager
     def tools(self, out: Output, *, keeps: bool = True) -> Iterator["Tools"]:

@@ -62,7 +62,7 @@ class Batch:
         self.tools = tools
         self.terms = terms
         self._source = plan.source
-        self._plan = plan
+        self.plan = plan
         self._lines = {entry.row.number: entry.row.line for entry in plan.entries}
         # The folders to which videos were copied that were on disk already, once for each.
         self._copied: list[str] = []
@@ -76,10 +76,10 @@ class Batch:
             WanError: the account's log cannot be read; nothing was sent.
         """
         terms, journal = self.terms, self.tools.journal
-        found = survey(journal, self._plan, retry_failed=terms.retry_failed)
+        found = survey(journal, self.plan, retry_failed=terms.retry_failed)
         if terms.lookup:
             found = yield from self._look_up(found)
-        for words in made_elsewhere(journal, self._plan, found):
+        for words in made_elsewhere(journal, self.plan, found):
             yield Warned(words)
         found = prepare(self._source, found, overwrite=terms.overwrite, sidecar=terms.sidecar)
         terms.budget.add(found.paid_usd)
@@ -91,7 +91,7 @@ class Batch:
         A key of `once` is searched for in any case: it promises more than a batch.
         """
         new = found.coming[: len(found.coming) - found.unresolved]
-        if found.known or found.unresolved or is_known(self.tools.journal, self._plan.batch):
+        if found.known or found.unresolved or is_known(self.tools.journal, self.plan.batch):
             new = [entry for entry in new if entry.row.once is not None]
         if not new:
             return found
@@ -164,7 +164,7 @@ class Batch:
             sidecar=terms.sidecar,
             again=terms.again,
             keys=row.keys,
-            batch=self._plan.batch.name,
+            batch=self.plan.batch.name,
             once=row.once,
             row=row.number,
             retry_failed=terms.retry_failed or row.once is not None,

@@ -1,0 +1,39 @@
+"""What `wan status` does, whether typer understood its arguments or `plain` did."""
+
+from wan_cli.commands.arguments import need_ids
+from wan_cli.commands.words import check_words
+from wan_cli.commands.workspace import workspace
+from wan_cli.core.status import named, status
+from wan_cli.destination import parse_destination
+from wan_cli.output.begin import begin
+from wan_cli.output.faces import state_line
+from wan_cli.output.results import Results
+
+
+def status_(
+    ids: list[str] | None,
+    *,
+    watch: bool = False,
+    timeout: str | None = None,
+    poll_interval: str | None = None,
+    sandbox: bool | None = None,
+    json: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int:
+    """Print the state of generations; return the exit code."""
+    out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
+    words = need_ids(ids)
+    space = workspace(out, sandbox=sandbox)
+    folder = parse_destination(None, space.output_dir, space.settings.name_template)
+    check_words(space, out, words)
+    with space.tools(out, keeps=False) as tools:
+        records = named(tools, words, folder)
+        timing = space.timing(tools, timeout, poll_interval)
+        outcomes = status(tools, records, timing, watch=watch)
+        # The line of a single poll says it all; --watch that ends too early also gets the error.
+        silent = set() if watch else {8}
+        several = watch and len(records) > 1
+        results = Results(tools.clock.monotonic, done="completed") if several else None
+        shown = out.each(outcomes, results)
+        return out.outcomes(shown, state_line, shown={0, 8, 9, 10}, silent=silent)
