@@ -101,9 +101,6 @@ class Shell:
 
     def _script(self, block: Block, script: str, codes: tuple[int, ...] = (0,)) -> str:
         env = dict(self._env)
-        if "new-model" in script:
-            # It has no such fields.
-            env = {name: env[name] for name in env.keys() - {"WAN_DURATION", "WAN_RESOLUTION"}}
         if "#SBATCH" in script:
             env |= {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "2", "SCRATCH": "scratch"}
         done = subprocess.run(
