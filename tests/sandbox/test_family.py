@@ -105,6 +105,7 @@ def test_references_stand_in_tiles_over_a_clip_that_begins_with_its_picture(
         "first_frame_image": data_uri(encoded(wide, "libwebp"), "libwebp"),
         "image_urls": [data_uri(encoded(tall)), URL],
         "video_urls": [URL + ".mp4"],
+        "watermark": True,
     }
     frames = clip(api, body, tmp_path)
     assert (frames[0].width, frames[0].height) == (1280, 720)
@@ -114,6 +115,8 @@ def test_references_stand_in_tiles_over_a_clip_that_begins_with_its_picture(
     assert ssim(first, pixels(tall, len(first[0]) // 3, len(first))) >= 0.8
     assert _tile_colour(rows, 1) == pytest.approx(url_colour(URL), abs=12)
     assert _tile_colour(rows, 2) == pytest.approx(url_colour(URL + ".mp4"), abs=12)
+    mark = part(rows, (1110 / 1280, 22 / 720, 140 / 1280, 20 / 720))
+    assert min(b"".join(mark)) > 220
 
 
 def test_a_video_of_this_sandbox_is_a_tile_of_its_first_frame(

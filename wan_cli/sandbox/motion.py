@@ -17,6 +17,7 @@ _DRIFT_LUMA = -20
 _DRIFT_CHROMA = (12, -14)
 _LOW, _HIGH = 16, 235
 _TILES_A_ROW = 5
+_WATERMARK = (220, 128, 128)
 _IMAGE_BORDER, _VIDEO_BORDER = (235, 128, 128), (40, 128, 128)
 
 
@@ -111,6 +112,12 @@ def tiles(references: Sequence[Reference], width: int, height: int) -> list[Tile
             Tile(frame, column * cell[0] + margin, height - (row + 1) * cell[1] + margin // 2 * 2)
         )
     return found
+
+
+def watermark(width: int, height: int) -> Tile:
+    """Return the mark of the models that have `watermark`: a light bar, above on the right."""
+    size, margin = (even(width / 8), even(height / 24)), even(min(width, height) / 40)
+    return Tile(filled(*size, _WATERMARK), width - size[0] - margin, margin)
 
 
 def _shifted(shift: int) -> bytes:

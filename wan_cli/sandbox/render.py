@@ -17,7 +17,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from wan_cli.sandbox.motion import Drift, Reference, tiles
+from wan_cli.sandbox.motion import Drift, Reference, tiles, watermark
 from wan_cli.sandbox.picture import PALETTES, Scene
 from wan_cli.sandbox.schemas import completed
 from wan_cli.sandbox.still import even, fitted, still_of
@@ -63,6 +63,7 @@ class Film:
     seconds: int
     shots: int
     has_audio: bool
+    has_watermark: bool
     random_key: str
 
     @classmethod
@@ -85,6 +86,7 @@ class Film:
             seconds=int(str(values["duration" if "duration" in values else "seconds"])),
             shots=3 if is_multi else 1,
             has_audio=bool(values.get("audio_url")) or values.get("generate_audio") is not False,
+            has_watermark=values.get("watermark") is True,
             random_key=json.dumps([body.get(name) for name in names]),
         )
 
@@ -162,6 +164,8 @@ def _frames(film: Film, media: _Media, random: Random) -> Iterator[av.VideoFrame
     """Yield the frames; where a picture was given it is the first, and tiles come later."""
     total = film.seconds * FRAMES_PER_SECOND
     tiled = tiles(media.references, film.width, film.height)
+    if film.has_watermark:
+        tiled.append(watermark(film.width, film.height))
     if media.first is None:
         frames, tiles_from = _scenes(film, total, random), 0
     else:

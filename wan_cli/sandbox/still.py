@@ -15,6 +15,7 @@ from wan_cli.sandbox.pictures import kept_data
 # Above this, a picture is a bomb rather than a picture.
 _PIXELS_MAX = 100_000_000
 _CODECS = {"image/png": "png", "image/jpeg": "mjpeg", "image/webp": "webp"}
+_FILLS_FROM = 0.95
 _PLACEHOLDER_SIZE = (1280, 720)
 _PLACEHOLDER_CELLS = (16, 9)
 _OWN_VIDEO = re.compile(r"/cdn/generations/([A-Za-z0-9_-]{21})\.mp4")
@@ -68,11 +69,14 @@ def url_colour(url: str) -> tuple[int, int, int]:
 def fitted(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
     """Return a picture as a frame of the encoder: whole, in the middle, black beside it.
 
-    A picture of almost the same shape fills the frame.
+    A picture of almost the same shape fills the frame: what the models call 16:9 is 26:15 at 480p.
     """
     scale = min(width / frame.width, height / frame.height)
     wide, high = even(frame.width * scale), even(frame.height * scale)
-    inner = (width if width - wide <= 2 else wide, height if height - high <= 2 else high)
+    inner = (
+        width if wide > width * _FILLS_FROM else wide,
+        height if high > height * _FILLS_FROM else high,
+    )
     picture = frame.reformat(
         *inner,
         format="yuv420p",
