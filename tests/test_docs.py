@@ -123,6 +123,12 @@ def test_exit_codes_are_those_of_the_program() -> None:
     assert order.removesuffix(", 0") in shown(REFERENCE)
 
 
+def test_troubleshooting_has_an_answer_to_every_exit_code() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    codes = {int(code) for key in rows_of(page) for code in re.findall(r"\b\d+\b", key)}
+    assert codes == {*EXIT_CODES, 143, 129} - {0}
+
+
 def test_configuration_keys_have_their_variables() -> None:
     rows = {row[0].strip("`"): ticked(row[1]) for row in table("key")}
     expected = {key: [setting.variable] for key, setting in SETTINGS.items()}
