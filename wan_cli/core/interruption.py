@@ -36,7 +36,8 @@ def explain(
         return
     if not going:
         if run.done and not interrupted.is_explained:
-            interrupted.explain("interrupted; nothing is in flight", hint="wan list", record=None)
+            words = "interrupted; what was submitted is safe"
+            interrupted.explain(words, hint="wan list", record=None)
         return
     _explain_going(interrupted, run, going)
 
