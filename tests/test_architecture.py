@@ -33,7 +33,6 @@ LAYERS = (
         "checkup",
         "prompt",
         "signals",
-        "hints",
         "drives",
     ),
     ("catalogue", "destination"),

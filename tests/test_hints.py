@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from tests.fake.process import Wan
-from wan_cli.hints import in_sandbox
+from wan_cli.errors import in_sandbox
 
 
 @pytest.mark.parametrize(

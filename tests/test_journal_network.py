@@ -18,8 +18,7 @@ from wan_cli.commands.workspace import workspace
 from wan_cli.core.doctor import examine_history
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
-from wan_cli.journal.place import mounted, network
-from wan_cli.journal.trouble import trouble
+from wan_cli.journal.trouble import mounted, network, trouble
 from wan_cli.output import Output
 
 MOUNTS = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard

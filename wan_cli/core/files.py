@@ -6,8 +6,7 @@ from pathlib import Path
 
 from wan_cli.core.tools import Tools
 from wan_cli.destination import Destination, sidecar_of
-from wan_cli.download.copying import copy_video, is_copy
-from wan_cli.download.fetch import Target
+from wan_cli.download.fetch import Target, copy_video, is_copy
 from wan_cli.download.meta import tidy
 from wan_cli.errors import LocalFileError, local_file_error
 from wan_cli.record import Record, utc

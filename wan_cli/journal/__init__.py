@@ -9,7 +9,6 @@ from typing import Self
 
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.generation import Status
-from wan_cli.journal.columns import COLUMNS, request_json, select, to_column
 from wan_cli.journal.file import (
     TO_FETCH,
     UNRESOLVED,
@@ -20,10 +19,9 @@ from wan_cli.journal.file import (
     prepare,
     transaction,
 )
-from wan_cli.journal.keys import KeyIndex
-from wan_cli.journal.place import network
+from wan_cli.journal.rows import COLUMNS, KeyIndex, request_json, select, to_column
 from wan_cli.journal.totals import durations, newest, spent
-from wan_cli.journal.trouble import trouble, warnings
+from wan_cli.journal.trouble import network, trouble, warnings
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 from wan_cli.text import one_line

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from wan_cli.errors import SetupError
-from wan_cli.journal.place import lock_trouble
 from wan_cli.journal.totals import TOTALS
-from wan_cli.journal.trouble import damaged, trouble, unlockable
+from wan_cli.journal.trouble import damaged, lock_trouble, trouble, unlockable
 from wan_cli.storage import make_private
 
 BUSY_TIMEOUT_S = 5.0

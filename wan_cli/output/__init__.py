@@ -19,8 +19,8 @@ from wan_cli.errors import (
     UsageError,
     WanError,
     exit_code_of,
+    in_sandbox,
 )
-from wan_cli.hints import in_sandbox
 from wan_cli.listing import Spent
 from wan_cli.output.faces import (
     compact,
