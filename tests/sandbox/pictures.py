@@ -8,7 +8,6 @@ from random import Random
 
 import av
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import Colorspace
 
 _PIXELS = {"png": "rgb24", "mjpeg": "yuvj420p", "libwebp": "yuv420p"}
 _TYPES = {"png": "png", "mjpeg": "jpeg", "libwebp": "webp"}
@@ -57,7 +56,7 @@ def frames_of(content: bytes, folder: Path) -> list[av.VideoFrame]:
 
 def pixels(frame: av.VideoFrame, width: int, height: int) -> list[bytes]:
     """The rows of a frame as RGB, scaled."""
-    colours = Colorspace.ITU709 if frame.format.name == "yuv420p" else Colorspace.DEFAULT
+    colours = "ITU709" if frame.format.name == "yuv420p" else "DEFAULT"
     scaled = frame.reformat(width, height, format="rgb24", src_colorspace=colours)
     plane = scaled.planes[0]
     data = bytes(plane)

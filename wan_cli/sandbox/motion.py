@@ -6,7 +6,6 @@ from random import Random
 from typing import NamedTuple
 
 import av
-from av.video.reformatter import Interpolation
 
 from wan_cli.sandbox.still import even, filled, fitted, paste
 
@@ -53,7 +52,7 @@ class Drift:
         left = int((self._width - width) * across) // 2 * 2
         top = int((self._height - height) * down) // 2 * 2
         part = self._part((left, top, width, height), number, self._cut if shot == 1 else 0)
-        return part.reformat(self._width, self._height, interpolation=Interpolation.BILINEAR)
+        return part.reformat(self._width, self._height, interpolation="BILINEAR")
 
     def _part(self, box: tuple[int, int, int, int], number: int, light: int) -> av.VideoFrame:
         """Return a part of the picture in the colours of a frame."""

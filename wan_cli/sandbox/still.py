@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import av
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from wan_cli.sandbox.pictures import kept_data
 
@@ -80,9 +79,9 @@ def fitted(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
     picture = frame.reformat(
         *inner,
         format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.MPEG,
-        interpolation=Interpolation.BICUBIC,
+        dst_colorspace="ITU709",
+        dst_color_range="MPEG",
+        interpolation="BICUBIC",
     )
     if inner == (width, height):
         return picture
@@ -144,4 +143,4 @@ def _placeholder(url: str) -> av.VideoFrame:
         line = b"".join([*half, *reversed(half)])
         pixels[row * plane.line_size : row * plane.line_size + len(line)] = line
     plane.update(bytes(pixels))
-    return frame.reformat(*_PLACEHOLDER_SIZE, interpolation=Interpolation.POINT)
+    return frame.reformat(*_PLACEHOLDER_SIZE, interpolation="POINT")
