@@ -56,8 +56,9 @@ def frames_of(content: bytes, folder: Path) -> list[av.VideoFrame]:
 
 def pixels(frame: av.VideoFrame, width: int, height: int) -> list[bytes]:
     """The rows of a frame as RGB, scaled."""
-    colours = "ITU709" if frame.format.name == "yuv420p" else "DEFAULT"
-    scaled = frame.reformat(width, height, format="rgb24", src_colorspace=colours)
+    # PyAV 14 ignores the first colour space unless the second one differs.
+    colours = ("ITU709" if frame.format.name == "yuv420p" else "DEFAULT", "ITU601")
+    scaled = frame.reformat(width, height, "rgb24", *colours)
     plane = scaled.planes[0]
     data = bytes(plane)
     return [data[y * plane.line_size :][: 3 * width] for y in range(height)]

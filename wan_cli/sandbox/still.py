@@ -43,7 +43,7 @@ def decode(data: bytes) -> av.VideoFrame | None:
         frames = codec.decode(av.Packet(data)) or codec.decode(None)
     except (av.FFmpegError, MemoryError):
         return None
-    return _rgb(frames[0]) if frames else None
+    return frames[0].reformat(format="rgb24") if frames else None
 
 
 def still_of(value: str, pictures: Path, videos: Path) -> av.VideoFrame:
@@ -114,10 +114,6 @@ def even(number: float) -> int:
     return max(2, round(number / 2) * 2)
 
 
-def _rgb(frame: av.VideoFrame) -> av.VideoFrame:
-    return frame.reformat(format="rgb24")
-
-
 def _own_frame(url: str, videos: Path) -> av.VideoFrame | None:
     """Return the first frame of a video that this sandbox made, by its URL."""
     parts = urlsplit(url)
@@ -126,7 +122,9 @@ def _own_frame(url: str, videos: Path) -> av.VideoFrame | None:
     if path is None or parts.hostname not in _OWN_HOSTS or not path.exists():
         return None
     with av.open(str(path)) as container:
-        return _rgb(next(container.decode(video=0)))
+        frame = next(container.decode(video=0))
+    # PyAV 14 ignores the first colour space unless the second one differs.
+    return frame.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601")
 
 
 def _placeholder(url: str) -> av.VideoFrame:
