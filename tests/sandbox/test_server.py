@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.sandbox.conftest import Api, serving
+from tests.sandbox.conftest import GENERATIONS, Api, serving
 from wan_cli.errors import Interrupted, SetupError, UsageError
 from wan_cli.sandbox.server import Sandbox
 
@@ -31,6 +31,15 @@ def test_a_render_that_was_given_up_is_begun_anew_when_asked_for(folder: Path):
     with serving(folder) as second:
         assert second.finished(found)["status"] == "completed"
     assert [path.name for path in (folder / "videos").iterdir()] == [f"{found}.mp4"]
+
+
+def test_a_video_that_cannot_be_written_is_answered_with_500(api: Api, folder: Path):
+    (folder / "videos").rmdir()
+    made = api.post().json()["id"]
+    while (reply := api.get(GENERATIONS, generation_id=made)).status_code == 200:
+        assert reply.json()["status"] in ("queued", "generating")
+    assert reply.status_code == 500
+    assert reply.json()["message"].startswith("the sandbox cannot render the video: ")
 
 
 def test_the_folder_is_private(api: Api, folder: Path):
