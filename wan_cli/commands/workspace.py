@@ -64,22 +64,23 @@ class Workspace(NamedTuple):
         Raises:
             SetupError: no key where one is needed, or the sandbox's extra is not installed.
         """
-        from wan_cli.api.client import Client
-
         if self.sandbox:
             with sandbox_server(self.paths.sandbox_dir) as server:
-                yield Client(server.base_url, SANDBOX_KEY, trace=self.trace)
+                yield self._client(server.base_url, SANDBOX_KEY)
             return
-        yield self._client(find_key(self.settings.keys) if with_key else None)
+        key = find_key(self.settings.keys) if with_key else None
+        yield self._client_with(key)
 
-    def _client(self, key: Key | None) -> "Client":
-        from wan_cli.api.client import Client
-
+    def _client_with(self, key: Key | None) -> "Client":
         url = self.settings.base_url
         if key is None:
-            return Client(url, None, trace=self.trace)
-        origin, remedy = key.origin, key.remedy
-        return Client(url, key.value, key_origin=origin, key_remedy=remedy, trace=self.trace)
+            return self._client(url, None)
+        return self._client(url, key.value, key_origin=key.origin, key_remedy=key.remedy)
+
+    def _client(self, url: str, key: str | None, **origin: str) -> "Client":
+        from wan_cli.api.client import Client
+
+        return Client(url, key, trace=self.trace, **origin)
 
     @contextmanager
     def tools(self, out: Output, *, keeps: bool = True) -> Iterator["Tools"]:
@@ -92,7 +93,6 @@ class Workspace(NamedTuple):
         Raises:
             SetupError: no key, no history, or the sandbox's extra is not installed.
         """
-        from wan_cli.api.client import Client
         from wan_cli.core.tools import CLOCK, Tools
 
         clock = CLOCK.get()
@@ -101,12 +101,12 @@ class Workspace(NamedTuple):
                 sandbox_server(self.paths.sandbox_dir) as server,
                 self._history(out, keeps) as (journal, written),
             ):
-                client = Client(server.base_url, SANDBOX_KEY, trace=self.trace)
+                client = self._client(server.base_url, SANDBOX_KEY)
                 yield Tools(client, journal, "sandbox", written, clock)
             return
         key = find_key(self.settings.keys)
         with self._history(out, keeps) as (journal, written):
-            client = self._client(key)
+            client = self._client_with(key)
             yield Tools(client, journal, key.fingerprint, written, clock)
 
     @contextmanager
