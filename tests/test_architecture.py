@@ -17,7 +17,7 @@ LAYERS = (
     ("help",),
     ("examples", "nearest"),
     ("text", "storage", "deadline", "mp4", "schedule", "secrets", "identity"),
-    ("programs", "clip"),
+    ("programs",),
     ("numbers",),
     ("generation",),
     ("filetypes",),

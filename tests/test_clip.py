@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fake.mp4 import box, make_mp4
-from wan_cli.clip import Clip, clip_of
+from wan_cli.mp4 import Clip, clip_of
 
 
 def clip(data: bytes) -> Clip | None:

@@ -7,10 +7,9 @@ from wan_cli.commands.arguments import with_once
 from wan_cli.commands.paying import check_prices
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core import generate as core
-from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Order
 from wan_cli.core.lookup import find_known
-from wan_cli.core.tools import Tools
+from wan_cli.core.tools import Budget, Tools
 from wan_cli.core.variations import Variation, places_of, requests_of, vary
 from wan_cli.destination import Destination, try_places
 from wan_cli.errors import UsageError

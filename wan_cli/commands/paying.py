@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.commands.arguments import not_negative
 from wan_cli.commands.workspace import Workspace
-from wan_cli.core.budget import Budget
 from wan_cli.core.prices import UNLIMITED_SECONDS, ask_prices
+from wan_cli.core.tools import Budget
 from wan_cli.models import GenerationRequest
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output

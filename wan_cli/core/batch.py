@@ -5,7 +5,6 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.files import is_elsewhere, placed
 from wan_cli.core.items import Goal, Order
@@ -15,7 +14,7 @@ from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting
 from wan_cli.core.survey import Survey, is_known, made_elsewhere, prepare, survey
-from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.tools import Budget, Timing, Tools
 from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
 from wan_cli.destination import is_on_disk

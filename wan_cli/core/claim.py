@@ -1,12 +1,17 @@
 """Claiming: a submission is journaled before its connection is opened, once for each key.
 
 An earlier submission for the same key stands in its way, unless it failed and was not charged.
+The POST itself is a job for a worker, which asks before the body's first byte is sent.
 """
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from wan_cli.api.client import Client
+from wan_cli.api.outcome import Limited, NotSent, Refused, Submission
 from wan_cli.core.items import Item, Order, Step, pause_s
+from wan_cli.core.lanes import Desk
 from wan_cli.core.run import Run
 from wan_cli.core.settle import is_being_sent, settle_until
 from wan_cli.core.tools import Tools
@@ -18,12 +23,15 @@ from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
 from wan_cli.models import GenerationRequest
 from wan_cli.record import Record, utc
+from wan_cli.schedule import backoff
 from wan_cli.text import one_line
 
 # How often to see whether another process is through with the same submission.
 OTHER_PROCESS_S = 0.2
 # What `wan recover --forget` writes: a generation that its user has given up.
 FORGOTTEN = "forgotten"
+# How long a rate limit may make one submission wait in all.
+LIMITED_BUDGET_S = 60.0
 
 
 def new_ref() -> str:
@@ -174,3 +182,48 @@ def other_request(once: str, record: Record, request: GenerationRequest) -> Usag
         f" request ({record.handle}); nothing was sent",
         hint=f"choose another key, or see what it made: wan status {record.handle}",
     )
+
+
+class BodyBegins(NamedTuple):
+    """The HTTP library asks for the first byte of the body: nothing of it is sent yet."""
+
+
+class Posted(NamedTuple):
+    """What a POST of a submission brought.
+
+    `ref` names the submission, `server_offset_s` is the server's clock minus ours where a reply
+    told it, `is_sandbox` says that it was the sandbox that replied.
+    """
+
+    ref: str
+    submission: Submission
+    server_offset_s: float | None
+    is_sandbox: bool = False
+
+
+def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: float) -> Posted:
+    """Submit a request under its record's label; ask before its body's first byte is sent."""
+    try:
+        body = order.request.payload()
+    except UsageError as error:
+        # A picture is gone, or has changed.
+        return Posted(record.ref, Refused(error), None)
+    submission = client.submit(
+        body,
+        record.client_request_id,
+        seconds=seconds,
+        may_begin=lambda: bool(desk.ask(BodyBegins())),
+    )
+    return Posted(record.ref, submission, client.server_offset_s, client.is_sandbox)
+
+
+def retry_pause(
+    item: Item, submission: NotSent | Limited, interval_s: float | None
+) -> float | None:
+    """Return the seconds until a submission is tried again, None where that is not worth it."""
+    if isinstance(submission, NotSent):
+        return pause_s(item.tries, interval_s)
+    asked_s = submission.retry_after_s
+    # A server that says "at once" each time must not be asked without a pause.
+    pause = max(asked_s or 0.0, backoff(item.tries, first_s=1.0 if asked_s is None else 0.1))
+    return pause if item.waited_s + pause <= LIMITED_BUDGET_S else None

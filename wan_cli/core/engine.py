@@ -10,14 +10,13 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
-from wan_cli.core.budget import Budget
 from wan_cli.core.interruption import explain, salvage
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.progress import Expectations, Tallying
 from wan_cli.core.run import LOCK_S, UNTOLD_MAX, Run
 from wan_cli.core.settle import starts_settling
-from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.tools import Budget, Timing, Tools
 from wan_cli.core.verdicts import about, no_thread, without_id
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError

@@ -3,10 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
-from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Item, Order, Step
 from wan_cli.core.progress import Expectations
-from wan_cli.core.tools import Timing, Tools
+from wan_cli.core.tools import Budget, Timing, Tools
 from wan_cli.core.verdicts import (
     may_hit_others,
     not_recorded,

@@ -4,11 +4,10 @@ from functools import partial
 
 from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.api.outcome import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
-from wan_cli.core.claim import claim
+from wan_cli.core.claim import Posted, claim, post, retry_pause
 from wan_cli.core.interruption import keep_late_id
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Job, Lane, Question, Ticket
-from wan_cli.core.post import Posted, post, retry_pause
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
 from wan_cli.core.verdicts import (

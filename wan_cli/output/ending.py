@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wan_cli.clip import Clip, clip_of
+from wan_cli.mp4 import Clip, clip_of
 from wan_cli.output import Output
 from wan_cli.output.faces import elapsed_s, file_size, money, seconds
 from wan_cli.record import Outcome, Record
