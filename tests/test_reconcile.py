@@ -250,6 +250,9 @@ def test_another_key_is_said_and_finds_nothing(wan: Wan, api: FakeApi) -> None:
     assert "submitted with another key" in result.err
 
 
+ELSEWHERE = "another-machine 0 pid:[1]"
+
+
 @pytest.mark.parametrize(
     ("row", "is_dead"),
     [
@@ -261,6 +264,9 @@ def test_another_key_is_said_and_finds_nothing(wan: Wan, api: FakeApi) -> None:
             True,
         ),  # and a clock put back
         ("status = 'sending', pid = 1", False),
+        # What is no process here may be one on another machine, or in another container.
+        (f"status = 'sending', pid = 1{'0' * 8}, host = '{ELSEWHERE}'", False),
+        (f"status = 'sending', host = '{ELSEWHERE}', updated_at = updated_at - 3600", True),
     ],
 )
 def test_a_submission_of_a_process_that_is_gone_is_looked_for(

@@ -68,6 +68,7 @@ class Record(NamedTuple):
     batch: str | None = None
     once: str | None = None
     pictures: Mapping[str, str] | None = None
+    host: str | None = None
 
     @property
     def prompt(self) -> str:

@@ -14,8 +14,8 @@ from wan_cli.core.items import Item, Order, Step, pause_s
 from wan_cli.core.lanes import Desk
 from wan_cli.core.run import Run
 from wan_cli.core.settle import is_being_sent, settle_until
-from wan_cli.core.tools import Tools
-from wan_cli.core.verdicts import ended, not_sent_again
+from wan_cli.core.tools import Tools, this_host
+from wan_cli.core.verdicts import ended, not_sent_again, process_of
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import UsageError
 from wan_cli.events import Note
@@ -106,6 +106,7 @@ def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
         once=order.once,
         row=order.row,
         pid=os.getpid(),
+        host=this_host(),
         server_offset_s=tools.client.server_offset_s,
         pictures=order.request.paths or None,
     )
@@ -126,7 +127,7 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
         if run.now >= item.deadline:
             raise not_sent_again(standing)
         if standing.ref not in run.posting:
-            words = f"waiting for process {standing.pid}, which is submitting the same request"
+            words = f"waiting for {process_of(standing)}, which is submitting the same request"
             run.tell_once(Note(words))
         item.misses += 1
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)

@@ -14,6 +14,7 @@ from wan_cli.api.client import ACCOUNT_SECONDS, SUBMIT_SECONDS, Client
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane
 from wan_cli.core.run import Run
+from wan_cli.core.tools import this_host
 from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import Unreachable, WanError
@@ -243,11 +244,16 @@ def starts_settling(run: Run, item: Item, record: Record) -> None:
 
 
 def is_being_sent(record: Record, now: float) -> bool:
-    """Whether a living process is at this submission. `now` is in seconds since the epoch."""
+    """Whether a living process is at this submission. `now` is in seconds since the epoch.
+
+    A process of another machine or container cannot be seen: it counts as living while its
+    submission may last.
+    """
     # By its distance: a clock that was put back must not make a submission young for ever.
     young = abs(now - record.updated_at) < SENDING_MAX_S
     at_it = record.status in (Status.CLAIMED, Status.SENDING)
-    return at_it and young and _is_alive(record.pid)
+    is_here = record.host in (None, this_host())
+    return at_it and young and (_is_alive(record.pid) if is_here else True)
 
 
 def _is_alive(pid: int | None) -> bool:

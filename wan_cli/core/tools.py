@@ -1,9 +1,12 @@
 """What every part of the core works with: the client, the journal, the clock and the budget."""
 
+import os
 import queue
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -50,6 +53,32 @@ class Clock:
 
 # The clock of this process. A test sets a faster one before it calls main().
 CLOCK: ContextVar[Clock] = ContextVar("clock", default=Clock())  # noqa: B039
+
+
+@cache
+def this_host() -> str:
+    """Return what tells the processes that this one can see from all others.
+
+    A number of a process means something only on one machine, since its last start, and in one
+    container.
+    """
+    return " ".join(
+        [os.uname().nodename, _word(Path("/proc/sys/kernel/random/boot_id")), _namespace()]
+    ).strip()
+
+
+def _word(file: Path) -> str:
+    try:
+        return file.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 class Timing(NamedTuple):

@@ -53,10 +53,17 @@ def may_hit_others(error: WanError, item: Item) -> bool:
     return is_submission and isinstance(error, _MAY_HIT_OTHERS)
 
 
+def process_of(record: Record) -> str:
+    """Return the process that submits a record, in words."""
+    host = (record.host or "").partition(" ")[0]
+    elsewhere = f" on {one_line(host, 60)}" if host else ""
+    return f"process {record.pid}{elsewhere}"
+
+
 def being_sent(record: Record) -> Unfinished:
     """Return the error of a submission that another process is making right now."""
     return Unfinished(
-        f"{record.ref} is being submitted right now by process {record.pid}",
+        f"{record.ref} is being submitted right now by {process_of(record)}",
         hint=f"wan fetch {record.ref}",
     )
 

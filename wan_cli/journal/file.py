@@ -97,6 +97,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # Where the local pictures of a request were, by their hashes.
         "ALTER TABLE generations ADD COLUMN pictures TEXT",
+        # Where a pid means something: homes are shared between machines and containers.
+        "ALTER TABLE generations ADD COLUMN host TEXT",
         # No question but a search reads the whole of a long history.
         "CREATE INDEX generations_other_id ON generations (other_id) WHERE other_id IS NOT NULL",
         "CREATE INDEX generations_label ON generations (client_request_id)",
