@@ -244,7 +244,7 @@ def is_there(record: Record, destination: Destination | None, *, to_stdout: bool
 
 
 def _values(record: Record) -> dict[str, str]:
-    generation_id = record.id or record.ref
+    generation_id = record.handle
     seed = record.request.get("seed")
     return {
         "slug": slug(record.prompt),

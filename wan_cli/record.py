@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +22,13 @@ class Ready(NamedTuple):
 
     id: str
     url: str
+
+
+class Stored(NamedTuple):
+    """A generation whose video was saved: its id, and the file."""
+
+    id: str
+    file: Path
 
 
 class Record(NamedTuple):
@@ -101,6 +109,13 @@ class Record(NamedTuple):
         if self.id is None or self.video_url is None or self.status is not Status.COMPLETED:
             return None
         return Ready(self.id, self.video_url)
+
+    @property
+    def stored(self) -> Stored | None:
+        """The generation as one that was saved; the file may have been moved since."""
+        if self.id is None or self.file is None:
+            return None
+        return Stored(self.id, Path(self.file))
 
     @property
     def handle(self) -> str:

@@ -265,7 +265,9 @@ class Engine:
             # A POST that is under way may still be accepted.
             may_end = item.step is not Step.SAVE and item.ref not in self.run.posting
             if item.is_open and may_end:
-                self.run.end(item, about(refusal, item.asked_id) if item.asked_id else refusal)
+                self.run.end(
+                    item, about(refusal, item.generation_id) if item.generation_id else refusal
+                )
                 self._place(item)
 
     def _has_no_thread(self, item: Item, cause: OSError) -> None:

@@ -18,8 +18,9 @@ def is_elsewhere(record: Record, destination: Destination) -> bool:
 
     In the folder that is wanted, a name that was not asked for by the user is as good as another.
     """
-    assert record.file is not None
-    wanted, file = destination.path_of(record), Path(record.file)
+    if record.stored is None:
+        return False
+    wanted, file = destination.path_of(record), record.stored.file
     return wanted != file and (destination.name is not None or wanted.parent != file.parent)
 
 
@@ -37,10 +38,10 @@ def placed(
         LocalFileError: the folder does not take it; the video stays where it is.
         SetupError: the history cannot be written.
     """
-    assert record.file is not None
-    assert record.id is not None
-    wanted, source = destination.path_of(record), Path(record.file)
-    generation_id = record.id
+    if record.stored is None:
+        return record, False
+    generation_id, source = record.stored
+    wanted = destination.path_of(record)
     if is_copy(wanted, source):
         return tools.save_new(record, file=str(wanted)), False
     if wanted.parent == source.parent and wanted.exists() and not overwrite:

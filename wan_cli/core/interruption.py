@@ -19,7 +19,7 @@ def explain(
     interrupted: Interrupted, run: Run, items: Collection[Item], unknown: Sequence[Record]
 ) -> None:
     """Say what happens to the generations in flight, and to submissions that were cut off."""
-    going = [item for item in items if item.asked_id and item.step is not Step.SETTLE]
+    going = [item for item in items if item.generation_id and item.step is not Step.SETTLE]
     others = len(going)
     if unknown:
         refs = ", ".join(record.ref for record in unknown)
@@ -44,7 +44,7 @@ def explain(
 
 def _explain_going(interrupted: Interrupted, run: Run, going: Sequence[Item]) -> None:
     """Say that generations go on, and how to get their videos."""
-    ids, others = [item.asked_id for item in going], len(going)
+    ids, others = [item.generation_id for item in going], len(going)
     record = run.record_if_known(going[0]) if others == 1 else None
     if others == 1 and going[0].step is Step.SAVE:
         words = f"interrupted; the video of {ids[0]} is safe on the server"

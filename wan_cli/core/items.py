@@ -109,11 +109,11 @@ class Item:
         "alias",
         "alias_id",
         "alias_seen",
-        "asked_id",
         "counted_as",
         "deadline",
         "due",
         "failures",
+        "generation_id",
         "is_play",
         "is_saving",
         "is_withdrawn",
@@ -175,7 +175,7 @@ class Item:
         # Whether it settles an earlier submission that stands in the way of its own.
         self.stands_for = False
         # Polling.
-        self.asked_id = ""
+        self.generation_id = ""
         self.start = self.polled_at = now
         self.law = NO_LAW
         self.known: tuple[Status, int | None] | None = None

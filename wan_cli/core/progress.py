@@ -80,14 +80,14 @@ class Expectations:
     def event(self, item: Item) -> Watching:
         """Return what is to be shown of an item that is waited for."""
         left_s = time_left(item.elapsed_s, item.law.value) if item.status.is_running else None
-        return Watching(item.asked_id, item.status, item.elapsed_s, left_s)
+        return Watching(item.generation_id, item.status, item.elapsed_s, left_s)
 
     def take(self, item: Item, value: object) -> None:
         """Take in the live median of a model; a failure teaches nothing."""
         if not isinstance(value, float):
             return
         for kind, durations in self._durations.items():
-            if kind[0] == item.asked_id:
+            if kind[0] == item.ref:
                 self._known[kind].value = expect(durations, default_median_s=value)
 
     def late(self, item: Item) -> None:
@@ -102,7 +102,7 @@ class Expectations:
         self._asked.add(model)
         seconds = min(METRICS_SECONDS, self._timing.left(self._tools.clock))
         question = Item(Step.DONE, 0.0, 0.0)
-        question.asked_id = model
+        question.ref = model  # It stands for no generation.
         job = Job(partial(_median, model=model, seconds=seconds), seconds)
         try:
             self._workers.start(question, job, self)
@@ -204,7 +204,7 @@ def _left_s(item: Item, now: float, each_s: float) -> float:
 
 
 def _handle(item: Item) -> str:
-    return item.asked_id or item.ref
+    return item.generation_id or item.ref
 
 
 def _state(item: Item) -> str:

@@ -204,7 +204,7 @@ class Run:
             self.costs(item, 0.0)
         outcome = self._outcome(item, error, record)
         if outcome.record and outcome.record.id:
-            item.asked_id = outcome.record.id
+            item.generation_id = outcome.record.id
         item.record = None
         if outcome.error:
             self._consider(outcome.error, item)
@@ -231,7 +231,7 @@ class Run:
         except SetupError as trouble:
             if record is not None:
                 return Outcome(record, error or trouble)
-            return Outcome(None, error or unreadable(item.asked_id or item.ref, trouble))
+            return Outcome(None, error or unreadable(item.generation_id or item.ref, trouble))
         if record is None:
             return Outcome(None, error)
         if item.unsaved and record.id:

@@ -131,7 +131,7 @@ class Saving:
             case WanError():
                 run.end(item, value)
             case OSError():
-                hint = f"wan fetch {item.asked_id}"
+                hint = f"wan fetch {item.generation_id}"
                 run.end(item, LocalFileError(f"the video cannot be saved: {value}", hint=hint))
             case Exception():
                 raise value
@@ -169,7 +169,7 @@ class Saving:
                 stdout=str(saved.path),
             )
         else:
-            tidy(saved.path, item.asked_id)
+            tidy(saved.path, item.generation_id)
         if record.sidecar and error is None:
             error = write_sidecar(record, saved.path)
         run.end(item, error, record)
@@ -182,10 +182,10 @@ class Saving:
         """
         assert self._run.goal.stdout is not None
         try:
-            copy_to(self._run.goal.stdout, saved, item.asked_id)
+            copy_to(self._run.goal.stdout, saved, item.generation_id)
         except LocalFileError as trouble:
             # Standard output, when it is full, knows nothing of generations.
-            hint = f"wan fetch {item.asked_id}"
+            hint = f"wan fetch {item.generation_id}"
             raise LocalFileError(trouble.message, hint=hint) from None
 
     def _not_saved(self, item: Item, failure: NotSaved) -> None:

@@ -49,7 +49,7 @@ def stops_submitting(error: WanError) -> bool:
 def may_hit_others(error: WanError, item: Item) -> bool:
     """Whether a submission failed for a reason that may not be its own."""
     # What is said of a generation that was accepted says nothing of the next submission.
-    is_submission = item.order is not None and not item.asked_id
+    is_submission = item.order is not None and not item.generation_id
     return is_submission and isinstance(error, _MAY_HIT_OTHERS)
 
 
@@ -137,12 +137,12 @@ def too_late(item: Item) -> WanError:
     """Return the error of a generation that had no video by the deadline."""
     if item.status is Status.COMPLETED:
         return DownloadFailed(
-            f"generation {item.asked_id} is completed, but its video has no usable URL",
-            hint=f"wan fetch {item.asked_id}",
+            f"generation {item.generation_id} is completed, but its video has no usable URL",
+            hint=f"wan fetch {item.generation_id}",
         )
     return Unfinished(
-        f"generation {item.asked_id} is still {item.status}{PAST_DEADLINE}; it is safe",
-        hint=f"wan fetch {item.asked_id}",
+        f"generation {item.generation_id} is still {item.status}{PAST_DEADLINE}; it is safe",
+        hint=f"wan fetch {item.generation_id}",
     )
 
 
@@ -185,10 +185,10 @@ def not_recorded(generation_id: str) -> NotRecorded:
 
 def no_thread(item: Item, cause: OSError) -> WanError:
     """Return the error of an item for which the system has no thread."""
-    if not item.asked_id:
+    if not item.generation_id:
         return SetupError(f"{cause}; nothing was sent", hint=RUN_AGAIN)
     return LocalFileError(
-        f"{cause}; generation {item.asked_id} is safe", hint=f"wan fetch {item.asked_id}"
+        f"{cause}; generation {item.generation_id} is safe", hint=f"wan fetch {item.generation_id}"
     )
 
 

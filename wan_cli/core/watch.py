@@ -50,7 +50,7 @@ class Watching:
             run.end(item, too_late(item))
             return None
         item.polled_at = run.now
-        call = partial(_poll, asked_id=item.asked_id, alias=item.alias, seconds=seconds)
+        call = partial(_poll, generation_id=item.generation_id, alias=item.alias, seconds=seconds)
         return Job(call, seconds + GRACE_S)
 
     def take(self, item: Item, value: object) -> None:
@@ -117,9 +117,9 @@ class Watching:
         run = self._run
         record = run.record_of(item)
         ids: dict[str, object] = {}
-        if item.asked_id != record.id:
-            ids = {"id": item.asked_id, "other_id": record.id}
-        named = record._replace(id=item.asked_id)
+        if item.generation_id != record.id:
+            ids = {"id": item.generation_id, "other_id": record.id}
+        named = record._replace(id=item.generation_id)
         record = run.save_new(item, record, **ids, **changes(run.tools, named, generation))
         run.count(item, record.status)
         error = ended(record)
@@ -139,13 +139,17 @@ class Watching:
         run = self._run
         item.alias_seen = item.alias_seen + 1 if crossed.other_id == item.alias_id else 1
         item.alias_id = crossed.other_id
-        run.tell_once(Note(f"a reply about another generation than {item.asked_id}; polling again"))
+        run.tell_once(
+            Note(f"a reply about another generation than {item.generation_id}; polling again")
+        )
         if (
             item.alias_seen >= ALIAS_SEEN
             and run.tools.journal.owner(crossed.other_id, run.tools.client.base_url) is None
         ):
             record = run.record_of(item)
-            run.tell(Warned(f"the API calls {item.asked_id} {crossed.other_id}: kept both ids"))
+            run.tell(
+                Warned(f"the API calls {item.generation_id} {crossed.other_id}: kept both ids")
+            )
             run.save_new(item, record, other_id=crossed.other_id)
             item.alias = crossed.other_id
         item.failures += 1
@@ -173,26 +177,26 @@ class Watching:
             return
         if isinstance(failure, NotFound) and record:
             self._refuse_other_key(record, failure)
-            if record.other_id and item.asked_id == record.id:
-                item.asked_id = record.other_id
+            if record.other_id and item.generation_id == record.id:
+                item.generation_id = record.other_id
                 item.due = run.now
                 return
         if record and not may_pass(run.tools, record, failure):
-            raise about(failure, item.asked_id)
+            raise about(failure, item.generation_id)
         item.failures += 1
         if not run.goal.wait:
             self._asks_again_for_a_moment(item, failure)
             return
         run.tell_once(Note(f"{failure.message}; polling again"))
         if record and record.id and not isinstance(failure, NotFound):
-            item.asked_id = record.id
+            item.generation_id = record.id
         self._next(item, getattr(failure, "retry_after_s", None))
 
     def _refused(self, item: Item, failure: KeyRefused) -> None:
         """End one item (403), or all of them (401)."""
         self._refuse_other_key(self._run.record_of(item), failure)
         if isinstance(failure, KeyNotAllowed):
-            raise about(failure, item.asked_id)
+            raise about(failure, item.generation_id)
         # Every item that asks the API ends, this one too.
         self._run.refusal = failure
 
@@ -224,7 +228,7 @@ class Watching:
         run = self._run
         pause = backoff(item.failures)
         if run.now + pause > min(run.began + AGAIN_SECONDS, item.deadline):
-            raise about(failure, item.asked_id)
+            raise about(failure, item.generation_id)
         item.due = run.now + pause
 
     def _next(self, item: Item, at_least_s: float | None = None) -> None:
@@ -245,15 +249,15 @@ class Watching:
 
 
 def _poll(
-    client: Client, _desk: Desk, *, asked_id: str, alias: str | None, seconds: float
+    client: Client, _desk: Desk, *, generation_id: str, alias: str | None, seconds: float
 ) -> Generation:
-    return client.generation(asked_id, alias=alias, seconds=seconds)
+    return client.generation(generation_id, alias=alias, seconds=seconds)
 
 
 def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: bool = False) -> None:
     """Let an item wait for the generation of its record, from a poll now or the first one due."""
     now = run.now
-    item.ref, item.asked_id, item.status = record.ref, record.handle, record.status
+    item.ref, item.generation_id, item.status = record.ref, record.handle, record.status
     item.alias = record.other_id
     # The wall clock may jump, so only the age comes from it.
     item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
