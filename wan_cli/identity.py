@@ -6,6 +6,7 @@ same `--once KEY`, arrive at the same keys and labels.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +17,21 @@ _VERSION = re.compile(r"/v[12]$")
 
 ONCE_MAX_CHARS = 200
 _HEX_CHARS = 32
+# The variables by which orchestrators tell a task which one it is; the last one may be missing.
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "airflow": (
+        "AIRFLOW_CTX_DAG_ID",
+        "AIRFLOW_CTX_DAG_RUN_ID",
+        "AIRFLOW_CTX_TASK_ID",
+        "AIRFLOW_CTX_MAP_INDEX",
+    ),
+    "github": ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB", "STRATEGY_JOB_INDEX"),
+    "gitlab": ("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
+    "slurm-array": ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_PROCID"),
+    "slurm": ("SLURM_JOB_ID", "SLURM_PROCID"),
+    # The pod of an Indexed Job is called JOB-INDEX, whichever attempt it is.
+    "kubernetes": ("JOB_COMPLETION_INDEX", "HOSTNAME", ""),
+}
 
 
 class Keys(NamedTuple):
@@ -55,6 +71,19 @@ class BatchName(NamedTuple):
         if self.target is None:
             return Keys(first)
         return Keys(first, _digest("row", self.service, self.target, body, nth))
+
+
+def task_key(env: Mapping[str, str]) -> str | None:
+    """Return the key of the task that an orchestrator runs, None where there is none.
+
+    Every attempt of a task has the same key: the number of the attempt is no part of it.
+    """
+    for name, variables in _TASKS.items():
+        parts = [env.get(variable, "") for variable in variables]
+        # Without the last one, which numbers the parts of a task, it is a task all the same.
+        if parts[0] and all(parts[:-1]):
+            return " ".join([name, *filter(None, parts)])
+    return None
 
 
 def once_key(service: str, key: str) -> str:

@@ -316,3 +316,34 @@ def test_a_key_names_the_generation_that_counts(wan: Wan, api: FakeApi) -> None:
     assert wan("status", "@K").code == 9
     assert wan(*words).code == 0
     assert wan("status", "@K", "--json").json_lines[0]["id"] == api.posts[1].id
+
+
+TASKS = {
+    "github": {"GITHUB_REPOSITORY": "me/films", "GITHUB_RUN_ID": "7", "GITHUB_JOB": "render"},
+    "gitlab": {"CI_PROJECT_PATH": "me/films", "CI_PIPELINE_ID": "7", "CI_JOB_NAME": "render 1/3"},
+    "airflow": {
+        "AIRFLOW_CTX_DAG_ID": "films",
+        "AIRFLOW_CTX_DAG_RUN_ID": "manual 7",
+        "AIRFLOW_CTX_TASK_ID": "render",
+    },
+    "slurm-array": {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_ID": "10"},
+    "kubernetes": {"JOB_COMPLETION_INDEX": "3", "HOSTNAME": "render-3"},
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_attempt_of_a_task_is_one_payment(wan: Wan, api: FakeApi, name: str) -> None:
+    words = ["generate", "a fox", "--once", "auto"]
+    first = wan(*words, env={**TASKS[name], "GITHUB_RUN_ATTEMPT": "1"})
+    assert first.code == 0, first.err
+    assert f"--once auto: the key is {name} " in first.err
+    second = wan(*words, env={**TASKS[name], "GITHUB_RUN_ATTEMPT": "2"})
+    assert (second.code, second.out) == (0, first.out)
+    assert len(api.posts) == 1
+
+
+def test_without_a_task_there_is_no_key(wan: Wan, api: FakeApi) -> None:
+    result = wan("generate", "a fox", "--once", "auto", env={"HOSTNAME": "laptop"})
+    assert result.code == 2
+    assert "hint: name the key: --once KEY" in result.err
+    assert api.posts == []

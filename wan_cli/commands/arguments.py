@@ -1,17 +1,22 @@
 """What arguments must be beyond what the parser sees: numbers above 0, one of two, some ids."""
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wan_cli.errors import UsageError
-from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key, once_key
+from wan_cli.identity import ONCE_MAX_CHARS, Keys, is_once_key, once_key, task_key
 from wan_cli.models import FIELD_NAMES, flag_of, one_shot_type
 from wan_cli.text import one_line
 
 if TYPE_CHECKING:
     from wan_cli.core.items import Order
+
+
+# The word of `--once` for the key of the task that an orchestrator runs.
+AUTO = "auto"
 
 
 def positive(flag: str, value: float | None) -> float | None:
@@ -76,6 +81,8 @@ def with_once(order: "Order", once: str | None, service: str) -> "Order":
     """
     if once is None:
         return order
+    if once == AUTO:
+        once = _key_of_task()
     if not is_once_key(once):
         raise UsageError(
             f"--once {one_line(once, 80)!r} is not a key of 1 to {ONCE_MAX_CHARS} printable"
@@ -84,6 +91,17 @@ def with_once(order: "Order", once: str | None, service: str) -> "Order":
         )
     keys = Keys(once_key(service, once))
     return order._replace(keys=keys, once=once, retry_failed=True)
+
+
+def _key_of_task() -> str:
+    key = task_key(os.environ)
+    if key is None:
+        raise UsageError(
+            "--once auto: no task of Airflow, GitHub Actions, GitLab CI, Slurm or an Indexed Job of"
+            " Kubernetes runs this command",
+            hint="name the key: --once KEY",
+        )
+    return key
 
 
 def name_of(name: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
-from wan_cli.commands.arguments import with_once
+from wan_cli.commands.arguments import AUTO, with_once
 from wan_cli.commands.paying import check_prices
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core import generate as core
@@ -77,6 +77,8 @@ def _one(
     place = terms.destination
     service = service_of(space.settings.base_url, sandbox=space.sandbox)
     order = with_once(terms.order(request, place), terms.once, service)
+    if terms.once == AUTO:
+        out.note(f"--once auto: the key is {order.once}")
     if terms.once is None:
         place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
     with space.tools(out) as tools:
