@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from wan_cli.deadline import within
+from wan_cli.http.deadline import within
 
 
 def test_the_result_of_the_call_is_returned():

@@ -13,9 +13,9 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
 from wan_cli.api.exchange import PIECE_BYTES, Body, ExchangeFailed, Reply
-from wan_cli.deadline import NoThread, within
 from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.http.connect import LIBRARY_ERRORS, USER_AGENT, Adapter, failure_reason, is_final
+from wan_cli.http.deadline import NoThread, within
 from wan_cli.http.trace import SECRET_MIN_CHARS
 from wan_cli.http.trust import Authorities
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from requests import Response
 
-from wan_cli.deadline import within
 from wan_cli.download.ranges import Answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.http.connect import LIBRARY_ERRORS, failure_reason
+from wan_cli.http.deadline import within
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from requests import Request, Response
 from requests.utils import get_environ_proxies, select_proxy
 
 from wan_cli import mp4
-from wan_cli.deadline import within
 from wan_cli.download.address import (
     Network,
     check_url,
@@ -25,6 +24,7 @@ from wan_cli.download.ranges import Answer, BadAnswer, RangeRequest, read_answer
 from wan_cli.download.transfer import Broken, Limits
 from wan_cli.errors import DownloadFailed
 from wan_cli.http.connect import USER_AGENT, Adapter
+from wan_cli.http.deadline import within
 from wan_cli.http.trace import Exchange, Trace
 from wan_cli.http.trust import Authorities
 
