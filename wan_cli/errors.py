@@ -87,6 +87,14 @@ class WanError(Exception):
         """Return the same failure in other words."""
         return self._changed(message=message)
 
+    def with_details(self, details: tuple[str, ...]) -> Self:
+        """Return the same failure with everything that is wrong, which is said before it."""
+        return self._changed(details=details)
+
+    def with_code(self, code: str, exit_code: int) -> Self:
+        """Return the same failure with another word for programs and another exit code."""
+        return self._changed(code=code, exit_code=exit_code)
+
     def _changed(self, **changes: object) -> Self:
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, **changes)
@@ -195,8 +203,14 @@ class Unreachable(WanError):
 
     exit_code = 11
     code = "unreachable"
-    retry_after_s: float | None = None
-    is_final = False
+
+    def __init__(
+        self, message: str, *, hint: str, retry_after_s: float | None = None, is_final: bool = False
+    ) -> None:
+        """Keep also what a caller needs to know before it tries again."""
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+        self.is_final = is_final
 
 
 class DownloadFailed(WanError):

@@ -67,8 +67,7 @@ def _interrupted(argv: Sequence[str], interrupted: Interrupted) -> int:
     """Say what happens to the generation, then die of the signal."""
     signals.ignore()
     error = WanError(interrupted.message, hint=interrupted.hint)
-    error.exit_code = 128 + interrupted.signal_number
-    error.code = "interrupted"
+    error = error.with_code("interrupted", 128 + interrupted.signal_number)
     try:
         _last_words(argv, error, interrupted.record)
     finally:

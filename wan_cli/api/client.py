@@ -15,7 +15,6 @@ from wan_cli.generation import Generation
 from wan_cli.http.trace import Trace
 from wan_cli.http.trust import TRUST_HINT, Authorities
 from wan_cli.numbers import LARGEST, sane
-from wan_cli.schedule import retry_after
 
 GENERATIONS = "/v2/video/generations"
 # Only a sandbox sends it.
@@ -261,20 +260,22 @@ class Client:
             raise error if isinstance(error, NotFound) else self._about_us(error)
         if not 200 <= reply.status < 300:
             words = server_words(reply)
-            failure = self._unreachable(f"it answered {words} ({reply.status})")
-            values = [reply.headers[name] for name in ("Retry-After",) if name in reply.headers]
-            failure.retry_after_s = retry_after(values, date=reply.headers.get("Date"))
-            raise failure
+            why = f"it answered {words} ({reply.status})"
+            raise self._unreachable(why, retry_after_s=reply.retry_after_s)
         data = json_object(reply)
         if data is None:
             raise self._unreachable("its answer is not JSON")
         return data
 
-    def _unreachable(self, why: str, *, is_final: bool = False) -> Unreachable:
-        words = f"cannot reach the API at {self.base_url}: {why}"
-        failure = Unreachable(words, hint=TRUST_HINT if is_final else "wan doctor")
-        failure.is_final = is_final
-        return failure
+    def _unreachable(
+        self, why: str, *, is_final: bool = False, retry_after_s: float | None = None
+    ) -> Unreachable:
+        return Unreachable(
+            f"cannot reach the API at {self.base_url}: {why}",
+            hint=TRUST_HINT if is_final else "wan doctor",
+            retry_after_s=retry_after_s,
+            is_final=is_final,
+        )
 
     def _exchange(
         self,

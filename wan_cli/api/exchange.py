@@ -7,6 +7,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from wan_cli.http.trace import Trace
+from wan_cli.schedule import retry_after
 
 PIECE_BYTES = 1 << 16
 _CALENDAR_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -39,6 +40,12 @@ class Reply(NamedTuple):
         except (ValueError, TypeError, OverflowError):
             return None
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """How long the server asks to wait, None where it does not say."""
+        value = self.headers.get("Retry-After")
+        return retry_after([] if value is None else [value], date=self.headers.get("Date"))
 
 
 class Body:

@@ -16,7 +16,6 @@ from wan_cli.api.replies import is_about_another, json_object, refusal
 from wan_cli.errors import WanError
 from wan_cli.generation import USD_MAX, Generation, Status, parse_id
 from wan_cli.numbers import sane
-from wan_cli.schedule import retry_after
 
 _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 414, 415, 422})
 
@@ -66,8 +65,7 @@ def judge(reply: Reply, label: str) -> Submission:
     if status in _REFUSED:
         return Refused(refusal(reply))
     if status == 429:
-        values = [reply.headers[name] for name in ("Retry-After",) if name in reply.headers]
-        return Limited(retry_after(values, date=reply.headers.get("Date")))
+        return Limited(reply.retry_after_s)
     data = json_object(reply)
     is_good = 200 <= status < 300
     said = Generation.parse(data) if data is not None and (is_good or "status" in data) else None

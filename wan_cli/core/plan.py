@@ -149,8 +149,7 @@ def refuse(
     if mistakes:
         error = kind(f"{len(mistakes):,} rows of {source} cannot be used", hint=hint)
         more = len(mistakes) - len(said)
-        error.details = (*said, f"and {more:,} more") if more else tuple(said)
-        raise error
+        raise error.with_details((*said, f"and {more:,} more") if more else tuple(said))
 
 
 def entries_of(

@@ -101,9 +101,7 @@ def without_id(record: Record) -> WanError:
         record.error_message or f"{record.ref} was never submitted",
         hint=record.error_hint or "wan list",
     )
-    error.exit_code = record.exit_code or error.exit_code
-    error.code = record.error_code or error.code
-    return error
+    return error.with_code(record.error_code or error.code, record.exit_code or error.exit_code)
 
 
 def generation_failed(record: Record, words: str | None) -> GenerationFailed:
