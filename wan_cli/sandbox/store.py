@@ -24,7 +24,7 @@ from wan_cli.storage import make_private
 PLAY_MONEY_CREDITS = 100 * CREDITS_PER_USD
 _SLOW_FACTOR = 30
 _BUSY_TIMEOUT_S = 10.0
-_NOTED_BYTES_MAX = 1024 * 1024
+_NOTED_BYTES_MAX = 100_000
 _ID_LENGTH = 21
 _ID_ALPHABET = string.ascii_letters + string.digits + "_-"
 _SCHEMA = """
