@@ -1,4 +1,4 @@
-"""Where a video may be downloaded from: https, and no address inside this network."""
+"""The URLs that wan downloads a video from: https, and no address inside this network."""
 
 import contextlib
 import ipaddress
@@ -15,15 +15,16 @@ from wan_cli.http.trust import Authorities
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL)
 _NOT_IN_URL = re.compile(r"[^\x21-\x7e]+")
 _SURROUNDINGS = "".join(map(chr, range(0x21)))
-# Programs that tunnel all traffic let the local resolver answer from this range in place of the
-# real, public address.
+# With programs that tunnel all traffic, the local resolver answers with addresses from this range
+# instead of the real, public ones.
 _TUNNEL = ipaddress.ip_network("198.18.0.0/15")
 
 
 class Network(NamedTuple):
-    """What surrounds a download: who vouches for servers, and whether the API is on loopback.
+    """The surroundings of a download: trusted authorities, and whether the API is on loopback.
 
-    Only where it is may the video come from this machine too. The trace is told of each connection.
+    Only if the API is on loopback may the video come from this machine too. The trace records each
+    connection.
     """
 
     authorities: Authorities
@@ -32,15 +33,15 @@ class Network(NamedTuple):
 
 
 def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:
-    """Return the URL as it is to be sent, if a video may be asked for there.
+    """Return the URL to request, if wan may download a video from it.
 
-    It stays byte for byte what it is, since a signature is over it; only what no URL can hold (a
-    space, control characters, letters that are not ASCII) is percent-encoded. Only https is taken;
-    plain http where `loopback` is True (the API itself is on this machine) and the host is this
-    machine. No message holds the query, which is what makes a URL a key.
+    The URL keeps its bytes, since its signature covers them; only characters that no URL can hold
+    (spaces, control characters, letters outside ASCII) are percent-encoded. The scheme must be
+    https; plain http is allowed if `loopback` is True (the API itself is on this machine) and the
+    host is this machine. No message holds the query: anyone with the query can watch the video.
 
     Raises:
-        DownloadFailed: a video may not be asked for there.
+        DownloadFailed: wan may not download a video from this URL.
     """
     parts = _split(url := _sendable(url))
     if parts is None or not parts.hostname:
@@ -56,7 +57,7 @@ def check_url(url: str, *, loopback: bool, hint: str = "wan list") -> str:
 
 
 def _sendable(url: str) -> str:
-    """Return a URL with path and query free of what no URL can hold; "" if it is no URL."""
+    """Return a URL with its path and query percent-encoded where needed; "" if it is not a URL."""
     match = _URL.fullmatch(url.strip(_SURROUNDINGS))
     if match is None or not match[1].isprintable() or {" ", "\\"} & {*match[1]}:
         return ""
@@ -75,19 +76,19 @@ def _split(url: str) -> SplitResult | None:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL that was checked."""
+    """Return the host of a checked URL."""
     return urlsplit(url).hostname or ""
 
 
 def target_of(url: str) -> str:
-    """Return what a server is asked for by a URL that was checked: the path and the query."""
+    """Return the path and query of a checked URL, as they are sent to the server."""
     match = _URL.fullmatch(url)
     target = match[2].partition("#")[0] if match else ""
     return target if target.startswith("/") else f"/{target}"
 
 
 def redirected(url: str, location: str) -> str:
-    """Return the URL that a Location header stands for; an unusable one comes back as it is."""
+    """Return the URL that a Location header points to; return an unusable header unchanged."""
     if _URL.fullmatch(location.strip(_SURROUNDINGS)):
         return location
     try:
@@ -97,7 +98,7 @@ def redirected(url: str, location: str) -> str:
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a host stands for this machine by its name alone."""
+    """Whether the name of a host alone shows that it is this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -107,11 +108,11 @@ def is_loopback_name(host: str) -> bool:
 
 
 def resolve(url: str) -> list[str]:
-    """Return the addresses of a URL's host (it may block as long as the resolver likes).
+    """Return the addresses of a URL's host; may block for as long as the resolver does.
 
     Raises:
-        OSError: there are none.
-        UnicodeError: the host is no name.
+        OSError: the host has no address.
+        UnicodeError: the host is not a valid name.
     """
     parts = urlsplit(url)
     found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""The body of an open answer of the CDN: read in time, unpacked where that was forced on us."""
+"""The body of an open response of the CDN: read before a deadline, and decompressed if need be."""
 
 import contextlib
 import threading
@@ -20,14 +20,14 @@ T = TypeVar("T")
 READ_BYTES = 2**16
 SMALL_READ_BYTES = 2**10
 DECODED_BYTES = 2**20
-# What gzip and zlib begin with.
+# The first bytes of gzip and zlib.
 _COMPRESSED = (b"\x1f", b"\x78")
 
 
 def guarded(call: Callable[[], T]) -> T:
-    """Return what a call of the library returns; every exception of the library ends here.
+    """Return the result of a call of requests; turn every exception of requests into Broken.
 
-    Its words are not passed on: they hold the whole URL.
+    The exceptions' own messages are dropped, because they hold the whole URL.
     """
     try:
         return call()
@@ -36,7 +36,7 @@ def guarded(call: Callable[[], T]) -> T:
 
 
 class HttpBody:
-    """The body of an open answer."""
+    """The body of an open response."""
 
     def __init__(
         self,
@@ -54,18 +54,18 @@ class HttpBody:
         self._watch: threading.Thread | None = None
         self._awaited_since: float | None = None
         self._closed = threading.Event()
-        # 32 + 15: a gzip or a zlib header, whichever there is.
+        # 32 + 15: accept a gzip or a zlib header.
         self._is_first = True
         self._decoder = zlib.decompressobj(47) if answer.encoding else None
 
     def read(self, *, fill: int = 0) -> bytes:
-        """Return what is there, waiting for at least one byte, or `fill` bytes; b"" at the end.
+        """Wait for at least one byte, or for `fill` bytes, and return them; b"" at the end.
 
         Raises:
             Broken: the connection broke, or ended too early.
         """
         if self.answer.start == self.answer.end:
-            return b""  # What comes with a 416 is not the video.
+            return b""  # The body of a 416 is not the video.
         return guarded(partial(self._read, fill) if self._decoder is None else self._read_decoded)
 
     def _read(self, fill: int = 0) -> bytes:
@@ -77,7 +77,7 @@ class HttpBody:
         return self._read_some()
 
     def _read_within(self, left: float) -> bytes:
-        # The socket's own timeout would come after the deadline.
+        # The socket's own timeout would end after the deadline.
         self._lent = True
         data = within(
             left,
@@ -89,7 +89,7 @@ class HttpBody:
         return data
 
     def _read_whole(self, size: int) -> bytes:
-        """Wait for so many bytes, as long as a stall may take: a drip renews the socket's limit."""
+        """Wait for `size` bytes, at most for one window; slow bytes renew the socket's timeout."""
         if self._watch is None:
             self._watch = threading.Thread(target=self._end_stalls, name="wan-watch", daemon=True)
             self._watch.start()
@@ -109,7 +109,7 @@ class HttpBody:
                 return
 
     def _read_some(self) -> bytes:
-        # Only urllib3 2.2 can return what is there; those before it wait for all that is asked for.
+        # urllib3 2.2 and newer can return the bytes that are there; older ones wait for all.
         if hasattr(self._raw, "read1"):
             data: bytes = self._raw.read1(READ_BYTES, decode_content=False)
         else:
@@ -129,7 +129,7 @@ class HttpBody:
         while True:
             data = decoder.unconsumed_tail or self._read()
             if self._is_first and data[:1] not in _COMPRESSED:
-                self._decoder = None  # What the server calls compressed is not.
+                self._decoder = None  # The server says compressed, but the bytes are not.
                 return data
             self._is_first = False
             if not data:
@@ -140,7 +140,7 @@ class HttpBody:
                 return decoded
 
     def close(self) -> None:
-        """Let go of the connection; where a read was given up, that read does it at its end."""
+        """Close the connection; if a read was abandoned, that read closes it when it ends."""
         self._closed.set()
         if not self._lent:
             self._resources.close()

@@ -1,4 +1,4 @@
-"""One GET to the CDN, with its redirects: no key, no cookie, no .netrc goes there."""
+"""One GET to the CDN, with its redirects. wan sends no key, no cookie and no .netrc there."""
 
 import contextlib
 from functools import partial
@@ -31,13 +31,13 @@ from wan_cli.http.trust import Authorities
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Refusals that have nothing to do with the URL: too early, too often.
+# Refusals that have nothing to do with the URL: a timeout, too early, too many requests.
 _NOT_OF_THE_URL = frozenset({408, 425, 429})
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 
 
 class Cdn:
-    """Opens connections. Each has its own adapter, so that one that was given up harms none."""
+    """Opens connections, each with its own adapter: an abandoned one cannot harm the others."""
 
     def __init__(self, network: Network, *, limits: Limits, hint: str) -> None:
         self._network = network
@@ -46,12 +46,12 @@ class Cdn:
         self._hint = hint
 
     def get(self, url: str, wanted: RangeRequest) -> "HttpBody":
-        """Return the open answer.
+        """Return the open response.
 
         Raises:
-            Broken: no usable answer; another try may bring one.
-            BadAnswer: it does not fit the request.
-            DownloadFailed: the server leads to where a video may not come from.
+            Broken: the response is unusable; another try may succeed.
+            BadAnswer: the response does not fit the request.
+            DownloadFailed: the server redirects to an address that wan does not download from.
         """
         pace = self._limits.pace
         seconds = min(pace.connect, self._limits.deadline - pace.clock())
@@ -85,7 +85,7 @@ class Cdn:
 
     def _send(self, adapter: Adapter, url: str, wanted: RangeRequest) -> Response:
         pace = self._limits.pace
-        # No session: it looks into .netrc, keeps cookies, and reads the whole body of a redirect.
+        # No session: a session reads .netrc, keeps cookies, and reads a redirect's whole body.
         proxies = {} if is_loopback_name(host_of(url)) else get_environ_proxies(url)
         self._check_address(url, proxied=select_proxy(url, proxies) is not None)
         request = Request("GET", url, headers={**_HEADERS, **wanted.headers()}).prepare()
@@ -107,10 +107,10 @@ class Cdn:
 
 
 class _Verbatim(Adapter):
-    """Connections for one request, whose path and query are sent as they are.
+    """Connections for one request, whose path and query are sent unchanged.
 
-    requests and urllib3 write percent signs anew (`%7E` becomes `~`, `%2b` becomes `%2B`), and the
-    signature of a URL may be over what it was.
+    requests and urllib3 rewrite percent-encoding (`%7E` becomes `~`, `%2b` becomes `%2B`), but the
+    signature of a URL may cover the original bytes.
     """
 
     def __init__(self, authorities: Authorities, target: str) -> None:
@@ -124,7 +124,7 @@ class _Verbatim(Adapter):
 
         class Verbatim(usual):  # type: ignore[misc, valid-type]
             def putrequest(self, method: str, url: str, *rest: Any, **options: Any) -> None:
-                # A proxy for plain http gets a whole URL; there is none for loopback.
+                # A proxy for plain http gets a whole URL; wan uses no proxy for loopback.
                 super().putrequest(method, target if url[:1] == "/" else url, *rest, **options)
 
         pool.ConnectionCls = Verbatim
@@ -141,7 +141,7 @@ def _judge(response: Response, wanted: RangeRequest) -> Answer:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return read_answer(status, headers, wanted)
     of_url = 400 <= status < 500 and status not in _NOT_OF_THE_URL
-    # What is not there may be there soon: a video is spread over the servers of a CDN.
+    # A missing video may appear soon: a CDN takes a while to copy it to all of its servers.
     reason = Reason.EXPIRED if of_url and status != 404 else Reason.MAY_PASS
     wants_url = of_url or mp4.is_document(response.raw.read(mp4.HEAD_BYTES, decode_content=False))
     raise Broken(f"the server answered {status}", reason, wants_url=wants_url)

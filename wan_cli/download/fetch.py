@@ -1,4 +1,4 @@
-"""Download a video to a file, or copy one that is on disk: calls that do I/O and decide nothing."""
+"""Download a video to a file, or copy a saved one: calls that do I/O and decide nothing."""
 
 import contextlib
 import errno
@@ -19,9 +19,9 @@ from wan_cli.errors import DownloadFailed, LocalFileError
 
 COPY_BYTES = 2**20
 LOCK_INTERVAL = 0.25
-# A part that another process replaces each time it is opened: something is wrong with the drive.
+# If other processes replace the part this many times in a row, something is wrong with the drive.
 _ROUNDS_MAX = 100
-# How long another process that is at the same copy is waited for.
+# How long to wait for another process that writes the same copy.
 BUSY_S = 60.0
 
 
@@ -31,8 +31,8 @@ class Target(NamedTuple):
     Args:
         path: the final name; its folder exists.
         identity: the generation's id; parts of different generations are never mixed.
-        overwrite: replace what has the final name. Otherwise the first free name after it is taken:
-            `fox-1.mp4`.
+        overwrite: replace the file that has the final name. Otherwise the video gets the first free
+            name after it: `fox-1.mp4`.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Target(NamedTuple):
 
 
 def not_saved_by_others() -> Saved | None:
-    """Return None: no other process can have saved the video."""
+    """Return None, since no other process can have saved the video."""
     return None
 
 
@@ -57,29 +57,29 @@ def download(
 ) -> Saved | NotSaved:
     """Save a video as `target`, or as the first free name after it.
 
-    It may run in any thread, several at once for different generations. It follows connections for
-    as long as they bring something, and then says what went wrong: when to try again, for how long
-    and with which URL is the caller's to decide. What an earlier run or an earlier call left of the
-    same generation is continued. Where another process downloads it, this one waits and returns
-    what that one saved, or takes over if it dies.
+    Call it from any thread; several calls may run at once for different generations. It opens new
+    connections as long as each makes progress, and then reports what went wrong: the caller decides
+    whether and when to try again, and with which URL. The download continues a part that an earlier
+    run or call left for the same generation. If another process is downloading the video, this call
+    waits and returns the file that the other process saved, or takes over if that process dies.
 
-    After `Saved`: write it to the history, and then call `tidy(path, identity)`. Until then a small
-    file beside the video (`NAME.part.json`) tells a later run that this video is already there.
+    After `Saved`: write it to the history, then call `tidy(path, identity)`. Until then a small
+    file beside the video (`NAME.part.json`) tells a later run that the video is already there.
 
     Args:
-        url: the signed URL; it is sent byte for byte.
-        target: the final name and whose it is.
-        network: whom to trust.
-        limits: the deadline by its clock, and a flag: set it to end the download at the next byte
-            that comes. What has come is kept.
-        meter: gets the progress.
-        kept: what the last `NotSaved` of this run and generation said.
-        saved_by_others: called once, before the first request, while this process holds the part:
-            what another process has saved by now, by the history.
+        url: the signed URL, sent unchanged.
+        target: the final name and the generation.
+        network: the authorities to trust.
+        limits: the deadline on its own clock, and a flag: set it to end the download at the next
+            byte. The received bytes are kept.
+        meter: receives the progress.
+        kept: the `kept` of this run's last `NotSaved` for this generation.
+        saved_by_others: called once, before the first request, while this process holds the part;
+            returns the video if the history says that another process has saved it.
 
     Returns:
-        Saved, or NotSaved with the reason, and the error for the user if that is to be the end;
-        then call `give_up(target)`.
+        Saved, or NotSaved with the reason and the error to show if the caller gives up; a caller
+        that gives up then calls `give_up(target)`.
     """
     try:
         url = check_url(url, loopback=network.loopback, hint=fetch_hint(target.identity))
@@ -111,8 +111,8 @@ def _filled(
     meter: Meter,
     kept: Kept,
 ) -> Saved | NotSaved:
-    """Fill a part that is held, and publish it."""
-    # requests takes longer to import than a local command runs.
+    """Fill a locked part and publish it."""
+    # Importing requests takes longer than a whole local command.
     from wan_cli.download.connection import Cdn
 
     identity = target.identity
@@ -137,7 +137,7 @@ def _filled(
 
 
 def give_up(target: Target) -> None:
-    """Remove what no later run could continue; for a caller that makes no other try in this run."""
+    """Remove a part that no later run could continue; call it after the last try of this run."""
     with contextlib.suppress(OSError):
         part = Part.open(target.path, target.identity)
         with contextlib.closing(part.file):
@@ -155,8 +155,8 @@ def _hold(target: Target, limits: Limits, meter: Meter) -> tuple[Part, Saved | N
     """Return the part, locked, and the video if another process or run has published it.
 
     Raises:
-        Broken: another process has it until the deadline.
-        LocalFileError: the folder does not take it.
+        Broken: another process held it until the deadline, or the download was stopped.
+        LocalFileError: the part cannot be created in the folder.
     """
     for _ in range(_ROUNDS_MAX):
         with contextlib.ExitStack() as release:
@@ -165,7 +165,7 @@ def _hold(target: Target, limits: Limits, meter: Meter) -> tuple[Part, Saved | N
             release.callback(part.release)
             while not part.lock():
                 if limits.stop.is_set():
-                    raise Broken("it was stopped", Reason.STOPPED)
+                    raise Broken("wan was stopped", Reason.STOPPED)
                 if limits.pace.clock() >= limits.deadline:
                     raise Broken("another process is still downloading it", Reason.BUSY)
                 meter.put(part.size, part.meta.total)
@@ -177,15 +177,15 @@ def _hold(target: Target, limits: Limits, meter: Meter) -> tuple[Part, Saved | N
                     release.pop_all()
                     return part, saved or None
     with local_trouble(target.path, target.identity):
-        raise OSError(errno.EBUSY, "it is replaced again and again")
+        raise OSError(errno.EBUSY, "other processes keep replacing it")
 
 
 @contextlib.contextmanager
 def private_target(folder: Path, identity: str) -> Iterator[Target]:
-    """Give a name in a new private folder, which is removed: for a video that goes to a stream.
+    """Give a target in a new private folder, and remove the folder at the end: for a stream.
 
     Raises:
-        LocalFileError: the folder cannot be made.
+        LocalFileError: the folder cannot be created.
     """
     with contextlib.ExitStack() as stack:
         with local_trouble(folder, identity):
@@ -200,7 +200,7 @@ def copy_to(stream: BinaryIO, saved: Saved, identity: str) -> None:
 
     Raises:
         LocalFileError: the video cannot be read.
-        OSError: the stream.
+        OSError: the stream cannot be written.
     """
     with contextlib.ExitStack() as stack:
         with local_trouble(saved.path, identity):
@@ -219,12 +219,12 @@ def is_copy(path: Path, source: Path) -> bool:
 
 
 def copy_video(source: Path, target: Target) -> Saved:
-    """Copy a video to `target`, or to the first free name after it; then call `tidy`.
+    """Copy a video to `target`, or to the first free name after it; call `tidy` afterwards.
 
-    The copy is whole, checked and on disk before it gets its name.
+    The copy is complete, checked and on disk before it gets its name.
 
     Raises:
-        LocalFileError: the source is no whole video any more, or the folder does not take it.
+        LocalFileError: the source is no longer a complete video, or the copy cannot be written.
     """
     with local_trouble(target.path, target.identity):
         part = Part.open(target.path, target.identity)
@@ -241,13 +241,13 @@ def _lock(part: Part) -> None:
     end = time.monotonic() + BUSY_S
     while not part.lock():
         if time.monotonic() > end:
-            raise OSError(errno.EBUSY, "another process is at it")
+            raise OSError(errno.EBUSY, "another process is writing it")
         time.sleep(LOCK_INTERVAL)
 
 
 def _fill(part: Part, source: Path) -> None:
     if not part.claim():
-        raise OSError(errno.EBUSY, "another process is at it")
+        raise OSError(errno.EBUSY, "another process is writing it")
     is_whole = False
     try:
         is_whole = _copy(part, source)
@@ -255,11 +255,11 @@ def _fill(part: Part, source: Path) -> None:
         if not is_whole:
             part.remove()
     if not is_whole:
-        raise OSError(errno.EIO, f"{source} is no whole video")
+        raise OSError(errno.EIO, f"{source} is not a complete video")
 
 
 def _copy(part: Part, source: Path) -> bool:
-    """Copy a video into a part; return whether it is whole."""
+    """Copy a video into a part; return whether the copy is complete."""
     with source.open("rb", buffering=0) as video:
         size = os.fstat(video.fileno()).st_size
         part.begin(None, size)

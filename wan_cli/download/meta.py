@@ -1,7 +1,7 @@
-"""What is kept beside an unfinished file (`NAME.part.json`): whose it is, and which version.
+"""The small file beside an unfinished file (`NAME.part.json`): its generation and its version.
 
-Before the file gets its final name, that name is written here. So a later run finds the video
-again if this one is killed before the history knows about it.
+wan writes the final name here before it gives the file that name. If this run is killed before the
+history knows about the video, a later run finds it by this name.
 """
 
 import contextlib
@@ -18,19 +18,19 @@ _MAX_BYTES = 16_384
 # Leaves room for ".99.part.json.tmp" below the 255 bytes that file systems allow.
 _BASE_MAX_BYTES = 230
 _PARTS_MAX = 100
-# The numbers of parts may have gaps: others have been removed meanwhile.
+# The numbers of parts may have gaps, because some parts have been removed.
 _GAP_MAX = 3
 _NUMBERED = re.compile(r"(.+)-[0-9]{1,4}")
 
 
 class Meta(NamedTuple):
-    """What is kept beside a part.
+    """The contents of the small file beside a part.
 
     Args:
         identity: the generation's id.
-        validator: what names this version of the file.
-        total: the bytes of the whole.
-        name: the final name that the file is about to get, or has got.
+        validator: the strong ETag or date that names this version of the file.
+        total: the size of the whole file in bytes.
+        name: the final name that the file is about to get, or already has.
     """
 
     identity: str
@@ -40,7 +40,7 @@ class Meta(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Return what a file holds, or None where that is no Meta."""
+        """Return the Meta that a file holds, or None if it holds something else."""
         try:
             with open_to_read(path) as file:
                 values = json.loads(file.read(_MAX_BYTES))
@@ -63,7 +63,7 @@ class Meta(NamedTuple):
 
 
 def _checked(validator: object, total: object) -> tuple[str | None, int | None]:
-    """Return what may be used of a file that anybody may have changed."""
+    """Return the usable values of a file that anyone may have edited."""
     usable = isinstance(validator, str) and validator.isascii() and validator.isprintable()
     return (
         validator if isinstance(validator, str) and usable else None,
@@ -78,28 +78,28 @@ def _checked_name(name: object) -> str | None:
 
 
 def open_to_read(path: Path) -> BinaryIO:
-    """Open a file, but follow no link and wait for no pipe."""
+    """Open a file without following a link or waiting for a pipe."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     return os.fdopen(os.open(path, flags), "rb")
 
 
 def part_names(target: Path) -> Iterator[Path]:
-    """Yield the names of unfinished files beside a target: several generations may want it."""
+    """Yield the names for unfinished files beside a target; several generations may share it."""
     base = cut_bytes(target.name, _BASE_MAX_BYTES)
     for number in range(_PARTS_MAX):
         yield target.with_name(base + (f".{number}.part" if number else ".part"))
 
 
 def meta_path(part: Path) -> Path:
-    """Return where the Meta of a part is kept."""
+    """Return the path of a part's Meta."""
     return part.with_name(part.name + ".json")
 
 
 def tidy(video: Path, identity: str) -> None:
-    """Remove what tells of a published video, once the history knows about it.
+    """Remove the files beside a published video, once the history knows about the video.
 
-    Until then a later run goes by it, so that a killed one leaves no second copy. What cannot be
-    removed is no failure: the video is safe.
+    Until then a later run needs them, so that a killed run does not cause a second copy. A file
+    that cannot be removed is not an error: the video is safe.
     """
     for part in _parts_of(video):
         with contextlib.suppress(OSError):
@@ -114,7 +114,7 @@ def tidy(video: Path, identity: str) -> None:
 
 
 def _parts_of(video: Path) -> Iterator[Path]:
-    """Yield the parts that may have become a video, whose name may have been taken: `fox-1.mp4`."""
+    """Yield the parts that may have become this video, also if it had to become `fox-1.mp4`."""
     targets = [video]
     if match := _NUMBERED.fullmatch(video.stem):
         targets.append(video.with_name(match[1] + video.suffix))

@@ -1,4 +1,4 @@
-"""What a download reports: how far it is, and how it ended. Values; nothing here decides."""
+"""The values that a download reports: its progress and its result. Nothing here decides."""
 
 import time
 from collections.abc import Callable
@@ -22,36 +22,36 @@ class Reason(Enum):
 
     # Try again after a pause, until the deadline: the network, 404, 408, 429, 5xx.
     MAY_PASS = auto()
-    # Ask the API for a fresh URL, then try again; some tries tell whether it helps.
+    # Ask the API for a fresh URL, then try again; give up after a few tries.
     EXPIRED = auto()
-    # The server sent something whole that is no video: some tries tell whether it stays so.
+    # The server sent a complete file that is not a video; give up after a few tries.
     GARBAGE = auto()
     # Another process was downloading it until the deadline.
     BUSY = auto()
-    # The caller said so.
+    # The caller stopped the download.
     STOPPED = auto()
-    # A video may not come from there: no second try.
+    # wan does not download from this address: do not try again.
     FORBIDDEN = auto()
-    # The file or its drive. The error is a DriveTrouble if it is the drive.
+    # The file or its drive failed. The error is a DriveTrouble if the drive did.
     LOCAL = auto()
 
 
 TELL_EVERY_S = 0.1
-# How many calls in a row may end so, without getting any further, before it is hopeless.
+# Give up after this many calls in a row that end with the same reason and make no progress.
 TRIES = {Reason.MAY_PASS: inf, Reason.EXPIRED: 5, Reason.GARBAGE: 3}
 
 
 class Kept(NamedTuple):
-    """What one run knows about its unfinished file; the next call of the same run gets it.
+    """What one run knows about its unfinished file; pass it to the next call of the same run.
 
-    By it a download continues although the server names no version of the file: nobody else can
-    tell that the bytes on disk belong to what the URL serves now.
+    With it a download continues even if the server names no version of the file: only the same run
+    can know that the bytes on disk belong to the file that the URL serves now.
 
     Args:
         furthest: the most bytes that were ever on disk.
         size: the bytes on disk now.
-        total: the bytes of the whole file, if the server said so.
-        tag: what the server said of the version, although that is not enough to rely on.
+        total: the size of the whole file in bytes, if the server gave it.
+        tag: the server's name for the version, even if it is too weak to rely on.
     """
 
     furthest: int = 0
@@ -64,14 +64,15 @@ NOTHING_KEPT = Kept()
 
 
 class NotSaved(NamedTuple):
-    """A video that is not saved yet. What has come stays on disk for the next call.
+    """A video that is not saved yet. The received bytes stay on disk for the next call.
 
     Args:
         reason: what the caller can do.
-        error: what to tell the user if nothing more is done: a DownloadFailed or a LocalFileError.
+        error: the error to show if the caller gives up: a DownloadFailed or a LocalFileError.
         wants_url: whether a fresh URL may help.
-        kept: for the next call of this run.
-        has_progressed: whether this call got further than all before it: count the tries anew.
+        kept: pass it to the next call of this run.
+        has_progressed: whether this call got further than every earlier one: restart the count of
+            tries.
     """
 
     reason: Reason
@@ -82,16 +83,16 @@ class NotSaved(NamedTuple):
 
     @property
     def tries_max(self) -> float:
-        """How many calls in a row may end so before it is hopeless; 0: no other try at all."""
+        """Give up after this many calls in a row with this reason; 0: do not try again."""
         return TRIES.get(self.reason, 0)
 
 
 class Meter:
-    """How far a download is, in bytes. The download writes, any thread may read.
+    """The progress of a download, in bytes. The download writes it; any thread may read it.
 
     Args:
-        tell: called in the download's thread with `received` and `total`, ten times a second at
-            most, for callers that wait for news instead of looking.
+        tell: called in the download's thread with `received` and `total`, at most ten times a
+            second, for callers that want to be notified instead of polling.
     """
 
     __slots__ = ("_tell", "_told_at", "received", "total")
@@ -103,7 +104,7 @@ class Meter:
         self._told_at = -inf
 
     def put(self, received: int, total: int | None) -> None:
-        """Take in how far the download is."""
+        """Record the progress of the download."""
         self.received, self.total = received, total
         if self._tell is not None and time.monotonic() - self._told_at >= TELL_EVERY_S:
             self._told_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""The unfinished file beside its target (`NAME.part`), and its publication under the final name."""
+"""The unfinished file beside its target (`NAME.part`), and giving it the final name."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ from wan_cli.storage import sync_folder
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 WRITE_BACK_BYTES = 2**23
-# Who plays a clip that was just saved finds it in memory: most are shorter.
+# Keep this much of a new video in memory, since people often play it at once. Most are smaller.
 CACHED_BYTES = 2**26
 
 
@@ -30,7 +30,7 @@ def fetch_hint(identity: str) -> str:
 
 @contextlib.contextmanager
 def local_trouble(path: Path, identity: str) -> Iterator[None]:
-    """Make each OSError a LocalFileError that names the file and the next command."""
+    """Turn each OSError into a LocalFileError that names the file and the next command."""
     try:
         yield
     except OSError as cause:
@@ -54,15 +54,15 @@ class Part:
 
     @classmethod
     def open(cls, target: Path, identity: str) -> Self:
-        """Open the part that a former run left for this generation, else a new one.
+        """Open the part that an earlier run left for this generation, else a new one.
 
         Raises:
-            OSError: the folder does not take it.
+            OSError: the part cannot be created in the folder.
         """
         for path in part_names(target):
             meta = Meta.read(meta_path(path))
             if meta and meta.identity != identity and meta.name and not os.path.lexists(path):
-                continue  # By this, another generation's run finds what it has published.
+                continue  # Another generation's next run needs this to find its published video.
             found = _open_part(path)
             if found is None:
                 continue
@@ -77,7 +77,7 @@ class Part:
         raise FileExistsError(errno.EEXIST, "too many unfinished files")
 
     def lock(self) -> bool:
-        """Take the lock if no other process holds it; file systems without locks give it freely."""
+        """Take the lock if no other process holds it; return True on drives without locks."""
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -87,11 +87,11 @@ class Part:
         return True
 
     def claim(self) -> bool:
-        """Return whether, now that the lock is held, this is still the part of our generation."""
+        """Return whether this is still our generation's part, now that we hold the lock."""
         if not self._is_in_place():
             return False
         if os.fstat(self.file.fileno()).st_nlink > 1:
-            self.remove()  # Under its other name it is somebody else's: it must not be written.
+            self.remove()  # It also has another name, where it is in use: do not write to it.
             return False
         if meta := self._our_meta():
             self.meta = meta
@@ -102,13 +102,13 @@ class Part:
         return False
 
     def published(self) -> Path | None:
-        """Return the final name that this generation's video was given, if it was."""
+        """Return the final name of this generation's video, or None if it has none yet."""
         meta, is_in_place = self._our_meta(), self._is_in_place()
         ours = os.fstat(self.file.fileno())
         if is_in_place and ours.st_nlink <= 1:
             return self._as_written_down(meta) if meta and not ours.st_size else None
         if meta is None and (is_in_place or not self._was_ours):
-            return None  # It was empty when it was opened, and became another generation's.
+            return None  # It was empty when we opened it; another generation took it since.
         for path in free_names(self._target):
             try:
                 if os.path.samestat(path.lstat(), ours):
@@ -118,12 +118,12 @@ class Part:
         return None
 
     def _our_meta(self) -> Meta | None:
-        """Return what is kept beside it, if that is about our generation."""
+        """Return the Meta beside the part, if it belongs to our generation."""
         meta = Meta.read(meta_path(self.path))
         return meta if meta and meta.identity == self.meta.identity else None
 
     def _as_written_down(self, meta: Meta) -> Path | None:
-        """Return the final name that was written down, if a whole video has it."""
+        """Return the final name in the Meta, if a complete video has that name."""
         if not meta.name:
             return None
         path = self._target.with_name(meta.name)
@@ -135,16 +135,16 @@ class Part:
 
     @property
     def size(self) -> int:
-        """How many bytes it holds."""
+        """The size in bytes."""
         return os.fstat(self.file.fileno()).st_size
 
     @property
     def can_resume(self) -> bool:
-        """Whether a later request may ask for the rest only, also one of a later run."""
+        """Whether a later request, even in a later run, may ask for the missing bytes only."""
         return self.meta.validator is not None and self.size > 0
 
     def begin(self, validator: str | None, total: int | None) -> None:
-        """Forget what it holds; from now on it is this version of the file."""
+        """Empty the part; from now on it holds this version of the file."""
         self.file.truncate(0)
         self.file.seek(0)
         self._unhanded = 0
@@ -155,7 +155,7 @@ class Part:
         self.meta = meta
 
     def resume(self) -> None:
-        """Stand at the end of what it holds."""
+        """Move to the end of the part, to append to it."""
         self.file.seek(0, os.SEEK_END)
 
     def write(self, data: bytes) -> None:
@@ -168,10 +168,10 @@ class Part:
             self._write_back()
 
     def _write_back(self) -> None:
-        """Have the disk begin with what it was given, and forget what it has had for long.
+        """Start writing the new bytes to disk, and drop the older ones from memory.
 
-        fsync is quick then. And a long video goes through a little memory again and again: to touch
-        fresh memory for all of it takes longer than to receive it.
+        This keeps the final fsync quick. A long video also reuses a little memory instead of
+        touching fresh memory for all of it, which takes longer than receiving it.
         """
         end = self.file.tell()
         self._unneeded(end - self._unhanded, end)
@@ -179,28 +179,28 @@ class Part:
         self._unhanded = 0
 
     def _unneeded(self, start: int, end: int) -> None:
-        # Not every system has it, and it is only advice.
+        # Not every system has posix_fadvise, and it is only advice.
         if end > start and hasattr(os, "posix_fadvise"):
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self.file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
 
     def free_space(self) -> int:
-        """Return how many bytes the folder can still take."""
+        """Return the free space on the folder's drive, in bytes."""
         return shutil.disk_usage(self.path.parent).free
 
     def publish(self, *, overwrite: bool) -> Path:
-        """Put it on disk for good, under the final name or the first free one after it.
+        """Sync the file to disk and give it the final name, or the first free one after it.
 
-        The name is written down beforehand, and stays so until `tidy` is told that the history
-        knows the video: a run that is killed in between leaves what the next one goes by.
+        The Meta gets the name first and stays until `tidy` is called, after the history knows the
+        video: if this run is killed in between, the next run finds the video by the Meta.
         """
         try:
             os.fsync(self.file.fileno())
         except OSError:
-            self.remove()  # Nobody knows what of it is on disk: it must not be continued.
+            self.remove()  # Nothing tells which bytes are on disk, so no run may continue it.
             raise
         path = self._publish(overwrite=overwrite)
-        # The file itself is on disk already, and its name has been written down.
+        # The file is already on disk, and the Meta holds its name.
         with contextlib.suppress(OSError):
             sync_folder(path.parent)
         return path
@@ -219,7 +219,7 @@ class Part:
         raise FileExistsError(errno.EEXIST, "too many files of this name")
 
     def drop_empty(self) -> None:
-        """Take away a part that holds nothing, but not what tells of a published video."""
+        """Remove a part that holds nothing; keep the Meta if it names a published video."""
         meta = self._our_meta()
         if self.size or not self._is_in_place():
             return
@@ -229,13 +229,13 @@ class Part:
             self.path.unlink()
 
     def remove(self) -> None:
-        """Remove it and what is kept beside it, unless its place is another file's by now."""
+        """Remove the part and its Meta, unless another file has taken the part's name."""
         if self._is_in_place():
             self.path.unlink()
             meta_path(self.path).unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Let go of it and leave it as it is: it may be another process's."""
+        """Close the part and leave it unchanged: another process may be using it."""
         self.file.close()
 
     def _is_in_place(self) -> bool:
@@ -246,7 +246,7 @@ class Part:
 
 
 def _open_part(path: Path) -> tuple[int, bool] | None:
-    """Create a part or open the one that is there; None where that is nothing we may write to."""
+    """Create a part or open the existing one; return None if wan must not write to that file."""
     with contextlib.suppress(FileExistsError):
         return os.open(path, _OPEN | os.O_CREAT | os.O_EXCL, 0o666), True
     try:
@@ -254,7 +254,7 @@ def _open_part(path: Path) -> tuple[int, bool] | None:
     except OSError:
         return None
     found = os.fstat(descriptor)
-    # Drives without owners often show every file as root's, whom everybody must trust anyway.
+    # Drives without owners often show root as the owner of every file; trust root anyway.
     if stat.S_ISREG(found.st_mode) and found.st_uid in (os.geteuid(), 0):
         return descriptor, False
     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A finished file gets its final name: in one step, and never in place of another file."""
+"""Give a finished file its final name: in one step, and without replacing another file."""
 
 import contextlib
 import errno
@@ -11,8 +11,8 @@ from pathlib import Path
 _NAME_MAX_BYTES = 255
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
-# What a drive, a kernel or a container answers that does not know the call. What else may be meant
-# (no permission, say), the next way of publishing hears again.
+# Errors of drives, kernels and containers that do not support the call. If an error means something
+# else (such as no permission), the next way of publishing fails with it again.
 _NO_SUCH_CALL = frozenset(
     {
         errno.EINVAL,
@@ -29,16 +29,16 @@ _FOLDER_LOCK_SECONDS = 5.0
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file to a name in the same folder that nothing has yet.
+    """Rename a file to a free name in the same folder.
 
-    Drives differ in what they can do without replacing a file: most rename so (Linux), the others
-    give a second name, and exFAT, FAT and SMB may do neither. There, a lock on the folder keeps
-    other processes of ours away between the look at the name and the rename. No way leaves an empty
-    file behind, whenever the process is killed.
+    Drives differ in the calls that never replace a file: most (on Linux) can rename, others can
+    only add a second name (a hard link), and exFAT, FAT and SMB may support neither. On those, a
+    lock on the folder keeps other wan processes out between the check of the name and the rename.
+    None of the three leaves an empty file behind if the process is killed.
 
     Raises:
-        FileExistsError: something has the name.
-        OSError: the drive or the folder.
+        FileExistsError: the name is taken.
+        OSError: the drive or the folder failed.
     """
     if _rename(source, target) or _link(source, target):
         return
@@ -50,14 +50,14 @@ def move(source: Path, target: Path) -> None:
 
 
 def _rename(source: Path, target: Path) -> bool:
-    """Rename without replacing, in one system call; return whether there is such a call."""
-    # 1.5 ms, which a command pays only after its download.
+    """Rename without replacing, in one system call; return whether that call is supported."""
+    # The import takes 1.5 ms; a command pays for it only after its download.
     try:
         import ctypes
 
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (ImportError, OSError, AttributeError):
-        return False  # No Linux, or a C library without it.
+        return False  # Not Linux, or a C library without this call.
     names = os.fsencode(source), os.fsencode(target)
     if not renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
         return True
@@ -68,7 +68,7 @@ def _rename(source: Path, target: Path) -> bool:
 
 
 def _link(source: Path, target: Path) -> bool:
-    """Give a second name and take the first; return whether the drive has hard links."""
+    """Add the second name and remove the first; return whether the drive has hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as cause:
@@ -83,10 +83,10 @@ def _link(source: Path, target: Path) -> bool:
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other processes from publishing in a folder, if the drive has locks.
 
-    A process that was stopped in the middle keeps nobody for long.
+    Wait at most 5 s for a process that was suspended while it held the lock.
     """
     with contextlib.ExitStack() as closing:
-        with contextlib.suppress(PermissionError):  # A folder that may be written, but not read.
+        with contextlib.suppress(PermissionError):  # A folder that can be written but not read.
             handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
             closing.callback(os.close, handle)
             end = time.monotonic() + _FOLDER_LOCK_SECONDS
@@ -106,7 +106,7 @@ def _lock(handle: int) -> bool:
 
 
 def free_names(target: Path) -> Iterator[Path]:
-    """Yield a name, and those to try where it is taken: `fox.mp4`, `fox-1.mp4`, …."""
+    """Yield a name, then the names to try if it is taken: `fox.mp4`, `fox-1.mp4`, …."""
     yield target
     for number in range(1, 10_000):
         end = f"-{number}{target.suffix}"
@@ -115,6 +115,6 @@ def free_names(target: Path) -> Iterator[Path]:
 
 
 def cut_bytes(name: str, limit: int) -> str:
-    """Return a file name of so many bytes at most; no character is cut in two."""
+    """Return a file name cut to at most `limit` bytes, without splitting a character."""
     raw = os.fsencode(name)
     return name if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")

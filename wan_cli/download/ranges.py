@@ -1,4 +1,4 @@
-"""What an answer to a GET with or without Range says of the body that follows (RFC 9110). Pure."""
+"""What the response to a GET, with or without Range, says about its body (RFC 9110). Pure."""
 
 import re
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,500}"')
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT")
-# The codings that can be undone. An unknown word is no coding at all: what a server says there
-# ("utf-8", say) is often not about the bytes, and whether they are a video tells the mp4 itself.
+# The encodings that wan can decode. It ignores unknown words: servers often send words there that
+# say nothing about the bytes (such as "utf-8"), and the mp4 check decides whether it is a video.
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class BadAnswer(Exception):
-    """The answer does not fit the request; the message says how."""
+    """The response does not fit the request; the message says how."""
 
 
 class RangeRequest(NamedTuple):
-    """What is on disk and is to be continued: `start` bytes of `total`; 0: nothing.
+    """The bytes on disk to continue from: `start` of `total`; 0 means none.
 
     `validator` names the version of the file. Without one, only the total and the `tag` that the
-    same run saw before (a weak ETag, say) can tell that it is still the same.
+    same run saw before (such as a weak ETag) can show that the file is still the same.
     """
 
     start: int = 0
@@ -30,7 +30,7 @@ class RangeRequest(NamedTuple):
     tag: str = ""
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that ask for what is missing."""
+        """Return the headers that request the missing bytes."""
         if not self.start or not (self.validator or self.total):
             return {}
         wanted = {"Range": f"bytes={self.start}-"}
@@ -38,11 +38,11 @@ class RangeRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The body that follows holds the bytes [start, end) of `total`; None where that is not said.
+    """The body holds the bytes [start, end) of `total`; None means that the server did not say.
 
-    `validator` is what If-Range may carry later (a strong ETag, or Last-Modified where there is no
-    ETag at all); `tag` is whatever the server said of the version; `encoding` is a Content-Encoding
-    that was forced on us.
+    `validator` may be sent in If-Range later (a strong ETag, or Last-Modified if there is no ETag
+    at all); `tag` is any name that the server gave the version; `encoding` is a Content-Encoding
+    that the server used although wan did not accept it.
     """
 
     start: int
@@ -54,20 +54,20 @@ class Answer(NamedTuple):
 
 
 def read_answer(status: int, headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
-    """Return what an answer of status 200, 206 or 416 holds.
+    """Return what the body of a response with status 200, 206 or 416 holds.
 
     Args:
         status: the HTTP status.
-        headers: its headers by lower-case name.
+        headers: the response's headers, by lower-case name.
         wanted: the request for a range.
 
     Raises:
-        BadAnswer: it does not fit; what is on disk must not be continued with it.
+        BadAnswer: the response does not fit; its bytes must not be added to those on disk.
     """
     if status == 200:
         return _whole(headers)
     if not wanted.headers():
-        raise BadAnswer(f"status {status} though no range was asked for")
+        raise BadAnswer(f"status {status}, although wan requested no range")
     return _rest(headers, wanted) if status == 206 else _nothing_more(headers, wanted)
 
 
@@ -81,19 +81,19 @@ def _whole(headers: Mapping[str, str]) -> Answer:
 def _rest(headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match is None or _encoding(headers):
-        raise BadAnswer("a partial answer that does not say which part it is")
+        raise BadAnswer("a partial response that does not say which part it is")
     start, end = int(match[1]), int(match[2]) + 1
     if match[3] == "*" and wanted.validator is None:
-        raise BadAnswer("a partial answer that does not say of how many bytes")
+        raise BadAnswer("a partial response without the total size")
     total = wanted.total if match[3] == "*" else int(match[3])
     if wanted.total is not None and total != wanted.total:
-        raise BadAnswer(f"a file of {total} bytes that had {wanted.total} before")
+        raise BadAnswer(f"a file of {total} bytes; it had {wanted.total} before")
     if start != wanted.start or end <= start or (total is not None and end > total):
         raise BadAnswer(
-            f"the bytes {start} to {end - 1} though those from {wanted.start} on are missing"
+            f"the bytes {start} to {end - 1}, although wan requested {wanted.start} and later"
         )
     if _length(headers) not in (None, end - start):
-        raise BadAnswer("a partial answer whose length is not that of its range")
+        raise BadAnswer("a partial response whose length does not match its range")
     if _differs(headers, wanted):
         raise BadAnswer("another version of the file")
     return Answer(start, end, total, wanted.validator, tag=wanted.tag)
@@ -102,7 +102,7 @@ def _rest(headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
 def _nothing_more(headers: Mapping[str, str], wanted: RangeRequest) -> Answer:
     match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
     if match is None or int(match[1]) != wanted.start or wanted.total not in (None, wanted.start):
-        raise BadAnswer("the range is refused")
+        raise BadAnswer("a refusal of the range")
     return Answer(wanted.start, wanted.start, wanted.start, wanted.validator)
 
 
@@ -134,6 +134,6 @@ def _differs(headers: Mapping[str, str], wanted: RangeRequest) -> bool:
 
 
 def _encoding(headers: Mapping[str, str]) -> str:
-    """Return the codings that can be undone, of those that the server names; "" means plain."""
+    """Return the encodings that the server names and wan can decode; "" means plain."""
     words = headers.get("content-encoding", "").lower().split(",")
     return ",".join(word.strip() for word in words if word.strip() in _CODINGS)

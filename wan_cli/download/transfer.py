@@ -1,4 +1,4 @@
-"""An unfinished file becomes a whole one, over as many connections as get it further."""
+"""Complete an unfinished file, over several connections as long as each makes progress."""
 
 import contextlib
 import threading
@@ -14,22 +14,22 @@ from wan_cli.errors import DriveTrouble
 
 PIECE_BYTES = 2**20
 RECORD_BYTES = 2**14
-# A piece that comes within this time may be waited for as a whole: no bar stands still for it.
+# Wait for a whole piece if the last one came within this time: the progress bar still moves.
 FAST_SECONDS = 0.05
 MIN_BYTES_PER_SECOND = 1024
-# A body of unknown length, or one that grows while it is unpacked, ends here.
+# Stop at this size if the length is unknown or the body grows when it is decompressed.
 MAX_BYTES = 4 * 2**30
-# A connection that brought less than this before it broke is not followed by another at once.
+# Reconnect at once only if the broken connection brought at least this much.
 WORTH_BYTES = 2**16
-# Space that must stay free on the disk beside the video: the history and its log.
+# Disk space that must stay free beside the video, for the history and its log.
 RESERVE_BYTES = 2**20
 
 
 class Pace(NamedTuple):
     """The clock of a download, in seconds.
 
-    `connect` bounds one connection with its redirects and headers; `window` is how long a
-    connection may be slower than MIN_BYTES_PER_SECOND before another one is tried.
+    `connect` limits one connection with its redirects and headers; `window` is how long a
+    connection may be slower than MIN_BYTES_PER_SECOND before wan tries another one.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -39,7 +39,7 @@ class Pace(NamedTuple):
 
 
 class Broken(Exception):
-    """A try failed: the message says how, and `reason` what the caller can do about it."""
+    """A try failed: the message says how, and `reason` says what the caller can do."""
 
     def __init__(
         self, words: str, reason: Reason = Reason.MAY_PASS, *, wants_url: bool = False
@@ -50,25 +50,25 @@ class Broken(Exception):
 
 
 class Body(Protocol):
-    """An open answer: what it holds, and its bytes as they come in; b"" is the end."""
+    """An open response: what it holds, and its bytes as they arrive; b"" is the end."""
 
     answer: Answer
 
     def read(self, *, fill: int = 0) -> bytes:
-        """Return what is there, waiting for at least one byte; or wait until `fill` bytes are.
+        """Wait for at least one byte, or for `fill` bytes, and return them.
 
-        Raises Broken, and then what had come of the `fill` bytes may be lost.
+        Raises Broken; then the bytes that arrived out of `fill` may be lost.
         """
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
 Connect = Callable[[str, RangeRequest], Body]
 
 
 class Limits(NamedTuple):
-    """When a download ends although it is not done: the time of `pace.clock`, and a flag."""
+    """When to end an unfinished download: a deadline on `pace.clock`, and a flag."""
 
     deadline: float
     stop: threading.Event
@@ -76,19 +76,19 @@ class Limits(NamedTuple):
 
     @property
     def are_left(self) -> bool:
-        """Whether the download may go on."""
+        """Whether the download may continue."""
         return self.pace.clock() < self.deadline and not self.stop.is_set()
 
 
 class Transfer:
-    """Fills one part from a URL. It knows no HTTP library: `connect` does.
+    """Fills one part from a URL. Only `connect` uses an HTTP library.
 
     Args:
         part: the unfinished file, locked.
         connect: opens a connection.
         limits: when to end.
-        meter: where to say how far it is.
-        kept: what this run knows of the part from an earlier call.
+        meter: receives the progress.
+        kept: what this run knows about the part from an earlier call.
     """
 
     def __init__(
@@ -106,18 +106,18 @@ class Transfer:
 
     @property
     def kept(self) -> Kept:
-        """What the next call of this run is to know."""
+        """What the next call of this run needs to know."""
         size = self._part.size
         total = self._part.meta.total if self._is_ours else None
         return Kept(max(size, self._furthest), size if self._is_ours else 0, total, self._tag)
 
     def run(self, url: str) -> None:
-        """Return when the part is a whole, verified mp4.
+        """Return when the part is a complete, verified mp4.
 
         Raises:
-            Broken: it is not, and another connection at once would not get it much further.
-            DownloadFailed: a video may not come from there.
-            LocalFileError: the file or its drive.
+            Broken: the part is incomplete, and reconnecting at once would not help much.
+            DownloadFailed: wan does not download from this address.
+            LocalFileError: the file or its drive failed.
         """
         while True:
             size = self._part.size
@@ -135,7 +135,7 @@ class Transfer:
                     raise
 
     def _is_worth_another(self, size_before: int) -> bool:
-        """Whether the last connection got the part further than ever, and by how much."""
+        """Whether the last connection made enough progress to reconnect at once."""
         size = self._part.size
         moved = size - max(size_before, self._furthest)
         self._furthest = max(size, self._furthest)
@@ -156,7 +156,7 @@ class Transfer:
         return RangeRequest()
 
     def _attempt(self, url: str) -> None:
-        """One connection: receive what is missing, or as much of it as comes."""
+        """Open one connection and receive the missing bytes, or as many as arrive."""
         part = self._part
         if not self._limits.are_left:
             raise self._ended()
@@ -167,7 +167,7 @@ class Transfer:
                 with self._local():
                     part.resume()
             else:
-                # What is on disk stays there if something else than a video comes.
+                # Keep the bytes on disk until the new ones look like a video.
                 first = _beginning(body)
                 with self._local():
                     part.begin(answer.validator, answer.total)
@@ -182,7 +182,7 @@ class Transfer:
             free = self._part.free_space()
         if free < answer.end - answer.start:
             needed = answer.end - answer.start
-            raise self._nearly_full(f"the video needs {needed} bytes more, {free} are free")
+            raise self._nearly_full(f"the video needs {needed} more bytes, {free} are free")
 
     def _nearly_full(self, why: str) -> DriveTrouble:
         return DriveTrouble(
@@ -213,14 +213,14 @@ class Transfer:
 
     def _ended(self) -> Broken:
         if self._limits.stop.is_set():
-            return Broken("it was stopped", Reason.STOPPED)
+            return Broken("wan was stopped", Reason.STOPPED)
         return Broken("the time is up")
 
     def _pieces(self, body: Body, first: bytes) -> Iterator[bytes]:
-        """Yield what comes, in large pieces where it comes fast.
+        """Yield the bytes as they arrive, in large pieces if they arrive fast.
 
-        TLS gives 16 KiB at a time: to look at each, to write it and to look at the clock costs more
-        than to receive it. Where it comes slowly, nothing that has come waits for more.
+        TLS delivers 16 KiB at a time, and writing each and reading the clock costs more than
+        receiving it. On a slow connection, received bytes never wait for more.
         """
         if first:
             yield first
@@ -239,7 +239,7 @@ class Transfer:
     def _too_much(self, answer: Answer, limit: int) -> Exception:
         if answer.end is None and limit < MAX_BYTES:
             return self._nearly_full(f"the video has more than {limit} bytes")
-        return BadAnswer(f"more than the {limit} bytes that were to come")
+        return BadAnswer(f"more than the {limit} bytes that it announced")
 
     def _limit(self, answer: Answer) -> int:
         if answer.end is not None:
@@ -248,12 +248,12 @@ class Transfer:
             return min(MAX_BYTES, answer.start + max(0, self._part.free_space() - RESERVE_BYTES))
 
     def _is_whole(self) -> bool:
-        """Verify a body that came to its end; a part that is no mp4 is emptied."""
+        """Verify the part after a body has ended; empty it if it is not an mp4."""
         part = self._part
         with self._local():
             size = part.size
             if part.meta.total is not None and size < part.meta.total:
-                return False  # The server may send less than the whole rest: ask for the next.
+                return False  # The server may send less than requested: ask for the rest.
             reason = mp4.check(part.file, size)
             if reason is None:
                 return True
@@ -262,14 +262,14 @@ class Transfer:
 
 
 def _gathered(body: Body) -> Generator[bytes, None, bytes]:
-    """Return one piece; yield what of it has come before the connection breaks."""
+    """Return one piece; if the connection breaks, first yield the bytes that have arrived."""
     gathered: list[bytes] = []
     size = 0
     try:
         while data := body.read():
             gathered.append(data)
             size += len(data)
-            # A smaller one than a record of TLS means that there is no more for now.
+            # Less than a TLS record means that no more bytes have arrived yet.
             if size >= PIECE_BYTES or len(data) < RECORD_BYTES:
                 break
     except Broken:
@@ -282,7 +282,7 @@ def _beginning(body: Body) -> bytes:
     """Return the first bytes of a video.
 
     Raises:
-        Broken: it is none. A document in its place is how some servers say that a URL has expired.
+        Broken: it is not a video. Some servers send a document to say that a URL has expired.
     """
     head = b""
     while len(head) < 8 or not (mp4.starts_like_mp4(head) or len(head) >= mp4.HEAD_BYTES):

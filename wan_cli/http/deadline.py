@@ -1,7 +1,7 @@
 """A total deadline for one blocking call.
 
-Socket timeouts bound each wait of a call, not the call: a black hole in place of a name server and
-headers that drip in byte by byte go round them.
+Socket timeouts limit each wait of a call, not the whole call: a name server that never answers, or
+headers that arrive byte by byte, get past them.
 """
 
 import errno
@@ -28,24 +28,24 @@ def within(
     discard: Callable[[T], None] | None = None,
     give_up: Callable[[], bool] | None = None,
 ) -> T:
-    """Return what `call` returns, or raise what it raises, if it ends within `seconds`.
+    """Return the result of `call`, or raise its exception, if the call ends within `seconds`.
 
     The call runs in a daemon thread while this thread waits, so that a signal handler that raises
-    ends the wait at once. A call that is not waited for any more runs on: it must touch nothing
-    that others use, and do nothing that matters after its time. Its late result goes to `discard`
-    (close a response there), its late exception is dropped. Where signals are held, `give_up` is
-    asked every 50 ms whether to stop waiting.
+    ends the wait at once. An abandoned call keeps running: it must not touch shared objects, nor do
+    anything that matters after its deadline. Its late result goes to `discard` (close a response
+    there); its late exception is dropped. While signals are held, this function calls `give_up`
+    every 50 ms and stops waiting when it returns True.
 
     Raises:
-        TimeoutError: it did not end in time, or was given up; where `seconds` is not above zero,
-            it never began.
+        TimeoutError: the call did not end in time, or `give_up` returned True; if `seconds` is not
+            above zero, the call never began.
         NoThread: the system has no thread left; the call never began.
     """
     if seconds <= 0:
         raise TimeoutError(f"no time left for {name}")
     task = _Task(call, discard)
     try:
-        # A signal may come as early as in start(), when the call has begun.
+        # A signal may already arrive during start(), after the call has begun.
         _start(task, name)
         _wait(task, seconds, give_up)
     finally:
@@ -57,7 +57,7 @@ def within(
 
 def _wait(task: "_Task[T]", seconds: float, give_up: Callable[[], bool] | None) -> None:
     end = time.monotonic() + seconds
-    # A signal that comes just before a wait begins does not end it: so no single wait is long.
+    # A signal that arrives just before a wait does not end that wait, so keep every wait short.
     while not (give_up and give_up()) and (left := end - time.monotonic()) > 0:
         if task.ended.wait(min(left, CHECK_EVERY_S)):
             return
@@ -71,7 +71,7 @@ def _start(task: "_Task[T]", name: str) -> None:
 
 
 class _Task(Generic[T]):
-    """A call, its outcome, and whether anybody still waits for it."""
+    """A call, its outcome, and whether a thread still waits for it."""
 
     def __init__(self, call: Callable[[], T], discard: Callable[[T], None] | None) -> None:
         self.ended = threading.Event()
@@ -83,10 +83,10 @@ class _Task(Generic[T]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Make the call and keep its outcome, or give it away where nobody waits any more."""
+        """Make the call and keep its outcome, or discard its result if no thread waits for it."""
         try:
             result = self._call()
-        except BaseException as error:  # noqa: BLE001  It is raised where the call is waited for.
+        except BaseException as error:  # noqa: BLE001  The waiting thread raises it again.
             self._error = error
             self.ended.set()
             return
@@ -105,11 +105,11 @@ class _Task(Generic[T]):
             return self.ended.is_set()
 
     def outcome(self) -> T:
-        """Return or raise what the call returned or raised."""
+        """Return the call's result or raise its exception."""
         if self._error is None:
             return self._results[0]
         try:
             raise self._error
         finally:
-            # The error holds this frame and this frame the error: cut the ring, gc may be off.
+            # The error and this frame refer to each other: break the cycle, since gc may be off.
             self._error = None
