@@ -1,1 +1,1 @@
-"""The video API on this machine: free, by the published schema, with real mp4 files."""
+"""The video API on this machine: free, with the published schema and real mp4 files."""

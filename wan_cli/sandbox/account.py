@@ -1,4 +1,4 @@
-"""The routes about the account: logs, billing, the ledger."""
+"""The routes of the account: logs, billing and the ledger."""
 
 import base64
 import binascii
@@ -36,7 +36,7 @@ _TRANSACTION_TYPES = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Transaction:
-    """A row of the account's ledger; later ones are greater."""
+    """A row of the account's ledger; a later row compares greater."""
 
     time: float
     reference_id: str
@@ -47,7 +47,7 @@ class _Transaction:
 
 
 class Account:
-    """The routes that only tell."""
+    """The read-only routes of the account."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -88,7 +88,7 @@ class Account:
         return json_reply({"data": rows[offset : offset + limit], "pagination": pagination})
 
     async def billing(self, request: Request) -> Response:
-        """Answer with what is left of the play money."""
+        """Answer with the rest of the play money."""
         require_key(request)
         return json_reply({"current_balance": usd(self._store.balance()), "currency": "USD"})
 
@@ -120,7 +120,7 @@ class Account:
         )
 
     async def ledger(self, _request: Request) -> Response:
-        """Answer with every submission that was received, oldest first. Not part of the API."""
+        """Answer with every received submission, oldest first. This is not part of the API."""
         posts = [
             {
                 "time": iso(post.time),

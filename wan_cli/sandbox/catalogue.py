@@ -1,4 +1,4 @@
-"""What the sandbox says of its models: prices, and how long they take."""
+"""The sandbox's models: their prices, and how long their generations take."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -8,22 +8,22 @@ from wan_cli.generation import CREDITS_PER_USD
 from wan_cli.models import DEFAULT_MODEL, MODELS
 from wan_cli.sandbox.schemas import NEW_MODEL, REQUESTS, completed, properties_of
 
-# By the public reference (as of 2026-08-21), 10 s at 1080p cost 3,150,000 credits with Wan 2.6 and
-# 3,900,000 with two models of 2.7. The other prices are made up, in proportion.
+# In the public reference (as of 2026-08-21), 10 s at 1080p cost 3,150,000 credits with Wan 2.6 and
+# 3,900,000 with two models of Wan 2.7. The other prices are made up in proportion.
 CREDITS_PER_SECOND: Mapping[str, int] = MappingProxyType(
     {"1080p": 315_000, "720p": 200_000, "480p": 100_000}
 )
 _CREDITS_PER_SECOND_2_7: Mapping[str, int] = MappingProxyType({"1080p": 390_000, "720p": 250_000})
 _DEARER = ("alibaba/wan-2-7-t2v", "alibaba/wan-2-7-r2v")
 _CREDITS_PER_NEW_VIDEO = 1_000_000
-# How long a generation of the default model waits and then works, with speed 1. The others take as
-# much longer or shorter as they do in the reference.
+# The default model's generations are queued and done after these times, with speed 1. The times of
+# the other models are in the same proportion as in the reference.
 _QUEUED_S = 0.5
 _DONE_AFTER_S = 2.0
 
 
 def price(body: Mapping[str, object]) -> int:
-    """Return what a valid body costs, in credits."""
+    """Return the price of a valid body in credits."""
     model, values = str(body["model"]), completed(body)
     if model == NEW_MODEL:
         return _CREDITS_PER_NEW_VIDEO
@@ -36,7 +36,7 @@ def usd(credits_used: int) -> float:
 
 
 def is_2_7(model: str) -> bool:
-    """Whether a model is of Wan 2.7, whose replies differ a little."""
+    """Whether a model belongs to Wan 2.7, whose replies differ a little."""
     return model.startswith("alibaba/wan-2-7-")
 
 
@@ -56,10 +56,10 @@ def model_rows(
     """Return the rows of /v1/models.
 
     Args:
-        model: the id or the alias of one, or None for all.
-        capabilities: only models that have one of them; empty for all.
-        host: scheme and host of the URLs of the schemas.
-        with_pricing: with the prices.
+        model: the id or alias of one model, or None for all.
+        capabilities: return only models with one of these capabilities; empty for all.
+        host: scheme and host of the schemas' URLs.
+        with_pricing: whether to add the prices.
     """
     return [
         _model_row(name, host) | ({"pricing": _pricing(name)} if with_pricing else {})

@@ -1,4 +1,4 @@
-"""The host of the videos: signed URLs and ranges, with the manners of Alibaba OSS."""
+"""The host of the videos: signed URLs and ranges that behave like Alibaba OSS."""
 
 import base64
 import hashlib
@@ -31,18 +31,18 @@ def video_path(generation_id: str) -> str:
 
 
 def is_unsigned(generation: StoredGeneration) -> bool:
-    """Whether the URLs of a generation's video are good for ever: those of Wan 2.7 are."""
+    """Whether the URL of a generation's video never expires, as with Wan 2.7."""
     return is_2_7(str(generation.body["model"]))
 
 
 class Signer:
-    """Signs the paths of videos, so that whoever holds one can read it until it expires."""
+    """Signs the paths of videos; anyone with a signed path can read the video until it expires."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def signed_path(self, generation_id: str, expires: int) -> str:
-        """Return the path and query of a video, good until the Unix time `expires`."""
+        """Return the path and query of a video, valid until the Unix time `expires`."""
         path = video_path(generation_id)
         query = {
             "Expires": str(expires),
@@ -52,10 +52,10 @@ class Signer:
         return f"{path}?{urlencode(query)}"
 
     def refusal(self, request: Request) -> str | None:
-        """Return why a request is refused, as an OSS error code; None where it is good."""
+        """Return the OSS error code to refuse a request with, or None if its signature is valid."""
         expires = request.query_params.get("Expires", "")
         given = request.query_params.get("Signature", "")
-        # Like OSS: the method is signed, and so would be any x-oss header.
+        # Like OSS: the signature covers the method, and would cover any x-oss header.
         wanted = self._signature(request.method, request.url.path, expires)
         has_oss_headers = any(name.startswith("x-oss-") for name in request.headers)
         is_ours = request.query_params.get("OSSAccessKeyId") == _ACCESS_KEY_ID
@@ -85,12 +85,12 @@ class Cdn:
         return [Route(_FOLDER + "/{name}", self.video)]
 
     async def video(self, request: Request) -> Response:
-        """Answer with the video, or the part of it that is asked for."""
+        """Answer with the video, or with the requested part of it."""
         generation = self._store.find(str(request.path_params["name"]).removesuffix(".mp4"))
         is_open = generation is not None and is_unsigned(generation) and not request.url.query
         refusal = None if is_open else self._signer.refusal(request)
         if refusal is not None:
-            return _oss_error(403, refusal, "The URL is not, or no longer, good for this request.")
+            return _oss_error(403, refusal, "The URL has expired or does not fit this request.")
         path = self._renders.path(generation.id) if generation else None
         if generation is None or path is None or not path.exists():
             return _oss_error(404, "NoSuchKey", "The specified key does not exist.")
@@ -104,7 +104,7 @@ class Cdn:
 
 
 def _answer(request: Request, path: Path) -> tuple[int, Mapping[str, str], bytes]:
-    """Return status, headers and content: 206 for a good range, else 200 and the whole."""
+    """Return status, headers and content: 206 for a valid range, else 200 and the whole file."""
     content = path.read_bytes()
     stat = path.stat()
     headers = {
@@ -122,7 +122,7 @@ def _answer(request: Request, path: Path) -> tuple[int, Mapping[str, str], bytes
 
 
 def _range(header: str, size: int) -> range | None:
-    """Return the bytes that a Range header asks for; None where OSS would send the whole."""
+    """Return the bytes that a Range header asks for, or None if OSS would send the whole file."""
     match = _RANGE.fullmatch(header.strip())
     if match is None:
         return None

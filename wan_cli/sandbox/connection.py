@@ -1,4 +1,4 @@
-"""Connections that end without the end of a reply, as networks do it."""
+"""Connections that end before the reply does, as they do on real networks."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ class HangUpProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, which also hands the transport to the application."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport where each request of this connection finds it."""
+        """Keep the transport in the state that each request of this connection gets."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
 
 class NoReply(Response):
-    """Closes the connection without a byte."""
+    """Closes the connection without sending a byte."""
 
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         """Hang up."""
@@ -32,7 +32,7 @@ class CutReply(Response):
         super().__init__(content, status, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half of it and hang up."""
+        """Send half of the content and hang up."""
         await send(
             {
                 "type": "http.response.start",
@@ -47,6 +47,6 @@ class CutReply(Response):
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:
     scope["state"]["transport"].close()
-    # uvicorn would answer 500 for an application that returns before the connection is gone.
+    # uvicorn would answer 500 if the application returned before the connection has closed.
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""POST and GET /v2/video/generations: submit, and ask for the state."""
+"""POST and GET /v2/video/generations: submit a generation and return its state."""
 
 import asyncio
 import re
@@ -20,14 +20,14 @@ from wan_cli.sandbox.validation import parse_body, validate
 
 _PATH = "/v2/video/generations"
 BODY_LIMIT_BYTES = 20 * 1024 * 1024
-# That much of a body over the limit is received and dropped, so that the client reads the answer.
+# Receive and drop this much of a body over the limit, so that the client reads the reply.
 _DRAIN_LIMIT_BYTES = 5 * BODY_LIMIT_BYTES
 _LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _URL_VALID_S = 24 * 3600
 
 
 class Generations:
-    """The two routes of a generation's life."""
+    """The two routes of a generation: submit and state."""
 
     def __init__(
         self, store: Store, pictures: Pictures, renders: Renders, signer: Signer, speed: float
@@ -46,7 +46,7 @@ class Generations:
         ]
 
     async def submit(self, request: Request) -> Response:
-        """Keep the submission in the ledger, judge it, accept it."""
+        """Write the submission to the ledger, validate it and accept it."""
         raw = await _read_body(request)
         post = self._store.note_post(request.headers.get("x-client-request-id"), raw)
         require_key(request)
@@ -54,7 +54,7 @@ class Generations:
             raise ApiError(413, "request entity too large")
         body = parse_body(raw)
         validate(body)
-        # Not in this thread: a large picture takes a second to decode.
+        # In another thread, since a large picture takes a second to decode.
         body = await asyncio.to_thread(self._pictures.keep, body)
         self._refuse_by_magic(str(body["prompt"]))
         generation = self._store.accept(body, _label(request), self._speed)
@@ -68,7 +68,7 @@ class Generations:
         return _reply(request, generation, "queued")
 
     async def state(self, request: Request) -> Response:
-        """Say how far a generation is; a finished one comes with a fresh URL."""
+        """Return the state of a generation, with a fresh URL if it is completed."""
         require_key(request)
         generation_id = request.query_params.get("generation_id")
         if not generation_id:
@@ -92,7 +92,7 @@ class Generations:
             raise ApiError(400, f"prompt: expected a prompt without {Magic.REJECT}, received it")
         if Magic.NO_CREDIT.is_in(prompt):
             raise _no_credits()
-        # Every first of two, so that the word works again the next time.
+        # Refuse every other submission, so that the word works again the next time.
         if Magic.RATE_LIMIT.is_in(prompt) and self._store.count(f"rate-limit {prompt!a}") % 2:
             raise ApiError(429, "rate limit exceeded", {"retry-after": "1"})
 
@@ -103,7 +103,7 @@ class Generations:
             and self._store.count(f"url {generation.id}") == 1
         ):
             expires -= _URL_VALID_S + 60
-        # Not the Host header: what a client sends must not decide where it is led.
+        # Ignore the Host header: a client must not choose the host of the URL.
         host = f"http://127.0.0.1:{request.scope['server'][1]}"
         if is_unsigned(generation) and not generation.has_magic(Magic.EXPIRED_URL):
             return f"{host}{video_path(generation.id)}"
@@ -111,7 +111,7 @@ class Generations:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return the body; of one that is over the limit a little more than the limit."""
+    """Return the body; if it is over the limit, return a little more than the limit."""
     chunks, size = [], 0
     async for chunk in request.stream():
         if size <= BODY_LIMIT_BYTES:
@@ -123,7 +123,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _label(request: Request) -> str | None:
-    """Return the tracing label; one that is not well-formed is dropped without a word."""
+    """Return the tracing label, or None if it is missing or malformed."""
     label = request.headers.get("x-client-request-id", "")
     return label if _LABEL.fullmatch(label) else None
 
@@ -146,7 +146,7 @@ def _reply(
         headers["x-client-request-id"] = label
     failure = {
         "name": "GenerationFailed",
-        "message": f"the prompt holds {Magic.ERROR}: the sandbox was asked to fail",
+        "message": f"the prompt contains {Magic.ERROR}, so the sandbox fails this generation",
     }
     usage: dict[str, object] = {"credits_used": spent}
     if is_2_7(str(generation.body["model"])):

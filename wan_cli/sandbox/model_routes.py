@@ -30,10 +30,10 @@ class Models:
         ]
 
     async def models(self, request: Request) -> Response:
-        """Answer with the models and, where asked for, their prices."""
+        """Answer with the models and, on request, their prices."""
         query = request.query_params
         capabilities = {word for word in query.get("capabilities", "").split(",") if word}
-        # Under the name that the client uses: `_Door` lets no name pass but those of this machine.
+        # Use the client's name for this machine: `_Door` refuses every other host name.
         host = f"http://{request.headers['host']}"
         rows = model_rows(
             query.get("id"),
@@ -51,7 +51,7 @@ class Models:
         return _kept(request, document(model))
 
     async def metrics(self, request: Request) -> Response:
-        """Answer with how long generations take here."""
+        """Answer with the durations of generations in this sandbox."""
         return json_reply(
             {
                 "window_seconds": _METRICS_WINDOW_S,
@@ -62,7 +62,7 @@ class Models:
 
 
 def _kept(request: Request, body: object) -> Response:
-    """Return an answer with its ETag, or 304 to a client that has it already."""
+    """Return a reply with its ETag, or 304 if the client already has it."""
     etag = f'"{hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]}"'
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     if etag in known or f"W/{etag}" in known or "*" in known:

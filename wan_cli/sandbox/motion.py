@@ -1,4 +1,4 @@
-"""Clips that begin with a given picture, and the tiles of what a request refers to."""
+"""Clips that begin with a given picture, and tiles that show a request's references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import av
 
 from wan_cli.sandbox.still import even, filled, fitted, paste
 
-# How far the picture is enlarged at the beginning and at the end of each shot.
+# The zoom at the beginning and at the end of each shot.
 _ZOOMS = ((1.0, 1.5), (1.9, 1.5), (1.25, 1.7))
 _CUT_LUMA = 60  # how much brighter or darker the second shot is
 _DRIFT_LUMA = -20
@@ -21,16 +21,16 @@ _IMAGE_BORDER, _VIDEO_BORDER = (235, 128, 128), (40, 128, 128)
 
 
 class Drift:
-    """A picture that a camera moves into, while its colours drift. Frame 0 is the picture."""
+    """A camera moves into a picture while its colours drift. Frame 0 is the picture itself."""
 
     def __init__(self, still: av.VideoFrame, total: int, shots: int, random: Random) -> None:
         """Take the picture, which has the size of the clip.
 
         Args:
-            still: as `fitted` returns it.
+            still: the picture, as `fitted` returns it.
             total: the number of frames.
-            shots: 1 to 3; between two of them there is a visible cut.
-            random: says where the camera moves.
+            shots: 1 to 3, with a visible cut between two shots.
+            random: chooses the point that the camera moves to.
         """
         self._planes = [(bytes(plane), plane.line_size) for plane in still.planes]
         self._width, self._height = still.width, still.height
@@ -73,7 +73,7 @@ class Drift:
 
 
 class Reference(NamedTuple):
-    """What a request refers to beside its first picture."""
+    """A picture or video that a request refers to, besides its first picture."""
 
     still: av.VideoFrame
     is_video: bool
@@ -88,14 +88,14 @@ class Tile:
     top: int
 
     def show(self, target: av.VideoFrame) -> None:
-        """Copy it into a frame."""
+        """Copy the tile into a frame."""
         paste(self.frame, target, self.left, self.top)
 
 
 def tiles(references: Sequence[Reference], width: int, height: int) -> list[Tile]:
-    """Return a tile for each reference: rows of five from the lower left corner up.
+    """Return a tile for each reference: rows of five, upwards from the lower left corner.
 
-    The border of an image is white, that of a video is dark.
+    Images have a white border, videos a dark one.
     """
     cell = (even(width / _TILES_A_ROW - 1), even(height / _TILES_A_ROW - 1))
     margin = even(min(width, height) / 60)
@@ -114,7 +114,7 @@ def tiles(references: Sequence[Reference], width: int, height: int) -> list[Tile
 
 
 def watermark(width: int, height: int) -> Tile:
-    """Return the mark of the models that have `watermark`: a light bar, above on the right."""
+    """Return the watermark, for models with that field: a light bar at the top right."""
     size, margin = (even(width / 8), even(height / 24)), even(min(width, height) / 40)
     return Tile(filled(*size, _WATERMARK), width - size[0] - margin, margin)
 

@@ -1,7 +1,7 @@
 """Paints the frames: a sky of moving waves, a smiling sun or moon, two rows of hills.
 
-A frame is made of slices of rows that were painted once for each shot, so that plain Python paints
-a 1080p frame in a few milliseconds and needs no array library.
+Each frame consists of slices of rows that are painted once for each shot. So plain Python paints a
+1080p frame in a few milliseconds and needs no array library.
 """
 
 import math
@@ -31,7 +31,7 @@ class Palette:
     near: Rgb
 
 
-# Very different brightness: whoever looks for cuts shall find them.
+# The brightness differs a lot, so that tools that detect cuts find them.
 PALETTES = (
     Palette((84, 44, 132), (255, 158, 96), (255, 228, 120), (128, 64, 112), (66, 32, 76)),
     Palette((6, 10, 32), (34, 48, 98), (236, 236, 214), (18, 28, 58), (8, 14, 30)),
@@ -41,9 +41,9 @@ PALETTES = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a row of a plane shows: a base that fills it, and hills before it.
+    """The contents of one row of a plane: a base that fills it, and hills in front of it.
 
-    Pixels are two periods long, so that each offset is a plain slice.
+    The pixels are two periods long, so that each offset is a plain slice.
     """
 
     base: bytes
@@ -53,7 +53,7 @@ class _Row:
 
 
 class Scene:
-    """One shot. The same size, palette and random state paint the same frames."""
+    """One shot. The same size, palette and random state give the same frames."""
 
     def __init__(self, width: int, height: int, palette: Palette, random: Random) -> None:
         self._width, self._height = width, height
@@ -103,7 +103,7 @@ class Scene:
         return b"".join(pieces)
 
     def _sun(self, frame: int) -> tuple[int, int]:
-        """Return where the centre of the disc is (x) and where its top is (y), in even pixels."""
+        """Return the x of the disc's centre and the y of its top, in even pixels."""
         angle = self._phase + frame / 90
         free = self._width - 2 * self._radius
         centre = self._radius + free * (0.5 + 0.45 * math.sin(angle))
@@ -113,7 +113,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """The colours of one plane, and the rows that are painted with them."""
+    """The colours of one plane, and the rows painted with them."""
 
     plane: int
     wave: bytes
@@ -121,7 +121,7 @@ class _Canvas:
     height: int
 
     def rows(self, sway: Sequence[int], hills: Sequence[Sequence[Sequence[Span]]]) -> list[_Row]:
-        """Return all rows: the sky, or the hills that hide it, and the hills before that."""
+        """Return all rows: the sky or the hills that hide it, and the hills in front."""
         return [self._row(y, sway[y], [spans[y] for spans in hills]) for y in range(self.height)]
 
     def _row(self, y: int, phase: int, spans: Sequence[Sequence[Span]]) -> _Row:
@@ -151,7 +151,7 @@ class _Canvas:
         return kinds.strip(bytes([_OUTSIDE])).translate(table)
 
     def _pixels(self, colour: Rgb) -> bytes:
-        # Waves are light more than they are colour, so chroma stays as it is.
+        # Waves change the brightness rather than the colour, so chroma stays the same.
         value = _to_yuv(colour)[self.plane]
         if self.plane:
             return bytes([value]) * (2 * len(self.wave))
@@ -163,7 +163,7 @@ def _draw(pixels: bytearray, row: _Row, scroll: Sequence[int]) -> None:
     for layer, source, spans in row.hills:
         start = scroll[layer]
         for begin, end in spans:
-            # Not min() and max(): this is the innermost loop, and they would double its time.
+            # In this innermost loop, min() and max() would double the time.
             left = begin if begin > start else start  # noqa: FURB136
             right = end if end < start + width else start + width  # noqa: FURB136
             if left < right:
@@ -194,7 +194,7 @@ def _skyline(width: int, middle: float, amplitude: float, random: Random) -> lis
 
 
 def _spans(skyline: Sequence[int], height: int) -> list[list[Span]]:
-    """Return for each row the runs of columns, in two periods, where the hills reach up to it."""
+    """Return, for each row, the runs of columns in two periods where the hills reach the row."""
     period = len(skyline)
     edges: list[list[int]] = [[0] if skyline[0] <= y else [] for y in range(height)]
     for x in range(1, 2 * period):
@@ -205,7 +205,7 @@ def _spans(skyline: Sequence[int], height: int) -> list[list[Span]]:
 
 
 def _face(radius: int) -> list[bytes]:
-    """Return a smiling disc as rows of kinds of pixels."""
+    """Return a smiling disc as rows of pixel kinds."""
     return [
         bytes(_face_kind(x / radius, y / radius) for x in range(-radius, radius))
         for y in range(-radius, radius)
@@ -242,7 +242,7 @@ def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
 
 
 def _to_yuv(colour: Rgb) -> tuple[int, int, int]:
-    """Return a colour as limited-range BT.709."""
+    """Return a colour in limited-range BT.709."""
     red, green, blue = (part / 255 for part in colour)
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return (

@@ -1,7 +1,7 @@
-"""The pictures of requests: a data URI becomes a file, and a reference of one line in its place.
+"""The pictures of requests: a data URI becomes a file, and a short reference replaces the URI.
 
-`data:image/png;base64,…` is kept as `data:image/png;sha256,HEX`; the bytes are in a file called
-HEX. Equal pictures share a file, whichever requests they came with.
+`data:image/png;base64,…` becomes `data:image/png;sha256,HEX`; the bytes are in a file called HEX.
+Equal pictures share a file, even if they came with different requests.
 """
 
 import base64
@@ -20,17 +20,17 @@ _REFERENCE = re.compile(r"data:(image/[a-z]+);sha256,([0-9a-f]{64})")
 
 
 class Pictures:
-    """The pictures in one folder, which is made when the first one comes."""
+    """The pictures in one folder, which is created for the first picture."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def keep(self, body: Mapping[str, object]) -> dict[str, object]:
-        """Return a valid body with its pictures kept as files.
+        """Save the pictures of a valid body as files; return the body with references to them.
 
         Raises:
-            ApiError: 400, a picture cannot be decoded, or is not of the type that it claims; 500,
-                it cannot be written.
+            ApiError: 400, a picture cannot be decoded, or is not of the type that its URI says;
+                500, a picture cannot be written.
         """
         properties = properties_of(str(body["model"]))
         return {
@@ -56,7 +56,7 @@ class Pictures:
 
 
 def shortened(value: object) -> object:
-    """Return a body, or a part of it, with each picture that it holds replaced by its reference."""
+    """Return a body, or a part of it, with each picture replaced by its reference."""
     if isinstance(value, dict):
         return {name: shortened(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -71,7 +71,7 @@ def shortened(value: object) -> object:
 
 
 def kept_data(folder: Path, reference: str) -> bytes | None:
-    """Return the picture that a reference names; None: it is no reference, or the file is gone."""
+    """Return the picture of a reference; None if it is no reference, or the file is gone."""
     match = _REFERENCE.fullmatch(reference)
     try:
         return (folder / match[2]).read_bytes() if match else None
@@ -80,8 +80,8 @@ def kept_data(folder: Path, reference: str) -> bytes | None:
 
 
 def _checked(name: str, uri: str, match: re.Match[str]) -> bytes:
-    """Return the bytes of a data URI that are the picture it says they are."""
-    # PyAV takes a tenth of a second to load, which a request without a picture does not wait for.
+    """Return the bytes of a data URI, after checking that they are a picture of its type."""
+    # PyAV takes a tenth of a second to load; requests without a picture need not wait for it.
     from wan_cli.sandbox.still import decode, media_type
 
     try:

@@ -1,4 +1,4 @@
-"""Renders a request to a real mp4 file: H.264, and AAC where the request calls for sound."""
+"""Renders a request to a real mp4 file: H.264, and AAC if the request asks for sound."""
 
 import array
 import hashlib
@@ -40,9 +40,9 @@ FRAME_SIZES: Mapping[tuple[str, str], tuple[int, int]] = {
     ("1080p", "4:3"): (1632, 1248),
     ("1080p", "3:4"): (1248, 1632),
 }
-# A wider or taller picture stands between black bars.
+# A wider or taller picture gets black bars.
 _SHAPE_MAX = 3.0
-# Without it, players guess the colours from the size of the frame.
+# Without these settings, players guess the colour space from the frame size.
 _COLOURS = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"
 # A fixed number, so that a machine with more cores encodes the same frames.
 _ENCODER_THREADS = 4
@@ -51,12 +51,12 @@ _SEMITONES = (0, 4, 7, 9)  # any order of these sounds well
 
 
 class RenderCancelled(Exception):
-    """The server stopped before the video was whole; nothing was left on disk."""
+    """The server stopped before the video was complete; no file is left on disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What a request asks of the file."""
+    """The properties of the file that a request asks for."""
 
     width: int
     height: int
@@ -68,7 +68,7 @@ class Film:
 
     @classmethod
     def of(cls, body: Mapping[str, object], picture: tuple[int, int] | None = None) -> Self:
-        """Return the film of a valid body; a field that is left out takes the model's default.
+        """Return the film of a valid body; missing fields get the model's defaults.
 
         Args:
             body: the request.
@@ -76,7 +76,7 @@ class Film:
         """
         values = completed(body)
         width, height = _frame_size(values, picture)
-        # The shots are planned by the prompt's enhancement.
+        # Prompt enhancement plans the shots.
         is_multi = values.get("shot_type") == "multi" and values.get("enhance_prompt") is not False
         names = ["model", "prompt", "negative_prompt", "seed"]
         names += [name for name in ("style", "strength", "tags") if name in body]
@@ -93,7 +93,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class _Media:
-    """The pictures that a request brings: the first frame, and what stands in tiles."""
+    """The pictures of a request: the first frame, and the references to show as tiles."""
 
     first: av.VideoFrame | None
     references: Sequence[Reference]
@@ -119,12 +119,12 @@ def render(
     pictures: Path,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Render a valid body to an mp4 file that appears whole or not at all.
+    """Render a valid body to an mp4 file, which appears only when it is complete.
 
-    The same body gives the same frames. `pictures` is the folder of the kept pictures.
+    The same body gives the same frames. `pictures` is the folder of the saved pictures.
 
     Raises:
-        RenderCancelled: `is_cancelled` (asked before each frame) said so.
+        RenderCancelled: `is_cancelled`, called before each frame, returned True.
         OSError: the file could not be written.
     """
     part = target.with_name(f".{target.stem}.{os.getpid()}.{secrets.token_hex(4)}.part")
@@ -133,7 +133,7 @@ def render(
     try:
         with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
             _encode(container, film, media, is_cancelled)
-        if not target.exists():  # Another process may have been quicker: its validators stay.
+        if not target.exists():  # Another process may have been quicker: keep its ETag valid.
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -161,7 +161,7 @@ def _encode(
 
 
 def _frames(film: Film, media: _Media, random: Random) -> Iterator[av.VideoFrame]:
-    """Yield the frames; where a picture was given it is the first, and tiles come later."""
+    """Yield the frames; a given picture is the first frame, and tiles appear later."""
     total = film.seconds * FRAMES_PER_SECOND
     tiled = tiles(media.references, film.width, film.height)
     if film.has_watermark:
@@ -179,7 +179,7 @@ def _frames(film: Film, media: _Media, random: Random) -> Iterator[av.VideoFrame
 
 
 def _scenes(film: Film, total: int, random: Random) -> Iterator[av.VideoFrame]:
-    """Yield the frames of a film that was made of words alone."""
+    """Yield the frames of a film without a first picture."""
     first_palette = random.randrange(len(PALETTES))
     for shot in range(film.shots):
         palette = PALETTES[(first_palette + shot) % len(PALETTES)]
@@ -240,7 +240,7 @@ def _melody(random: Random) -> list[bytes]:
 
 
 def _frame_size(values: Mapping[str, object], picture: tuple[int, int] | None) -> tuple[int, int]:
-    """Return the size of a film: without an aspect ratio among the fields, as the picture is."""
+    """Return the size of a film; a model without `aspect_ratio` takes the picture's shape."""
     resolution = str(values["resolution"])
     width, height = FRAME_SIZES[resolution, str(values.get("aspect_ratio", "16:9"))]
     if picture is None or "aspect_ratio" in values:

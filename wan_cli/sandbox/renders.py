@@ -1,4 +1,4 @@
-"""Renders videos in the background; a video is a file that appears whole."""
+"""Renders videos in the background; a video's file appears only when it is complete."""
 
 import asyncio
 import threading
@@ -12,30 +12,30 @@ from wan_cli.sandbox.replies import ApiError
 from wan_cli.sandbox.store import StoredGeneration
 
 _WORKERS = 2
-# A program that only asks for the state and ends takes its render with it: so the reply to a
-# question about a generation that is due waits for the video, or none would ever be whole.
+# A program that only asks for the state stops its render when it exits. So the reply about a
+# generation that is due waits for the video; otherwise no video would ever be complete.
 _PATIENCE_S = 20.0
 _LOOK_AGAIN_S = 0.02
 
 
 class Renders:
-    """The videos of one folder; what an ended process left unrendered is begun anew on demand."""
+    """The videos of one folder; starts a render again if an earlier process did not finish it."""
 
     def __init__(self, folder: Path, pictures: Path) -> None:
-        """Make the folder where it is missing.
+        """Create the folder if it is missing.
 
         Args:
-            folder: where the videos are.
-            pictures: where the pictures of the requests are.
+            folder: the folder of the videos.
+            pictures: the folder of the requests' pictures.
 
         Raises:
-            SetupError: it cannot be made.
+            SetupError: the folder cannot be created.
         """
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as cause:
             raise SetupError(
-                f"the sandbox cannot make its folder {folder}: {cause}",
+                f"the sandbox cannot create its folder {folder}: {cause}",
                 hint="check the permissions of the folder above it",
             ) from None
         self._folder = folder
@@ -45,11 +45,11 @@ class Renders:
         self._running: dict[str, Future[None]] = {}
 
     def path(self, generation_id: str) -> Path:
-        """Return where the video of a generation is, or will be."""
+        """Return the path where a generation's video is or will be."""
         return self._folder / f"{generation_id}.mp4"
 
     def start(self, generation: StoredGeneration) -> None:
-        """Begin to render, unless it is under way in this process or done."""
+        """Start to render the video, unless this process is rendering it or it is done."""
         running = self._running.get(generation.id)
         path = self.path(generation.id)
         if not path.exists() and (running is None or running.done()):
@@ -58,10 +58,10 @@ class Renders:
             )
 
     async def wait(self, generation: StoredGeneration) -> bool:
-        """Return whether the video is there, after waiting a while for it.
+        """Wait up to 20 s for the video and return whether it is there.
 
         Raises:
-            ApiError: 500, it cannot be rendered, such as on a full drive.
+            ApiError: 500, the video cannot be rendered, such as on a full drive.
         """
         path = self.path(generation.id)
         self.start(generation)
@@ -77,7 +77,7 @@ class Renders:
         return path.exists()
 
     def close(self) -> None:
-        """Let running renders end at their next frame; does not wait for them."""
+        """Stop running renders at their next frame, without waiting for them."""
         self._stop.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
@@ -85,7 +85,7 @@ class Renders:
 def _render(
     body: Mapping[str, object], path: Path, pictures: Path, is_cancelled: Callable[[], bool]
 ) -> None:
-    # PyAV takes a tenth of a second to load, which is not the caller's to wait for.
+    # PyAV takes a tenth of a second to load; import it here so that the caller does not wait.
     from wan_cli.sandbox.render import RenderCancelled, render
 
     try:

@@ -1,4 +1,4 @@
-"""What the routes answer with: the API's error body, and its way to write times."""
+"""The replies of the routes: JSON, the API's error body, and its format of times."""
 
 import json
 import secrets
@@ -23,12 +23,12 @@ class ApiError(Exception):
 def json_reply(
     body: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a JSON reply; pure ASCII, since what was received may hold lone surrogates."""
+    """Return a JSON reply in pure ASCII, since received text may hold lone surrogates."""
     return Response(json.dumps(body), status, headers, media_type="application/json")
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Answer an ApiError, or a route or method that does not exist, with the API's error body."""
+    """Answer an ApiError, or a missing route or method, with the API's error body."""
     if isinstance(error, HTTPException):
         error = ApiError(error.status_code, f"Cannot {request.method} {request.url.path}")
     assert isinstance(error, ApiError)
@@ -43,10 +43,10 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 def require_key(request: Request) -> None:
-    """Let any key pass.
+    """Check that the request has a key; accept any key.
 
     Raises:
-        ApiError: 401, there is none.
+        ApiError: 401, the request has no key.
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
@@ -60,10 +60,10 @@ def iso(timestamp: float) -> str:
 
 
 def query_time(request: Request, name: str) -> float | None:
-    """Return a query parameter in ISO 8601 as a Unix time, None where it is not given.
+    """Return a query parameter in ISO 8601 as a Unix time, or None if it is missing.
 
     Raises:
-        ApiError: 400, it is not a time.
+        ApiError: 400, the parameter is not a time.
     """
     text = request.query_params.get(name)
     if text is None:
@@ -79,7 +79,7 @@ def query_integer(request: Request, name: str, default: int, low: int, high: int
     """Return a query parameter that is an integer in a range.
 
     Raises:
-        ApiError: 400, it is not.
+        ApiError: 400, the parameter is not such an integer.
     """
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 16 and low <= int(text) <= high):
@@ -90,10 +90,10 @@ def query_integer(request: Request, name: str, default: int, low: int, high: int
 
 
 def query_choice(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
-    """Return a query parameter that is one of some words, None where it is not given.
+    """Return a query parameter that is one of `choices`, or None if it is missing.
 
     Raises:
-        ApiError: 400, it is another word.
+        ApiError: 400, the parameter is another word.
     """
     text = request.query_params.get(name)
     if text is not None and text not in choices:

@@ -1,7 +1,7 @@
 """The request schema of each model as JSON Schema, and the OpenAPI document that publishes it.
 
-The nine models of the family come from the table that the client has. `NEW_MODEL` stands for a
-model that the client has never heard of: this document is all that describes it.
+The nine models of the family come from the client's own table. `NEW_MODEL` is a model that the
+client does not know: only this document describes it.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from wan_cli.models import MODELS, Field, ModelSchema
 
 NEW_MODEL = "sandbox/new-model-1"
-# What `pattern` says of a picture: a link, or the picture itself.
+# The pattern of a picture: a link, or a data URI.
 PICTURE_PATTERN = r"^(https?://|data:image/(png|jpeg|webp);base64,)"
 Node = Mapping[str, object]
 
@@ -24,7 +24,7 @@ _PICTURE: Node = {
 
 
 def _request(name: str, properties: Node, required: tuple[str, ...]) -> Node:
-    """Return the schema of a request to a model; an unknown field is refused."""
+    """Return the schema of a request to a model; it refuses unknown fields."""
     return {
         "type": "object",
         "title": name,
@@ -75,14 +75,14 @@ REQUESTS: Mapping[str, Node] = {
 
 
 def properties_of(model: str) -> Mapping[str, Node]:
-    """Return the fields of a model, `model` and `prompt` among them."""
+    """Return the fields of a model, including `model` and `prompt`."""
     properties = REQUESTS[model]["properties"]
     assert isinstance(properties, Mapping)
     return properties
 
 
 def completed(body: Mapping[str, object]) -> dict[str, object]:
-    """Return a valid body with the model's defaults for the fields that were left out."""
+    """Return a valid body with the model's defaults for the missing fields."""
     defaults = {
         name: node["default"]
         for name, node in properties_of(str(body["model"])).items()

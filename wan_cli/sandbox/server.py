@@ -1,4 +1,4 @@
-"""Serves the sandbox on loopback, from a thread of this process."""
+"""Serves the sandbox on loopback, in a thread of this process."""
 
 import re
 import socket
@@ -29,18 +29,18 @@ from wan_cli.sandbox.store import Store
 Tell = Callable[[str, str, int], None]
 HOST = "127.0.0.1"
 _BACKLOG = 128
-# Longer than a client waits between two questions, so that no reply is lost to a closing pool.
+# Longer than a client waits between two polls, so that no reply is lost on a closing connection.
 _KEEP_ALIVE_S = 75
 _LOOK_AGAIN_S = 0.002
 _STOP_TIMEOUT_S = 0.9
 
 
 def _tell_nobody(_method: str, _path: str, _status: int) -> None:
-    """Say nothing about an answer."""
+    """Ignore a reply."""
 
 
 class Sandbox:
-    """The video API on a port of this machine, with its memory in one folder.
+    """The video API on a port of this machine, with its data in one folder.
 
     A context manager: it serves inside the `with` block.
     """
@@ -48,13 +48,14 @@ class Sandbox:
     def __init__(
         self, folder: Path, *, port: int = 0, speed: float = 1.0, tell: Tell | None = None
     ) -> None:
-        """Prepare; nothing is opened yet.
+        """Keep the settings; open nothing yet.
 
         Args:
-            folder: where generations, videos and the ledger are kept; made (mode 0700) if missing.
-            port: 0 means any free one.
-            speed: 1 means about two seconds for a generation, 2 half of that.
-            tell: called in the server's thread with method, path and status of each answer.
+            folder: the folder of generations, videos and the ledger; created (mode 0700) if
+                missing.
+            port: the port; 0 means any free port.
+            speed: 1 means about two seconds for a generation, 2 means one second.
+            tell: called in the server's thread with method, path and status of each reply.
 
         Raises:
             UsageError: the speed is not above 0.
@@ -71,12 +72,12 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Where it answers; the port is known inside the `with` block."""
+        """The URL of the server; its port is known inside the `with` block."""
         port = self._serving.port if self._serving else self._port
         return f"http://{HOST}:{port}"
 
     def __enter__(self) -> Self:
-        """Serve; entering again while serving changes nothing.
+        """Start to serve; do nothing if it is already serving.
 
         Raises:
             SetupError: the port is in use, or the folder cannot be used.
@@ -91,23 +92,23 @@ class Sandbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop within a second; renders that are under way are given up and begun anew later."""
+        """Stop within a second; abandon running renders, which start again later."""
         serving, self._serving = self._serving, None
         if serving is not None:
             serving.stop()
 
     def serve_forever(self) -> None:
-        """Serve until an exception is raised in this thread, as signals do it, and stop then.
+        """Serve until this thread gets an exception, such as from a signal, then stop.
 
         Raises:
-            SetupError: as entering the `with` block does.
+            SetupError: the port is in use, or the folder cannot be used.
         """
         with self:
             threading.Event().wait()
 
 
 class _Serving:
-    """A sandbox that runs: its socket, its memory, its thread."""
+    """A running sandbox: its socket, its store and its thread."""
 
     def __init__(self, folder: Path, port: int, speed: float, tell: Tell) -> None:
         self._socket = _listen(port)
@@ -126,7 +127,7 @@ class _Serving:
         self.port: int = self._socket.getsockname()[1]
         app = _app(self._store, pictures, self._renders, speed)
         self._server = uvicorn.Server(_config(_Door(app, tell)))
-        # uvicorn installs signal handlers in the main thread only: signals stay the program's.
+        # uvicorn installs signal handlers only in the main thread, so signals still reach wan.
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
         )
@@ -160,9 +161,9 @@ def _app(store: Store, pictures: Pictures, renders: Renders, speed: float) -> St
 
 
 class _Door:
-    """What every request passes: only names of this machine are answered, and each answer is told.
+    """Answers only requests to a name of this machine, and reports each reply.
 
-    A page in a browser may make a name of its own lead to this machine; its requests name it.
+    A web page may point a host name of its own at this machine; its requests carry that name.
     """
 
     def __init__(self, app: Starlette, tell: Tell) -> None:
@@ -180,7 +181,7 @@ class _Door:
             await send(message)
 
         if not _is_of_this_machine(host):
-            reply = PlainTextResponse("this host is not served\n", status_code=421)
+            reply = PlainTextResponse("the sandbox does not serve this host\n", status_code=421)
             await reply(scope, receive, answered)
             return
         await self._app(scope, receive, answered)
@@ -217,6 +218,6 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         raise SetupError(
             f"the sandbox cannot listen on {HOST}:{port}: {getattr(cause, 'strerror', cause)}",
-            hint="choose another port, or leave it out for any free one: wan sandbox --port 0",
+            hint="choose another port, or let the system choose one: wan sandbox --port 0",
         ) from None
     return listener

@@ -11,7 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from wan_cli.sandbox.pictures import kept_data
 
-# Above this, a picture is a bomb rather than a picture.
+# Refuse larger pictures: they may be decompression bombs.
 _PIXELS_MAX = 100_000_000
 _CODECS = {"image/png": "png", "image/jpeg": "mjpeg", "image/webp": "webp"}
 _FILLS_FROM = 0.95
@@ -23,7 +23,7 @@ BLACK = (16, 128, 128)
 
 
 def media_type(data: bytes) -> str | None:
-    """Return the media type of a picture by its first bytes, None for anything else."""
+    """Return the media type of a picture by its first bytes, or None if it is not a picture."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -32,7 +32,7 @@ def media_type(data: bytes) -> str | None:
 
 
 def decode(data: bytes) -> av.VideoFrame | None:
-    """Return a picture as an RGB frame, None where it cannot be decoded."""
+    """Return a picture as an RGB frame, or None if it cannot be decoded."""
     kind = media_type(data)
     if kind is None:
         return None
@@ -47,12 +47,14 @@ def decode(data: bytes) -> av.VideoFrame | None:
 
 
 def still_of(value: str, pictures: Path, videos: Path) -> av.VideoFrame:
-    """Return what a value of a request shows: a kept picture, an own video, or a placeholder.
+    """Return the frame for a value of a request.
+
+    It is the saved picture, the first frame of a video of this sandbox, or a placeholder.
 
     Args:
-        value: the reference of a kept picture, or a URL; no URL is fetched.
-        pictures: the folder of the kept pictures.
-        videos: the folder of the videos of this sandbox.
+        value: the reference of a saved picture, or a URL; the sandbox fetches no URL.
+        pictures: the folder of the saved pictures.
+        videos: the folder of this sandbox's videos.
     """
     data = kept_data(pictures, value)
     found = decode(data) if data else _own_frame(value, videos)
@@ -60,15 +62,15 @@ def still_of(value: str, pictures: Path, videos: Path) -> av.VideoFrame:
 
 
 def url_colour(url: str) -> tuple[int, int, int]:
-    """Return the colour of the placeholder of a URL: red, green and blue."""
+    """Return the red, green and blue of a URL's placeholder."""
     red, green, blue = (64 + part // 2 for part in hashlib.sha256(url.encode()).digest()[:3])
     return red, green, blue
 
 
 def fitted(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    """Return a picture as a frame of the encoder: whole, in the middle, black beside it.
+    """Return a picture as a frame for the encoder: whole and centred, with black bars beside it.
 
-    A picture of almost the same shape fills the frame: what the models call 16:9 is 26:15 at 480p.
+    A picture of almost the same shape fills the frame, since the models' 16:9 is 26:15 at 480p.
     """
     scale = min(width / frame.width, height / frame.height)
     wide, high = even(frame.width * scale), even(frame.height * scale)
@@ -115,7 +117,7 @@ def even(number: float) -> int:
 
 
 def _own_frame(url: str, videos: Path) -> av.VideoFrame | None:
-    """Return the first frame of a video that this sandbox made, by its URL."""
+    """Return the first frame of a video of this sandbox, by its URL, or None."""
     parts = urlsplit(url)
     match = _OWN_VIDEO.fullmatch(parts.path)
     path = videos / f"{match[1]}.mp4" if match else None
@@ -128,7 +130,7 @@ def _own_frame(url: str, videos: Path) -> av.VideoFrame | None:
 
 
 def _placeholder(url: str) -> av.VideoFrame:
-    """Return a symmetric pattern in the colour of a URL: the same URL looks the same everywhere."""
+    """Return a symmetric pattern in a URL's colour; the same URL always gives the same pattern."""
     random = Random(hashlib.sha256(url.encode()).digest())  # noqa: S311 - pictures
     colour = bytes(url_colour(url))
     dark = bytes(part // 2 for part in colour)

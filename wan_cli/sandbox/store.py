@@ -1,7 +1,7 @@
-"""The sandbox's memory on disk: generations, the account, a ledger of every submission.
+"""The sandbox's data on disk: generations, the account, and a ledger of every submission.
 
-Several processes may use one folder at once. State is never kept: it follows from the times of a
-generation and the clock.
+Several processes may use one folder at once. The store keeps no states: a generation's state
+follows from its times and the clock.
 """
 
 import json
@@ -44,7 +44,7 @@ _COLUMNS = "id, body, label, credits, created, started, due, fails"
 
 @dataclass(frozen=True, slots=True)
 class StoredGeneration:
-    """A generation that was accepted; times are Unix times in seconds."""
+    """An accepted generation; times are Unix times in seconds."""
 
     id: str
     body: Mapping[str, object]
@@ -57,17 +57,17 @@ class StoredGeneration:
 
     @property
     def cost(self) -> int:
-        """What it costs in the end, in credits: a failed one is not charged."""
+        """The final cost in credits; a failed generation is not charged."""
         return 0 if self.fails else self.credits
 
     def has_magic(self, word: Magic) -> bool:
-        """Whether its prompt holds a magic word."""
+        """Whether the prompt contains a magic word."""
         return word.is_in(self.body.get("prompt"))
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A submission that was received, accepted or not; `body` is text where it was not JSON."""
+    """A received submission, accepted or not; `body` is text if it was not JSON."""
 
     time: float
     label: str | None
@@ -76,13 +76,13 @@ class Post:
 
 
 class Store:
-    """The memory in one folder. Used by one thread; other processes have their own."""
+    """The data in one folder, for one thread. Every process opens its own store."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder, making it (mode 0700) where it is missing.
+        """Open the folder; create it (mode 0700) if it is missing.
 
         Raises:
-            SetupError: the folder cannot be made or written, or its file is broken.
+            SetupError: the folder cannot be created or written, or its file is broken.
         """
         try:
             make_private(folder)
@@ -95,7 +95,7 @@ class Store:
         except (OSError, sqlite3.Error) as cause:
             raise _broken(folder, cause) from None
         try:
-            # It is play money: a crash of the machine may cost the last second.
+            # This is play money: if the machine crashes, losing the last second does not matter.
             self._database.execute("PRAGMA synchronous = OFF")
             with self._transaction():
                 self._prepare()
@@ -109,18 +109,18 @@ class Store:
 
     @property
     def opened(self) -> float:
-        """When the account got its play money."""
+        """The time when the account got its play money."""
         return float(self._value("SELECT opened FROM account"))
 
     @property
     def secret(self) -> bytes:
-        """What URLs are signed with."""
+        """The secret that signs URLs."""
         return str(self._value("SELECT secret FROM account")).encode()
 
     def accept(
         self, body: Mapping[str, object], label: str | None, speed: float
     ) -> StoredGeneration | None:
-        """Keep a new generation and charge it; None where the account has too little left."""
+        """Store a new generation and charge it; None if the balance is too low."""
         now, model = time.time(), str(body["model"])
         slowness = (_SLOW_FACTOR if Magic.SLOW.is_in(body["prompt"]) else 1) / speed
         with self._transaction():
@@ -141,20 +141,20 @@ class Store:
         return generation
 
     def balance(self) -> int:
-        """Return what is left, in credits; what is being generated is paid for already."""
+        """Return the balance in credits; generations in progress are already charged."""
         spent = self._value("SELECT coalesce(sum(credits), 0) FROM generations WHERE NOT fails")
         return PLAY_MONEY_CREDITS - int(spent)
 
     def find(self, generation_id: str) -> StoredGeneration | None:
-        """Return the generation of an id."""
+        """Return the generation with an id, or None."""
         return next(self._select("WHERE id = ?", generation_id), None)
 
     def finished(self) -> list[StoredGeneration]:
-        """Return the generations that have ended by now, newest first."""
+        """Return the finished generations, newest first."""
         return list(self._select("WHERE due <= ? ORDER BY number DESC", time.time()))
 
     def note_post(self, label: str | None, raw: bytes) -> int:
-        """Keep a submission in the ledger before it is judged; returns its number."""
+        """Write a submission to the ledger before it is validated; return its number."""
         cursor = self._database.execute(
             "INSERT INTO posts (time, label, body) VALUES (?, ?, ?)",
             (time.time(), label, json.dumps(_readable(raw))),
@@ -163,7 +163,7 @@ class Store:
         return cursor.lastrowid
 
     def note_accepted(self, post: int, generation_id: str) -> None:
-        """Add to a submission in the ledger what became of it."""
+        """Add the generation's id to an accepted submission in the ledger."""
         self._database.execute(
             "UPDATE posts SET generation_id = ? WHERE number = ?", (generation_id, post)
         )
@@ -176,7 +176,7 @@ class Store:
         return [Post(at, label, json.loads(body), found) for at, label, body, found in rows]
 
     def count(self, name: str) -> int:
-        """Return how often an event has happened, this time included, across processes."""
+        """Count an event; return how often it has happened so far, in all processes."""
         with self._transaction():
             self._database.execute(
                 "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1",
@@ -219,14 +219,14 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        # IMMEDIATE: a transaction that begins by reading could not become a writer beside others.
+        # IMMEDIATE: a transaction that starts as a reader cannot always become a writer.
         self._database.execute("BEGIN IMMEDIATE")
         with self._database:
             yield
 
 
 def _new_id(number: int) -> str:
-    """Return an id; every fourth begins with a dash, as ids of the API may."""
+    """Return an id; every fourth id begins with a dash, as some ids of the API do."""
     letters = [secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH)]
     if number % 4 == 3:
         letters[0] = "-"
@@ -234,7 +234,7 @@ def _new_id(number: int) -> str:
 
 
 def _readable(raw: bytes) -> object:
-    """Return a body as the ledger keeps it: pictures by their hash, long text cut short."""
+    """Return a body for the ledger: pictures replaced by their hash, long text cut short."""
     try:
         value = shortened(json.loads(raw))
         if len(json.dumps(value, allow_nan=False)) <= _NOTED_BYTES_MAX:
@@ -247,5 +247,5 @@ def _readable(raw: bytes) -> object:
 def _broken(folder: Path, cause: Exception) -> SetupError:
     return SetupError(
         f"the sandbox cannot use its folder {folder}: {cause}",
-        hint=f"check that it can be written, or delete it to begin anew: rm -r {folder}",
+        hint=f"check that you can write to it, or delete it to start over: rm -r {folder}",
     )

@@ -1,8 +1,8 @@
-"""Judges the body of a submission by the published schema, as strictly as JSON types allow.
+"""Validates the body of a submission against the published schema, with exact JSON types.
 
-This is the server's own judgement on purpose: it shares the table of fields with the client, but
-none of the client's leniency, so that it notices what the client sends wrongly. The document that
-`/docs-json` serves is the schema that is applied here.
+The server has its own checks on purpose: it shares the table of fields with the client, but none
+of the client's leniency, so that it notices the client's mistakes. It applies the same schema that
+`/docs-json` serves.
 """
 
 import json
@@ -29,7 +29,7 @@ def parse_body(raw: bytes) -> dict[str, object]:
     """Return the body of a submission as a JSON object.
 
     Raises:
-        ApiError: 400, it is not JSON or not an object.
+        ApiError: 400, the body is not JSON or not an object.
     """
     try:
         body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
@@ -41,10 +41,10 @@ def parse_body(raw: bytes) -> dict[str, object]:
 
 
 def validate(body: Mapping[str, object]) -> None:
-    """Check the body of a submission; what is merely ineffective is accepted.
+    """Check the body of a submission; accept fields that merely have no effect.
 
     Raises:
-        ApiError: 400; the message says which field, what was expected and what was received.
+        ApiError: 400; the message names the field, the expected and the received value.
     """
     model = body.get("model")
     if not isinstance(model, str) or model not in REQUESTS:
@@ -64,7 +64,7 @@ def validate(body: Mapping[str, object]) -> None:
 
 
 def described(value: object) -> str:
-    """Return a received value in words: its type, and as much of it as a message can hold."""
+    """Return a received value in words: its type and its first 100 characters."""
     if value is None:
         return "null"
     if isinstance(value, str) and len(value) > 5 * _SHOWN_CHARS:
@@ -83,12 +83,12 @@ def _check(name: str, node: Node, value: object) -> None:
 
 
 def _fits(node: Node, value: object) -> bool:
-    """Whether a value is what a node of the schema allows; the items of an array are not judged."""
+    """Whether a node of the schema allows a value; does not check the items of an array."""
     options = node.get("enum")
     if isinstance(options, list):
         return any(type(value) is type(option) and value == option for option in options)
     kind = node["type"]
-    # Exact types: in Python, but not in JSON, true is an integer.
+    # Compare exact types: True is an integer in Python, but not in JSON.
     if _JSON_TYPES[type(value)] != kind and not (kind == "number" and type(value) is int):
         return False
     if isinstance(value, str):
@@ -99,7 +99,7 @@ def _fits(node: Node, value: object) -> bool:
 
 
 def _is_within(node: Node, value: object, what: str) -> bool:
-    """Whether a number is in the limits `min…` and `max…` of a node."""
+    """Whether a number is within the limits `min…` and `max…` of a node."""
     least, most = node.get(f"min{what}"), node.get(f"max{what}")
     if not isinstance(value, int | float):
         return True
@@ -127,7 +127,7 @@ def _is_uri(value: str) -> bool:
 
 
 def _expected(node: Node) -> str:
-    """Return in words what a node of the schema allows."""
+    """Describe the values that a node of the schema allows."""
     options = node.get("enum")
     if isinstance(options, list):
         return f"one of {_listed(options)}"
