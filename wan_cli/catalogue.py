@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wan_cli.models import FIELD_NAMES, Field, GenerationRequest, ModelSchema, flag_of
+from wan_cli.models import Field, GenerationRequest, ModelSchema
 from wan_cli.prices import Price, price_of, price_words
 from wan_cli.text import one_line
 
@@ -35,9 +35,7 @@ class Offer(NamedTuple):
     @property
     def accepts(self) -> tuple[str, ...]:
         """The flags of its fields, each with the values it takes."""
-        return tuple(
-            f"{self._flag(field)} {_values(field)}".rstrip() for field in self.schema.fields
-        )
+        return tuple(f"{field.flag} {_values(field)}".rstrip() for field in self.schema.fields)
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -52,10 +50,6 @@ class Offer(NamedTuple):
             return "  [required]"
         words = {True: "yes", False: "no"}.get(field.default, field.default)  # type: ignore[call-overload]
         return "" if field.default is None else f"  [default: {words}]"
-
-    def _flag(self, field: Field) -> str:
-        is_known = field.name in FIELD_NAMES
-        return flag_of(field.name) if is_known else f"--field {field.name}="
 
     @property
     def seconds(self) -> int:

@@ -169,7 +169,7 @@ def test_a_new_model_is_described_priced_and_run(wan: Wan, api: FakeApi, new_mod
         (["style=ink", "seconds=5"], "one of: 4, 8"),
         (["style=ink", "strength=much"], "JSON value (number)"),
         (["style=ink", "stile=oil"], "no field stile"),
-        (["seconds=4"], "needs --style"),
+        (["seconds=4"], "needs --field style"),
     ],
 )
 def test_a_wrong_field_of_a_new_model_is_refused_before_paying(

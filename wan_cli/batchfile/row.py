@@ -150,6 +150,7 @@ def _value(name: str, value: object) -> object:
 
 def _as_columns(words: str) -> str:
     """Return what is said of flags as said of a row's fields."""
+    words = words.replace("--field ", "")
     return _FLAG.sub(lambda flag: _as_column(flag[0]), words)
 
 

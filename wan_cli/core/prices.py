@@ -92,7 +92,11 @@ def video_models(client: Client, cache_dir: Path) -> list[Listed]:
         cache_dir / f"videos-{name}.json",
         lambda etag: client.kept("/v1/models", params, etag=etag, seconds=GET_SECONDS),
     )
-    return [listed(row) for row in rows_of(answer) if isinstance(row.get("id"), str)]
+    rows = [row for row in rows_of(answer) if isinstance(row.get("id"), str)]
+    names = {row["id"] for row in rows}
+    # The filter knows no references: a model of this version may be missing.
+    missing = (catalogue_row(client, cache_dir, name) for name in MODELS if name not in names)
+    return [listed(row) for row in (*rows, *filter(None, missing))]
 
 
 def catalogue_row(

@@ -5,6 +5,7 @@ The catalogue names that document as `info.docsJson`. Pure.
 
 from collections.abc import Collection, Iterator, Mapping
 
+from wan_cli.models.family import FIELD_NAMES
 from wan_cli.models.schema import Field, Kind, ModelSchema, Value
 
 # A document may refer to itself.
@@ -88,6 +89,10 @@ def _words(node: Node) -> Iterator[str]:
 
 
 def _field(name: str, node: Node) -> Field:
+    return _of_node(name, node)._replace(is_live=name not in FIELD_NAMES)
+
+
+def _of_node(name: str, node: Node) -> Field:
     options = node.get("enum")
     default = node.get("default")
     if isinstance(options, list) and options:

@@ -199,6 +199,6 @@ def no_such_field(schema: ModelSchema, name: str) -> UsageError:
     if others:
         words = f"{schema.name} has no field {word} ({flag_of(word)}); these have it: {others}"
     else:
-        known = ", ".join(flag_of(field.name) for field in schema.fields)
+        known = ", ".join(field.flag for field in schema.fields)
         words = f"{schema.name} has no field {word} ({flag_of(word)}); it accepts: {known}"
     return UsageError(words, hint=f"wan models {schema.name}")

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from wan_cli.errors import UsageError
 from wan_cli.models.attachment import LocalPicture
 from wan_cli.models.family import DEFAULT_MODEL, FIELD_NAMES, no_such_field, schema_of
-from wan_cli.models.schema import Attach, Field, ModelSchema, Value, flag_of, parse_field, wanted
+from wan_cli.models.schema import Attach, Field, ModelSchema, Value, parse_field, wanted
 from wan_cli.text import check_prompt
 
 # The model's vendor documents these for its own endpoint; this API states neither, so they warn.
@@ -170,7 +170,7 @@ def one_shot_type(shot_type: str | None, *, multi: bool, single: bool) -> str | 
 def _field_of(schema: ModelSchema, name: str) -> Field:
     field = schema.field(name)
     if field is None and schema.is_unchecked:
-        return Field(name, "json")
+        return Field(name, "json", is_live=True)
     if field is None:
         raise no_such_field(schema, name)
     return field
@@ -180,9 +180,9 @@ def _need(schema: ModelSchema, values: Mapping[str, Value]) -> None:
     missing = next((name for name in schema.required if name not in values), None)
     if missing is None:
         return
-    field = schema.field(missing) or Field(missing, "json")
+    field = schema.field(missing) or Field(missing, "json", is_live=True)
     raise UsageError(
-        f"{schema.name} needs {flag_of(missing)}: {wanted(field)}", hint=f"wan models {schema.name}"
+        f"{schema.name} needs {field.flag}: {wanted(field)}", hint=f"wan models {schema.name}"
     )
 
 

@@ -33,6 +33,7 @@ class Field(NamedTuple):
 
     `most` and `least` count the items of "urls" and "images", `max_chars` the characters of a text.
     `types` are the JSON types that a live schema allows a "json" value to have.
+    `is_live`: it comes from the catalogue and has no flag of its own.
     """
 
     name: str
@@ -43,6 +44,12 @@ class Field(NamedTuple):
     least: int = 0
     max_chars: int | None = None
     types: tuple[str, ...] = ()
+    is_live: bool = False
+
+    @property
+    def flag(self) -> str:
+        """How its value is typed."""
+        return f"--field {self.name}" if self.is_live else flag_of(self.name)
 
 
 class ModelSchema(NamedTuple):
@@ -90,7 +97,7 @@ def parse_field(field: Field, value: object, attach: Attach | None = None) -> Va
     parsed = _PARSERS[field.kind](field, value)
     if parsed is None:
         raise UsageError(
-            f"{flag_of(field.name)}: {one_line(str(value), 80)!r} is not {wanted(field)}",
+            f"{field.flag}: {one_line(str(value), 80)!r} is not {wanted(field)}",
             hint=_suggestion(field, str(value)) or "wan models",
         )
     return parsed
@@ -127,7 +134,7 @@ def _suggestion(field: Field, text: str) -> str | None:
     """Return the flag with what was meant: 1080 for 1080p, 5s for 5, MULTI for multi."""
     word = re.sub(r" ?[ps]$", "", text.strip().lower())
     meant = [choice for choice in field.choices if str(choice).lower() in (word, f"{word}p")]
-    return f"{flag_of(field.name)} {meant[0]}" if meant else None
+    return f"{field.flag}{'=' if field.is_live else ' '}{meant[0]}" if meant else None
 
 
 def wanted(field: Field) -> str:
@@ -154,11 +161,10 @@ def _parse_text(field: Field, value: object) -> str | None:
         return None
     if field.max_chars and len(value) > field.max_chars:
         raise UsageError(
-            f"{flag_of(field.name)} has {len(value)} characters; the model takes at most"
-            f" {field.max_chars}",
-            hint=f"shorten the text of {flag_of(field.name)}",
+            f"{field.flag} has {len(value)} characters; the model takes at most {field.max_chars}",
+            hint=f"shorten the text of {field.flag}",
         )
-    return check_encodable(value, flag_of(field.name))
+    return check_encodable(value, field.flag)
 
 
 def _parse_choice(field: Field, value: object) -> Value | None:

@@ -44,7 +44,7 @@ def _cells(offer: Offer, resolutions: Sequence[str]) -> dict[str, str]:
     name = offer.schema.name
     # --model takes the short name too.
     short = next(iter(offer.schema.short), name.rpartition("/")[2])
-    clip = f"{offer.seconds} s"
+    clip = f"{offer.seconds} s" if offer.seconds else "-"
     return {"model": name, "short": short, "clip": clip, **prices, "accepts": accepts}
 
 
@@ -64,7 +64,8 @@ def _usd(price_usd: float) -> str:
 
 def _row(offer: Offer) -> list[str]:
     prices = [f"{name} {_price(offer, name)}" for name in offer.prices]
-    return [offer.schema.name, f"{offer.seconds} s", ", ".join(prices), ", ".join(offer.accepts)]
+    clip = f"{offer.seconds} s" if offer.seconds else ""
+    return [offer.schema.name, clip, ", ".join(prices), ", ".join(offer.accepts)]
 
 
 def offer_details(offer: Offer, width: int | None, color: Color) -> list[str]:
