@@ -49,7 +49,7 @@ complete -c wan -n '__wan_only config' -a path -d 'Print the path of the configu
 complete -c wan -n '__wan_only config' -a edit -d 'Open the file in $VISUAL or $EDITOR and check it afterwards'
 complete -c wan -n '__wan_in generate' -l prompt-file -d 'Read the prompt from FILE' -rF
 complete -c wan -n '__wan_in generate' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
-complete -c wan -n '__wan_in generate' -l image -d 'Begin with this picture (image-to-video models)' -rF
+complete -c wan -n '__wan_in generate' -l image -d 'Start from this picture (image-to-video models)' -rF
 complete -c wan -n '__wan_in generate' -l first-frame -d 'First frame (2.7-r2v)' -rF
 complete -c wan -n '__wan_in generate' -l reference -d 'A person or thing to show; may be repeated' -rF
 complete -c wan -n '__wan_in generate' -l video -d 'A video to refer to; may be repeated' -x
@@ -61,86 +61,86 @@ complete -c wan -n '__wan_in generate' -l negative-prompt -d 'Leave TEXT out of 
 complete -c wan -n '__wan_in generate' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
 complete -c wan -n '__wan_in generate' -l multi-shot -d 'Short for --shot-type multi'
 complete -c wan -n '__wan_in generate' -l single-shot -d 'Short for --shot-type single'
-complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d 'Generate sound for the video, or do not'
-complete -c wan -n '__wan_in generate' -l seed -d 'Repeat a video: the same seed gives the same one' -x
-complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or do not'
+complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d 'Make the video with sound, or silent'
+complete -c wan -n '__wan_in generate' -l seed -d 'The same seed makes the same video again' -x
+complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or not'
 complete -c wan -n '__wan_in generate' -l watermark -l no-watermark -d 'Put a watermark on the video'
 complete -c wan -n '__wan_in generate' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in generate' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
 complete -c wan -n '__wan_in generate' -l unchecked -d 'Submit to a model without a schema; check nothing'
 complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down if it is too large to send'
-complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it, or do not'
+complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
 complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
 complete -c wan -n '__wan_in generate' -l force -d 'Replace an existing file'
-complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
+complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; submit nothing'
 complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more than USD, or an unknown price' -x
 complete -c wan -n '__wan_in generate' -l again -d 'Submit again, even if an identical submission may be in flight'
 complete -c wan -n '__wan_in generate' -l once -d 'Pay for at most one video per KEY; the next run continues with it' -x
 complete -c wan -n '__wan_in generate' -l no-lookup -d 'Do not search the account’s log for videos that other machines made'
 complete -c wan -n '__wan_in generate' -l like -d 'Start from the request of ID; flags override it' -x -k -a '(__wan_ids)'
-complete -c wan -n '__wan_in generate' -l count -d 'Make N variations, one seed apart where a seed is set' -x
-complete -c wan -n '__wan_in generate' -s y -l yes -d 'Pay for --count N without asking; or give --max-cost'
+complete -c wan -n '__wan_in generate' -l count -d 'Make N variations; a seed, if set, goes up by 1 each' -x
+complete -c wan -n '__wan_in generate' -s y -l yes -d 'Pay for --count N without asking; a script needs this or --max-cost'
 complete -c wan -n '__wan_in generate' -l open -d 'Open the video when it is saved'
 complete -c wan -n '__wan_in generate' -l exec -d 'Run COMMAND with the saved video: {} is its path, its JSON is on stdin' -x
 complete -c wan -n '__wan_in generate' -l notify -d 'Notify on the desktop at the end, or ring the bell'
 complete -c wan -n '__wan_in generate' -l sidecar -l no-sidecar -d 'Also write FILE.json: request, id, cost, times'
-complete -c wan -n '__wan_in generate' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in generate' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in generate' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in generate' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in generate' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in generate' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in generate' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in generate' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in status' -l watch -d 'Follow the generations to their end, without downloading'
 complete -c wan -n '__wan_in status' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in status' -l poll-interval -d 'Poll every SECONDS' -x
-complete -c wan -n '__wan_in status' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in status' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in status' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in status' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in status' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in status' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in status' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in status' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in status' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in fetch' -l all -d 'Fetch everything in the history that is not on disk yet'
-complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it, or do not'
+complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
 complete -c wan -n '__wan_in fetch' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
 complete -c wan -n '__wan_in fetch' -l downloads -d 'Download at most N videos at once' -x
 complete -c wan -n '__wan_in fetch' -l force -d 'Replace an existing file'
-complete -c wan -n '__wan_in fetch' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in fetch' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in fetch' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in fetch' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in fetch' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in fetch' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in fetch' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in fetch' -k -a '(__wan_ids)'
-complete -c wan -n '__wan_in list' -l status -d 'List only saved, ready, generating, queued, failed or unknown ones' -x -a 'saved ready generating queued failed unknown claimed unsent sending rejected completed error'
+complete -c wan -n '__wan_in list' -l status -d 'List only saved, ready, generating, queued, failed or unknown generations' -x -a 'saved ready generating queued failed unknown claimed unsent sending rejected completed error'
 complete -c wan -n '__wan_in list' -l limit -d 'List at most N generations' -x
 complete -c wan -n '__wan_in list' -l all -d 'List the whole history'
-complete -c wan -n '__wan_in list' -l since -d 'List only what was made since WHEN: 30m, 12h, 7d, 2w, or 2026-08-21' -x
-complete -c wan -n '__wan_in list' -l search -d 'List only generations whose prompt holds TEXT' -x
+complete -c wan -n '__wan_in list' -l since -d 'List only generations since WHEN: 30m, 12h, 7d, 2w, or 2026-08-21' -x
+complete -c wan -n '__wan_in list' -l search -d 'List only generations whose prompt contains TEXT' -x
 complete -c wan -n '__wan_in list' -l stats -d 'Print credits and USD by day and model'
-complete -c wan -n '__wan_in list' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in list' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in list' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in list' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in list' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in list' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in list' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in list' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in show' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in show' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in show' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in show' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in show' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in show' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in show' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in show' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in show' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in recover' -l adopt -d 'Record that generation ID belongs to the submission' -x
 complete -c wan -n '__wan_in recover' -l forget -d 'Record that the submission was not accepted' -x -k -a '(__wan_ids)'
-complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in recover' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in recover' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in recover' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in recover' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in recover' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in recover' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in recover' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in batch' -l format -d 'Read FILE as this format' -x -a 'jsonl json csv tsv text'
 complete -c wan -n '__wan_in batch' -l model -d 'The model to use' -x -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
-complete -c wan -n '__wan_in batch' -l image -d 'Begin with this picture (image-to-video models)' -rF
+complete -c wan -n '__wan_in batch' -l image -d 'Start from this picture (image-to-video models)' -rF
 complete -c wan -n '__wan_in batch' -l first-frame -d 'First frame (2.7-r2v)' -rF
 complete -c wan -n '__wan_in batch' -l reference -d 'A person or thing to show; may be repeated' -rF
 complete -c wan -n '__wan_in batch' -l video -d 'A video to refer to; may be repeated' -x
@@ -152,9 +152,9 @@ complete -c wan -n '__wan_in batch' -l negative-prompt -d 'Leave TEXT out of the
 complete -c wan -n '__wan_in batch' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
 complete -c wan -n '__wan_in batch' -l multi-shot -d 'Short for --shot-type multi'
 complete -c wan -n '__wan_in batch' -l single-shot -d 'Short for --shot-type single'
-complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'Generate sound for the video, or do not'
-complete -c wan -n '__wan_in batch' -l seed -d 'Repeat a video: the same seed gives the same one' -x
-complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or do not'
+complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'Make the video with sound, or silent'
+complete -c wan -n '__wan_in batch' -l seed -d 'The same seed makes the same video again' -x
+complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or not'
 complete -c wan -n '__wan_in batch' -l watermark -l no-watermark -d 'Put a watermark on the video'
 complete -c wan -n '__wan_in batch' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in batch' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
@@ -162,85 +162,85 @@ complete -c wan -n '__wan_in batch' -l unchecked -d 'Submit to a model without a
 complete -c wan -n '__wan_in batch' -l shrink -d 'Scale a picture down if it is too large to send'
 complete -c wan -n '__wan_in batch' -l concurrency -d 'Keep at most N generations in flight' -x
 complete -c wan -n '__wan_in batch' -l downloads -d 'Download at most N videos at once' -x
-complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, from row K on (0 to N-1); auto for array jobs' -x -a 'auto'
-complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it, or do not'
+complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, starting at row K (0 to N-1); auto for array jobs' -x -a 'auto'
+complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
 complete -c wan -n '__wan_in batch' -l timeout -d 'Stop waiting for a generation after SECONDS (or 5m, 1h)' -x
 complete -c wan -n '__wan_in batch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos in DIR' -rF
 complete -c wan -n '__wan_in batch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in batch' -l sidecar -l no-sidecar -d 'Also write FILE.json: request, id, cost, times'
-complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and its price; send nothing paid'
+complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and its price; submit nothing'
 complete -c wan -n '__wan_in batch' -l max-cost -d 'Refuse to pay more than USD, or an unknown price' -x
 complete -c wan -n '__wan_in batch' -s y -l yes -d 'Pay without asking; a script needs this or --max-cost'
 complete -c wan -n '__wan_in batch' -l fail-fast -l keep-going -d 'After a row fails, submit no more rows; or continue'
-complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit the rows again whose generation failed'
+complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit again the rows whose generation failed'
 complete -c wan -n '__wan_in batch' -l again -d 'Submit again, even if an identical submission may be in flight'
 complete -c wan -n '__wan_in batch' -l as -d 'Name the batch; the same name continues it' -x
 complete -c wan -n '__wan_in batch' -l no-lookup -d 'Do not search the account’s log for videos that other machines made'
-complete -c wan -n '__wan_in batch' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in batch' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in batch' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in batch' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in batch' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in batch' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in batch' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in batch' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in batch' -F
 complete -c wan -n '__wan_in models' -l all -d 'List every video model of the catalogue'
-complete -c wan -n '__wan_in models' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in models' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in models' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in models' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in models' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in models' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in models' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in models' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in models' -a 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview'
-complete -c wan -n '__wan_in balance' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in balance' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in balance' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in balance' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in balance' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in balance' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in balance' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in balance' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config set' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config set' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config set' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config set' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config set' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config set' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config get' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config get' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config get' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config get' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config get' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config get' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config unset' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config unset' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config unset' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config unset' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config unset' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config unset' -a 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost sidecar sandbox generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion'
 complete -c wan -n '__wan_in config list' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config list' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config list' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config list' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config list' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config path' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config path' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config path' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config path' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config path' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in config edit' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in config edit' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in config edit' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in config edit' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in config edit' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in doctor' -l sandbox -l no-sandbox -d 'Use the free API on this machine, without a key; or do not'
+complete -c wan -n '__wan_in doctor' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in doctor' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in doctor' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in doctor' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in doctor' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in doctor' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in doctor' -s h -l help -d 'Show the help'
-complete -c wan -n '__wan_in sandbox' -l port -d 'Listen on PORT; 0 takes any free one' -x
-complete -c wan -n '__wan_in sandbox' -l speed -d '1: a clip takes 2 s; 0.01: 200 s, as the real service does' -x
+complete -c wan -n '__wan_in sandbox' -l port -d 'Listen on PORT; 0: any free port' -x
+complete -c wan -n '__wan_in sandbox' -l speed -d '1: a clip takes 2 s; 0.01: 200 s, like the real service' -x
 complete -c wan -n '__wan_in sandbox' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in sandbox' -s q -l quiet -d 'Print no progress on stderr; errors stay'
-complete -c wan -n '__wan_in sandbox' -s v -l verbose -d 'Print requests and answers on stderr, without the key'
+complete -c wan -n '__wan_in sandbox' -s q -l quiet -d 'Print only errors on stderr'
+complete -c wan -n '__wan_in sandbox' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in sandbox' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in completion' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in completion' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in completion' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in completion' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in completion' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in completion' -a 'bash zsh fish powershell'
 complete -c wan -n '__wan_in help' -l json -d 'Print one JSON object per line on stdout'
-complete -c wan -n '__wan_in help' -s q -l quiet -d 'Print no progress on stderr; errors stay'
+complete -c wan -n '__wan_in help' -s q -l quiet -d 'Print only errors on stderr'
 complete -c wan -n '__wan_in help' -s v -l verbose -d 'Print the versions on stderr first'
 complete -c wan -n '__wan_in help' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in help' -a 'generate status fetch list show recover batch models balance config doctor sandbox completion help exit-codes environment names money machines'

@@ -52,7 +52,7 @@ def test_the_key_command_says_why_it_failed_and_does_not_see_other_keys(
     env = {"AIMLAPI_API_KEY": None, "WAN_API_KEY_COMMAND": command, "AIMLAPI_KEY": ""}
     result = wan("balance", env=env)
     assert result.code == 3
-    assert "ended with status 3: the vault is locked" in result.err
+    assert "exited with status 3: the vault is locked" in result.err
     assert "run the command by hand" in result.err
     assert "AIMLAPI" not in seen.read_text()
 

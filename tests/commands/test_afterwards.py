@@ -88,7 +88,7 @@ def test_a_program_that_reads_nothing_is_no_trouble(wan: Wan, api: FakeApi) -> N
 @pytest.mark.parametrize(
     ("command", "options", "words"),
     [
-        ("no-such-program {}", [], "there is no program no-such-program"),
+        ("no-such-program {}", [], "program not found: no-such-program"),
         ("", [], "--exec is empty"),
         ("cp '{}", [], "No closing quotation"),
         ("cp {} x", ["--no-wait"], "--exec needs a file"),

@@ -62,7 +62,7 @@ def test_rows_of_earlier_runs_share_one_line(wan: Wan, api: FakeApi, file: Path)
     assert result.err.count("earlier runs") == 1
     assert "3 rows were finished by earlier runs\n" in result.err
     assert re.findall(r"^\[.*?\] row 4  saved", result.err, re.MULTILINE) == ["[4/4] row 4  saved"]
-    assert "4 of 4 saved, $6.30 spent in all" in result.err
+    assert "4 of 4 saved, $6.30 spent in total" in result.err
 
 
 def test_a_minute_without_news_is_a_line(wan: Wan, api: FakeApi, file: Path) -> None:
@@ -182,7 +182,7 @@ def test_fetch_all_ends_with_a_summary_where_there_are_several(wan: Wan, api: Fa
     for prompt in ("a fox", "a hen"):
         assert wan("generate", prompt, "--no-wait").code == 0
     result = wan("fetch", "--all")
-    assert re.fullmatch(r"2 of 2 saved, \$3\.15 spent in all, \d+ s", result.err.splitlines()[-1])
+    assert re.fullmatch(r"2 of 2 saved, \$3\.15 spent in total, \d+ s", result.err.splitlines()[-1])
     assert wan("generate", "an owl", "--no-wait").code == 0
     alone = wan("fetch", "--all", "--json")
     assert [line.get("type") for line in alone.json_lines] == [None]

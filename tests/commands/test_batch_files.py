@@ -114,7 +114,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
     ),
     "windows.csv": (
         b"prompt,output\r\na fox,clips\\fox.mp4\r\n",
-        Refused(r"output: clips\fox.mp4 is written as on Windows; write clips/fox.mp4", ""),
+        Refused(r"output: clips\fox.mp4 is a Windows path; write clips/fox.mp4", ""),
     ),
     "clip.mp4": (b"\0\0\0\x18ftypisom\0\0\2\0", Refused("is not text", "")),
     "other.dat": (

@@ -82,7 +82,11 @@ def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
 def test_a_filter_that_nothing_fits_says_so(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--no-wait").code == 0
     result = wan("list", "--search", "owl")
-    assert (result.code, result.out, result.err) == (0, "", "nothing fits; all of it: wan list\n")
+    assert (result.code, result.out, result.err) == (
+        0,
+        "",
+        "no generation matches; to list all: wan list\n",
+    )
 
 
 def test_a_limit_beyond_all_numbers_is_wrong_usage(wan: Wan, api: FakeApi) -> None:

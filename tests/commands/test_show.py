@@ -70,7 +70,7 @@ def test_one_that_is_not_on_disk_says_where_it_goes(wan: Wan, api: FakeApi, work
     assert "took" not in shown
     assert wan("fetch", "@last").code == 0
     (work / "fox.mp4").unlink()
-    assert "not there any more" in labels(wan("show", "@last").out)["file"]
+    assert "no longer there" in labels(wan("show", "@last").out)["file"]
 
 
 def test_one_that_failed_says_why(wan: Wan, api: FakeApi) -> None:
@@ -106,8 +106,8 @@ def test_an_id_may_begin_with_a_dash_and_a_beginning_is_enough(wan: Wan, api: Fa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "which generation?"),
-        (["abcdefgh", "ijklmnop"], "one generation at a time"),
+        ([], "no generation ID given"),
+        (["abcdefgh", "ijklmnop"], "wan show takes one ID"),
         (["abcdefgh"], "abcdefgh is not in the history"),
         (["abc"], "is too short"),
         (["@last"], "the history is empty"),

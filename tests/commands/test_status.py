@@ -151,4 +151,4 @@ def test_it_says_where_the_file_is(wan: Wan, api: FakeApi) -> None:
     assert wan("fetch", generation_id, "-o", "fox.mp4").code == 0
     assert wan("status", generation_id).out.endswith(f"  {wan.work}/fox.mp4\n")
     (wan.work / "fox.mp4").unlink()
-    assert wan("status", generation_id).out.endswith("/fox.mp4 (not there any more)\n")
+    assert wan("status", generation_id).out.endswith("/fox.mp4 (no longer there)\n")

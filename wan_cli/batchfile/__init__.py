@@ -1,4 +1,4 @@
-"""A batch file becomes rows, each with its line. Pure."""
+"""Read a batch file into rows, each with its line. Pure."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -20,7 +20,7 @@ _READERS = {
 
 
 class Contents(NamedTuple):
-    """What a batch file holds: its rows, what is wrong in the others, what was left out."""
+    """The content of a batch file: its rows, its mistakes, and a note of skipped lines."""
 
     rows: list[Row]
     mistakes: list[Mistake]
@@ -36,18 +36,18 @@ def parse(
     reading: Reading,
     is_sure: bool = False,
 ) -> Contents:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Args:
-        text: the whole of it.
+        text: the whole file.
         form: one of the formats.
         source: where it comes from, for messages.
-        batch: what tells its rows from equal ones of another batch.
-        reading: how rows are read.
+        batch: its name, which distinguishes its rows from equal rows of another batch.
+        reading: how to read rows.
         is_sure: the user named the format.
 
     Raises:
-        UsageError: plain text that is no list of prompts but has the structure of something else.
+        UsageError: the file is plain text with the structure of something other than prompts.
     """
     if form == TEXT:
         refuse_structure(text, source, is_sure=is_sure)
@@ -92,10 +92,10 @@ def _row(number: int, line: int, found: dict[str, object], reading: Reading) -> 
 
 
 def _repeats(keys: dict[str, Row], row: Row) -> bool:
-    """Whether an earlier row has the same key of `once`: there is one video for both.
+    """Whether an earlier row has the same `once` key: one video serves both.
 
     Raises:
-        UsageError: the earlier row asks for something else.
+        UsageError: the earlier row has another request or destination.
     """
     if row.once is None:
         return False
@@ -104,5 +104,5 @@ def _repeats(keys: dict[str, Row], row: Row) -> bool:
     if first.request != row.request:
         raise UsageError(f"{what} another request, in line {first.line}", hint="")
     if (first.output, first.name) != (row.output, row.name):
-        raise UsageError(f"{what} line {first.line} too, whose video goes elsewhere", hint="")
+        raise UsageError(f"{what} line {first.line} too, which saves its video elsewhere", hint="")
     return first is not row

@@ -1,4 +1,4 @@
-"""Which format a batch file has: as `--format` says, or by its suffix. Nothing else is guessed."""
+"""Choose the format of a batch file, by `--format` or by its suffix."""
 
 import json
 from pathlib import PurePath
@@ -22,12 +22,12 @@ _SUFFIXES = {
 
 
 def format_of(word: str | None, source: Source, text: str) -> str:
-    """Return the format of a file: as it is named, else by the file's suffix.
+    """Return the format that the user named, else the format of the file's suffix.
 
-    JSON Lines are recognised on stdin and in a file without suffix, which may be a pipe too.
+    wan recognises JSON Lines on stdin and in a file without suffix, which may be a pipe too.
 
     Raises:
-        UsageError: no such format, or a suffix that says nothing of prompts.
+        UsageError: there is no such format, or the suffix does not belong to a list of prompts.
     """
     if word is not None:
         if word in FORMATS:

@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, JSON and plain text, as they stand in the file. Pure."""
+"""Read the rows of JSON Lines, JSON and plain text. Pure."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wan_cli.text import one_line
 
-# A row's line and its fields, or what is wrong there.
+# A row's line, and its fields or its mistake.
 Found = tuple[int, dict[str, object] | str]
 Lines = Iterator[Found]
 _COMMENT = "#"
@@ -15,10 +15,10 @@ _EXAMPLE = '{"prompt": "a fox in the snow"}'
 
 
 def lines_of(text: str) -> list[str]:
-    r"""Return the lines of a text: they end in \n, \r\n or, where there is no \n, in \r.
+    r"""Return the lines of a text: they end in \n, \r\n or, if there is no \n, in \r.
 
-    No other separator of Unicode ends a line: a prompt may hold it. Files that were put together
-    have a byte order mark where each of them began.
+    No other Unicode separator ends a line: a prompt may contain it. Concatenated files have a
+    byte order mark at the start of each part.
     """
     text = text.replace("\n\ufeff", "\n").replace("\r\ufeff", "\r")
     if "\n" not in text:
@@ -32,10 +32,10 @@ def is_comment(line: str) -> bool:
 
 
 def skipped(text: str) -> str:
-    """Return what the reader of plain text leaves out, in words; "" where it is nothing."""
+    """Describe the lines that the reader of plain text skips; "" if there are none."""
     lines = lines_of(text)
     comments = sum(map(is_comment, lines))
-    # What follows the end of the last line is no line.
+    # The text after the last line's end is not a line.
     blank = sum(not line.strip() for line in lines) - (not lines[-1].strip())
     counts = [(comments, "comment line"), (blank, "blank line")]
     said = [f"{count:,} {what}{'s' * (count > 1)}" for count, what in counts if count]
@@ -43,20 +43,20 @@ def skipped(text: str) -> str:
 
 
 def text_rows(text: str) -> Lines:
-    r"""Yield a prompt a line, exactly; `\#` at its beginning stands for #."""
+    r"""Yield each line as a prompt, exactly; `\#` at its beginning means #."""
     for number, line in enumerate(lines_of(text), 1):
         if line.strip() and not is_comment(line):
             yield number, {"prompt": line[1:] if line.startswith(_ESCAPED) else line}
 
 
 def json_lines(text: str) -> Lines:
-    """Yield an object a line."""
+    """Yield the object on each line."""
     start = text.lstrip()
     if start.startswith("["):
-        yield 1, "a JSON array, not JSON Lines: end its name in .json, or add --format json"
+        yield 1, "a JSON array, not JSON Lines: rename it to .json, or add --format json"
         return
     if start.startswith(("{\n", "{\r")):
-        yield 1, "JSON Lines have each object on one line; this one goes over several"
+        yield 1, "JSON Lines need each object on one line; this one spans several"
         return
     for number, line in enumerate(lines_of(text), 1):
         if line.strip():
@@ -80,14 +80,14 @@ def json_array(text: str) -> Lines:
 
 
 def _elements(text: str, start: int) -> Lines:
-    """Yield the elements of an array whose bracket stands before `start`."""
+    """Yield the elements of an array whose bracket is before `start`."""
     line, counted, at = 1, 0, _after_space(text, start)
     while text[at : at + 1] != "]":
         line, counted = line + text.count("\n", counted, at), at
         try:
             value, at = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as cause:
-            yield line, f"{_not_json(cause)}; what follows is not checked"
+            yield line, f"{_not_json(cause)}; the rest is not checked"
             return
         yield line, _row(value)
         at = _after_space(text, at)
@@ -98,7 +98,7 @@ def _elements(text: str, start: int) -> Lines:
             return
     rest = _after_space(text, at + 1)
     if rest < len(text):
-        yield 1 + text.count("\n", 0, rest), "not JSON: something follows the end of the array"
+        yield 1 + text.count("\n", 0, rest), "not JSON: there is text after the end of the array"
 
 
 def _after_space(text: str, at: int) -> int:
@@ -108,7 +108,7 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _no_array(text: str) -> str:
-    """Return what a JSON file is that holds no array."""
+    """Describe a JSON file that is not an array."""
     first = next((line for line in lines_of(text) if line.strip()), "")
     try:
         value = json.loads(text)
@@ -121,7 +121,7 @@ def _no_array(text: str) -> str:
     inner = next((key for key, rows in value.items() if isinstance(rows, list)), None)
     if inner is None or "prompt" in value:
         return f"an object, not an array: put [ ] around it, such as [{_EXAMPLE}]"
-    return f"an object, not an array: take the array in {one_line(inner, 40)!r} out of it"
+    return f"an object, not an array: keep only the array in {one_line(inner, 40)!r}"
 
 
 def _not_json(cause: Exception) -> str:
@@ -129,7 +129,7 @@ def _not_json(cause: Exception) -> str:
 
 
 def _row(value: object) -> dict[str, object] | str:
-    """Return a row's fields; a text alone is its prompt."""
+    """Return a row's fields; a plain text is its prompt."""
     if isinstance(value, str):
         return {"prompt": value}
     return value if isinstance(value, dict) else f"not an object: {_EXAMPLE}"
@@ -144,7 +144,7 @@ def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no value of JSON")
+    raise ValueError(f"{word} is not valid JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_fields, parse_constant=_no_number)

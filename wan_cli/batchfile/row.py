@@ -22,20 +22,20 @@ from wan_cli.models import (
 from wan_cli.prompt import option_meant
 from wan_cli.text import check_encodable, one_line
 
-# What a row may say beside the fields of the API: where its video goes, and its key.
+# Columns that are not fields of the API: where to save the video, and its key.
 PLACES = ("output", "name", "once")
-# Columns that are called as their flag, not as their field: `image` is image_url.
+# Columns named after their flag, not after their field: `image` is image_url.
 SHORT = {flag_of(name)[2:].replace("-", "_"): name for name in FIELD_NAMES}
 COLUMNS = ("prompt", "model", *dict.fromkeys([*FIELD_NAMES, *SHORT]), *PLACES)
 _SCHEMA = [any_model(name) for name in FIELD_NAMES]
-# They are sent exactly as they stand.
+# wan sends these exactly as written.
 TEXTS = frozenset({"prompt", *(field.name for field in _SCHEMA if field.kind == "text")})
 _WHOLE = frozenset(
     field.name
     for field in _SCHEMA
     if field.kind == "integer" or any(isinstance(choice, int) for choice in field.choices)
 )
-# A spreadsheet writes 5.0 in a column of numbers that has gaps, some write 5,0.
+# Spreadsheets write 5.0 (some write 5,0) in a column of numbers with gaps.
 _POINT_ZERO = re.compile(r"([+-]?[0-9]{1,19})[.,]0+")
 _LISTS = frozenset(field.name for field in _SCHEMA if field.kind in ("urls", "images"))
 _FLAG = re.compile(r"--[a-z]+(?:-[a-z]+)*")
@@ -43,12 +43,12 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 
 
 class Row(NamedTuple):
-    """One video that is wanted.
+    """A request for one video.
 
-    `number` counts the rows of the file from 1, `line` its lines. `keys` name the row whenever the
-    same batch is read: rows before it may come and go. `output` and `name` say where it is saved;
-    `once` is a key of the user's own, for which at most one generation is paid. `nth` counts the
-    rows with the same request from 1.
+    `number` counts the rows of the file from 1, `line` its lines. `keys` identify the row in every
+    run of the batch, even if rows before it come or go. `output` and `name` say where to save the
+    video; `once` is the user's own key: wan pays for at most one generation per key. `nth` counts
+    the rows with the same request from 1.
     """
 
     number: int
@@ -62,29 +62,29 @@ class Row(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What the row is called on the screen and in logs: its name, otherwise its number."""
+        """The row's label on the screen and in logs: its name, otherwise its number."""
         # A template is not the name of one row.
         return f"row {self.number}" if self.name is None or "{" in self.name else self.name
 
 
 class Mistake(NamedTuple):
-    """What is wrong in a line."""
+    """A mistake in a line."""
 
     line: int
     words: str
 
 
 class Reading(NamedTuple):
-    """How rows are read: fields that they lack, local pictures, the schemas of models."""
+    """How to read rows: defaults for missing fields, local pictures, the schemas of models."""
 
     defaults: Mapping[str, object] = {}
     attach: Attach | None = None
     schema_of: Callable[[str], ModelSchema] = schema_of
 
     def unknown_column(self, names: Collection[str]) -> str | None:
-        """Return what is wrong where a column is none that a row can have.
+        """Return the mistake if a row cannot have a column of this name.
 
-        With a column `model`, each row says what it can have.
+        With a column `model`, this depends on the model of each row.
         """
         if "model" in names:
             return None
@@ -95,10 +95,10 @@ class Reading(NamedTuple):
         return None
 
     def check_fields(self, names: Iterable[str], model: object) -> None:
-        """Let the names of fields pass that a row of a model can have.
+        """Refuse names of fields that a row of this model cannot have.
 
         Raises:
-            UsageError: it cannot have one of them.
+            UsageError: the row cannot have one of the fields.
         """
         unknown = next((name for name in names if name not in COLUMNS), None)
         if unknown is None:
@@ -116,7 +116,7 @@ def _no_such_field(word: str) -> str:
 
 
 def request_of(found: Mapping[str, object], reading: Reading) -> GenerationRequest:
-    """Return what a row asks for.
+    """Return the request of a row.
 
     Raises:
         UsageError: a field that a row cannot have, or a wrong value.
@@ -149,7 +149,7 @@ def _value(name: str, value: object) -> object:
 
 
 def _as_columns(words: str) -> str:
-    """Return what is said of flags as said of a row's fields."""
+    """Return a message about flags, reworded for the fields of a row."""
     words = words.replace("--field ", "")
     return _FLAG.sub(lambda flag: _as_column(flag[0]), words)
 
@@ -163,20 +163,20 @@ def _as_column(flag: str) -> str:
 
 
 def place_of(found: Mapping[str, object], name: str) -> str | None:
-    """Return a row's `output` or `name`, None where it does not say.
+    """Return a row's `output` or `name`, or None.
 
     Raises:
-        UsageError: it cannot be the name of a file on this machine.
+        UsageError: the value cannot be a file name on this machine.
     """
     value = found.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or "\x00" in value:
-        raise UsageError(f"{name}: {one_line(str(value), 80)!r} is not a file's name", hint="")
+        raise UsageError(f"{name}: {one_line(str(value), 80)!r} is not a file name", hint="")
     if "\\" in value or _DRIVE.match(value):
         slashes = _DRIVE.sub("", value).replace("\\", "/").lstrip("/")
         raise UsageError(
-            f"{name}: {one_line(value, 80)} is written as on Windows; write {one_line(slashes, 80)}"
+            f"{name}: {one_line(value, 80)} is a Windows path; write {one_line(slashes, 80)}"
             f"{' (folders go into output)' if name == 'name' and '/' in slashes else ''}",
             hint="",
         )
@@ -184,10 +184,10 @@ def place_of(found: Mapping[str, object], name: str) -> str | None:
 
 
 def once_of(found: Mapping[str, object]) -> str | None:
-    """Return the key of a row's `once`, None where it has none.
+    """Return the key of a row's `once`, or None.
 
     Raises:
-        UsageError: it is no text of 1 to 200 printable characters.
+        UsageError: the key is not 1 to 200 printable characters.
     """
     key = found.get("once")
     if key is None:

@@ -1,4 +1,4 @@
-"""The share of a batch that one of several machines takes."""
+"""The part of a batch that one of several machines submits."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
 class Shard(NamedTuple):
-    """One of so many parts: every `parts`-th row, from row `part` on; the first is row 0 here."""
+    """One part of several: every `parts`-th row, starting at row `part`; the first row is row 0."""
 
     part: int = 0
     parts: int = 1
@@ -25,12 +25,12 @@ class Shard(NamedTuple):
 def parse_shard(word: str | None, environ: Mapping[str, str]) -> Shard:
     """Return the shard that `K/N` or `auto` means.
 
-    `auto` takes it of an array job of Slurm, or of an indexed job of Kubernetes, which does not say
-    how many there are: `auto/N`, or JOB_COMPLETION_COUNT, does. K counts from 0; an array that
-    counts from 1 is as good, for its last one takes the rows of shard 0.
+    `auto` reads it from an array job of Slurm or an indexed job of Kubernetes. Kubernetes does not
+    tell the number of shards: use `auto/N`, or set JOB_COMPLETION_COUNT. K counts from 0. An array
+    that counts from 1 works too: its last task takes the rows of shard 0.
 
     Raises:
-        UsageError: neither of them, or no such job.
+        UsageError: the word is neither, or this is no such job.
     """
     if word is None:
         return Shard()
@@ -47,14 +47,14 @@ def parse_shard(word: str | None, environ: Mapping[str, str]) -> Shard:
 
 
 def _of_job(count: str, environ: Mapping[str, str]) -> str:
-    """Return K/N as the scheduler of this job tells it."""
+    """Return K/N from the environment variables of this job's scheduler."""
     task, pod = environ.get("SLURM_ARRAY_TASK_ID"), environ.get("JOB_COMPLETION_INDEX")
     if task is not None:
         count = count or environ.get("SLURM_ARRAY_TASK_COUNT", "")
         return f"{_place_in_array(task, environ)}/{count}"
     if pod is None:
         raise UsageError(
-            "--shard auto: this is no array job (neither SLURM_ARRAY_TASK_ID nor"
+            "--shard auto: not running in an array job (neither SLURM_ARRAY_TASK_ID nor"
             " JOB_COMPLETION_INDEX is set)",
             hint="--shard 0/4",
         )
@@ -68,7 +68,7 @@ def _of_job(count: str, environ: Mapping[str, str]) -> str:
 
 
 def _place_in_array(task: str, environ: Mapping[str, str]) -> str:
-    """Return which one of its array a task is: 1-9:2 are five, and 9 is the last of them."""
+    """Return a task's position in its array: 1-9:2 has five tasks, and 9 is the last."""
     first = environ.get("SLURM_ARRAY_TASK_MIN", "")
     step = environ.get("SLURM_ARRAY_TASK_STEP", "1")
     if not (task.isdecimal() and first.isdecimal() and step.isdecimal() and int(step)):

@@ -1,8 +1,8 @@
-"""Recognising text that is no list of prompts: JSON, a table, YAML, markup, subtitles … Pure.
+"""Recognise text that is not a list of prompts: JSON, a table, YAML, markup, subtitles … Pure.
 
-Each line of such a text would be paid for as a prompt. Prompts in natural language must pass: a
+Otherwise the user would pay for each line of such a text. Accept prompts in natural language: a
 poem with a comma in every line, `Title: a fox`, speech after a dash, quotes, numbers, any script.
-What `--format text` is believed in stands in `_LIKELY`, everything else in `_CERTAIN`.
+`--format text` turns off the checks in `_LIKELY`, but not those in `_CERTAIN`.
 """
 
 import json
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """What a text is, the line that shows it, and the format that reads it, if one does."""
+    """The kind of a text, the line that shows it, and the format that reads it, if there is one."""
 
     what: str
     line: Line
@@ -44,15 +44,15 @@ Recognise = Callable[[Lines], Structure | None]
 
 
 def refuse_structure(text: str, source: Source, *, is_sure: bool) -> None:
-    """Let a list of prompts pass, one a line.
+    """Refuse text that is not a list of prompts, one per line.
 
     Args:
-        text: the whole of it.
+        text: the whole file.
         source: where it comes from, for messages.
         is_sure: the user said that each line is a prompt.
 
     Raises:
-        UsageError: the text is something else, by its structure.
+        UsageError: the text has the structure of something else.
     """
     lines = [
         Line(number, line)
@@ -76,7 +76,7 @@ def _hint(found: Structure, source: Source, *, can_insist: bool) -> str:
     return "; ".join(ways)
 
 
-# What no list of prompts has.
+# Structures that no list of prompts has.
 
 
 def _json(lines: Lines) -> Structure | None:
@@ -112,9 +112,7 @@ def _header(lines: Lines) -> Structure | None:
         names = column_names(cells)
         if names in (["prompt"], ["prompts"]) or (len(names) > 1 and _are_columns(names)):
             form = _FORMS[sign] if "prompt" in names and COLUMNS.issuperset(names) else ""
-            hint = (
-                f"take that line away, or name the columns as wan does: {', '.join(COLUMN_NAMES)}"
-            )
+            hint = f"remove that line, or name the columns as wan does: {', '.join(COLUMN_NAMES)}"
             return Structure("a line of column names", first, form, hint)
     return None
 
@@ -142,7 +140,7 @@ _PAIR = re.compile(
 
 
 def _pairs(lines: Lines) -> Structure | None:
-    """Fields with their values, as YAML and files of settings have them."""
+    """Fields with their values, as in YAML and settings files."""
     line = next((line for line in lines if _PAIR.match(line.text)), None)
     return line and Structure("a field with its value (YAML, or settings)", line, "", _ROWS)
 
@@ -180,7 +178,7 @@ _SETTING = re.compile(r"\s*[\w.-]+\s*=")
 
 
 def _settings(lines: Lines) -> Structure | None:
-    """Sections and settings, as TOML and INI have them."""
+    """Sections and settings, as in TOML and INI."""
     section = next((line for line in lines if _SECTION.match(line.text)), None)
     is_set = section and any(_SETTING.match(line.text) for line in lines)
     return Structure("a section of settings", section) if section and is_set else None
@@ -196,7 +194,7 @@ def _punctuation(lines: Lines) -> Structure | None:
     return line and Structure("a line of punctuation", line, "", hint)
 
 
-# What a list of prompts might have: believed where `--format text` says so.
+# Structures that a list of prompts might have: `--format text` accepts them.
 
 
 _BULLET = re.compile(r"\s*(?:[-*+•‣◦▪>]|- \[.\])\s")
@@ -208,7 +206,7 @@ def _bullets(lines: Lines) -> Structure | None:
     others = [line for line in lines if not _BULLET.match(line.text)]
     if not bullets or not all(line.text.rstrip().endswith(":") for line in others):
         return None
-    hint = "take the bullets away, for example with: sed -E 's/^[[:space:]]*[-*+] +//'"
+    hint = "remove the bullets, for example with: sed -E 's/^[[:space:]]*[-*+] +//'"
     return Structure("a list with bullets (Markdown or YAML)", bullets[0], "", hint)
 
 
@@ -225,7 +223,7 @@ _KEY = re.compile(r"\s*(?:- )?[a-z_][a-z0-9_-]*:(?:\s+(.*\S))?\s*")
 
 
 def _mapping(lines: Lines) -> Structure | None:
-    """Keys with their values, some of them without one or a number: YAML of any names."""
+    """Keys with values, some of them empty or numbers: YAML with any names."""
     keys = [_KEY.fullmatch(line.text) for line in lines]
     values = [key[1] for key in keys if key]
     if len(values) < max(2, len(lines)):
@@ -242,7 +240,7 @@ _VALUE = re.compile(
 
 
 def _cells(lines: Lines) -> Structure | None:
-    """A table: as many separators in each line, none of them before a space; a column of values."""
+    """A table: equally many separators in each line, none before a space; a column of values."""
     if len(lines) < 2:
         return None
     for sign in ",;|":
@@ -258,11 +256,11 @@ def _cells(lines: Lines) -> Structure | None:
 
 
 def _elements(lines: Lines) -> Structure | None:
-    """Texts between quotes, each with a comma: the inside of an array."""
+    """Quoted texts, each with a comma: the inside of an array."""
     if len(lines) < 2 or not all(re.fullmatch(r'\s*".*",\s*', line.text) for line in lines[:-1]):
         return None
-    hint = "put them between [ and ], then: --format json"
-    return Structure("a list of texts between quotes", lines[0], "", hint)
+    hint = "put [ and ] around them, then: --format json"
+    return Structure("a list of quoted texts", lines[0], "", hint)
 
 
 _CERTAIN: tuple[Recognise, ...] = (

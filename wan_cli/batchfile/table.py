@@ -11,17 +11,17 @@ from wan_cli.batchfile.row import COLUMNS, TEXTS, Reading
 from wan_cli.text import one_line
 
 CELL_MAX_CHARS = 2**26
-# After so many records that cannot be told apart, what follows says little.
+# After this many broken records, checking further lines tells the user little.
 BROKEN_MAX = 20
 _SIGNS = ",;\t"
-# No text holds it: the separator of a table with one column.
+# The separator of a table with one column: no text contains it.
 _NO_SIGN = "\x1f"
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
-# Excel writes it before the header, and takes it away when it reads the file.
+# Excel writes this line before the header, and drops it when it reads the file.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'\s*"(?:[^"]|"")*"')
 _SPACE_BEFORE_QUOTE = re.compile(r'\s+".*"\s*', re.DOTALL)
-_UNQUOTED = "a quote is not closed, or not written twice inside a quoted cell"
+_UNQUOTED = "a quote is not closed, or not doubled inside a quoted cell"
 
 Record = tuple[int, list[str] | str]
 
@@ -46,7 +46,7 @@ def table_rows(text: str, reading: Reading) -> Lines:
 
 
 def column_names(cells: Sequence[str]) -> list[str]:
-    """Return the names of columns as fields have them: `Aspect Ratio` is aspect_ratio."""
+    """Return the names of columns, spelled like fields: `Aspect Ratio` is aspect_ratio."""
     names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
     # A spreadsheet may add empty columns.
     while names and not names[-1]:
@@ -55,7 +55,7 @@ def column_names(cells: Sequence[str]) -> list[str]:
 
 
 def _start_of(lines: Sequence[str]) -> tuple[int, str]:
-    """Return the index of the line that names the columns, and what stands between cells."""
+    """Return the index of the line that names the columns, and the separator of cells."""
     start = next((index for index, line in enumerate(lines) if line.strip()), 0)
     match = _SEPARATOR_LINE.fullmatch(lines[start]) if lines else None
     if match:
@@ -72,10 +72,10 @@ def _known_names(header: str, sign: str) -> int:
 
 
 def _sign_of_one_column(lines: Sequence[str]) -> str:
-    """Return what stands between cells where the header is a single name.
+    """Return the separator of cells if the header is a single name.
 
-    A spreadsheet puts quotes around a cell with a separator. Where it was another one, or a person
-    wrote the file, a comma is part of the prompt: then white space follows it.
+    A spreadsheet puts quotes around a cell with a separator. If it used another separator, or a
+    person wrote the file, a comma is part of the prompt, and white space follows it.
     """
     rests = [_QUOTED.sub("", line, count=1).rstrip("\r\n") for line in lines]
     between = {sign: re.compile(rf"{sign}(?!\s)" if sign != "\t" else sign) for sign in _SIGNS}
@@ -85,9 +85,9 @@ def _sign_of_one_column(lines: Sequence[str]) -> str:
 
 
 def _records(lines: Sequence[str], sign: str, start: int) -> Iterator[Record]:
-    """Yield the line and the cells of each record that is not empty, or what is wrong there.
+    """Yield the line and the cells of each record that is not empty, or the mistake there.
 
-    After a broken record it goes on at the line that follows the record's first one.
+    After a broken record, continue with the line after the record's first line.
     """
     broken = 0
     while start < len(lines):
@@ -104,14 +104,14 @@ def _records(lines: Sequence[str], sign: str, start: int) -> Iterator[Record]:
             yield line, f"not CSV: {_UNQUOTED if is_quote else cause}"
         start, broken = line, broken + 1
         if broken == BROKEN_MAX:
-            yield line, "the lines that follow are not checked: too many are not CSV"
+            yield line, "later lines are not checked: too many are not CSV"
             return
 
 
 def _row(names: Sequence[str], cells: Sequence[str], sign: str) -> dict[str, object] | str:
     """Return the fields of a record; an empty cell is a field that is not set."""
     if any(cell.strip() for cell in cells[len(names) :]):
-        quote = f"; put quotes around a text that holds a {_NAMES.get(sign, 'separator')}"
+        quote = f"; put quotes around a text that contains a {_NAMES.get(sign, 'separator')}"
         columns = "1 column" if len(names) == 1 else f"{len(names)} columns"
         return f"{len(cells)} cells under {columns}{quote}"
     if len(cells) == 1 < len(names) and cells[0].lstrip().startswith("#"):
@@ -119,7 +119,7 @@ def _row(names: Sequence[str], cells: Sequence[str], sign: str) -> dict[str, obj
     row: dict[str, object] = {}
     for name, cell in zip(names, cells, strict=False):
         if _SPACE_BEFORE_QUOTE.fullmatch(cell):
-            return f"{name}: a space before a quote makes the quote part of the text: remove it"
+            return f"{name}: a space before a quote makes the quote text: remove the space"
         value = cell if name in TEXTS else cell.strip()
         if value.strip():
             row[name] = value

@@ -1,1 +1,1 @@
-"""One module a command: arguments, one call into the core, one result."""
+"""One module per command: arguments, one call into the core, one result."""

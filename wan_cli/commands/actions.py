@@ -1,4 +1,4 @@
-"""What `wan list` and `wan show` do, whether typer understood the arguments or `plain` did."""
+"""Run `wan list` and `wan show`, after typer or `plain` has read the arguments."""
 
 import time
 
@@ -9,7 +9,7 @@ from wan_cli.listing import Listing, parse_limit, parse_search, parse_since, par
 from wan_cli.output.begin import begin
 from wan_cli.output.history import print_history
 
-# `wan list` does without the core.
+# `wan list` does not import the core.
 
 
 def list_(
@@ -25,7 +25,7 @@ def list_(
     quiet: bool = False,
     verbose: bool = False,
 ) -> int:
-    """List the local history, newest first, and what was spent; return the exit code."""
+    """List the local history, newest first, and its total cost; return the exit code."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     most = parse_limit(limit, everything=everything)

@@ -1,4 +1,4 @@
-"""What `wan generate` does with a saved video: --open, --exec, --notify. They change no code."""
+"""Run --open, --exec and --notify after a video is saved. They never change the exit code."""
 
 import shlex
 import shutil
@@ -18,14 +18,14 @@ PLACEHOLDER = "{}"
 
 
 class Afterwards(NamedTuple):
-    """What is to be done: with each saved video, and at the end of the command."""
+    """The actions to take with each saved video, and at the end of the command."""
 
     open: bool = False
     command: tuple[str, ...] = ()
     notify: bool = False
 
     def run(self, out: Output, records: Sequence[Record], *, count: int, code: int) -> None:
-        """Do it for the records that have been saved, of `count` generations."""
+        """Run the actions for the saved records, out of `count` generations."""
         for record in records:
             if record.file and self.open and (trouble := programs.open_file(Path(record.file))):
                 out.warn(f"{record.file}: {trouble}")
@@ -36,10 +36,10 @@ class Afterwards(NamedTuple):
 
 
 def afterwards(open_: bool, command: str | None, *, notify: bool, has_file: bool) -> Afterwards:
-    """Return what is to be done afterwards.
+    """Return the actions to take afterwards.
 
     Raises:
-        UsageError: COMMAND of --exec cannot be run, or there will be no file to run it with.
+        UsageError: the COMMAND of --exec cannot run, or wan saves no file to run it with.
     """
     if command is None:
         return Afterwards(open_, (), notify)
@@ -52,10 +52,10 @@ def afterwards(open_: bool, command: str | None, *, notify: bool, has_file: bool
 
 
 def parse_command(command: str) -> tuple[str, ...]:
-    """Return the arguments of COMMAND, as a shell splits them; no shell runs it.
+    """Split COMMAND into arguments as a shell does; wan runs it without a shell.
 
     Raises:
-        UsageError: it is empty, a quote is not closed, or there is no such program.
+        UsageError: COMMAND is empty, has an unclosed quote, or names a missing program.
     """
     try:
         argv = tuple(shlex.split(command))
@@ -64,15 +64,15 @@ def parse_command(command: str) -> tuple[str, ...]:
     if not argv or not argv[0]:
         raise UsageError("--exec is empty", hint=_HINT)
     if PLACEHOLDER not in argv[0] and shutil.which(argv[0]) is None:
-        raise UsageError(f"--exec: there is no program {one_line(argv[0], 80)}", hint=_HINT)
+        raise UsageError(f"--exec: program not found: {one_line(argv[0], 80)}", hint=_HINT)
     return argv
 
 
-_HINT = "such as: --exec 'cp {} /backup/'"
+_HINT = "for example: --exec 'cp {} /backup/'"
 
 
 def _execute(out: Output, command: Sequence[str], record: Record) -> None:
-    """Run the user's program with a video; a failure is said and changes nothing."""
+    """Run the user's program with a video; report a failure, and continue."""
     file = record.file or ""
     argv = [word.replace(PLACEHOLDER, file) for word in command]
     data = compact(record_json(record)).encode("ascii") + b"\n"
@@ -92,7 +92,7 @@ def _execute(out: Output, command: Sequence[str], record: Record) -> None:
 
 
 def _words(records: Sequence[Record], count: int, code: int) -> str:
-    """Return the words of the notification."""
+    """Return the text of the notification."""
     ending = f" (exit code {code})" if code else ""
     if count > 1:
         return f"{len(records)} of {count} videos are ready{ending}"

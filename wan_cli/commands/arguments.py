@@ -1,4 +1,4 @@
-"""What arguments must be beyond what the parser sees: numbers above 0, one of two, some ids."""
+"""Check arguments further than the parser does: amounts above 0, exclusive options, ids."""
 
 import math
 import os
@@ -20,32 +20,34 @@ AUTO = "auto"
 
 
 def positive(flag: str, value: float | None) -> float | None:
-    """Return a number of seconds or USD as it is given.
+    """Return a number of seconds or USD unchanged.
 
     Raises:
-        UsageError: not a finite number above 0.
+        UsageError: the value is not a finite number above 0.
     """
     if value is not None and not (math.isfinite(value) and value > 0):
-        raise UsageError(f"{flag} {value:g} is not a number above 0", hint=f"such as: {flag} 10")
+        raise UsageError(
+            f"{flag} {value:g} is not a number above 0", hint=f"for example: {flag} 10"
+        )
     return value
 
 
 def not_negative(flag: str, value: float | None) -> float | None:
-    """Return an amount as it is given.
+    """Return an amount unchanged.
 
     Raises:
-        UsageError: not a finite number, or below 0.
+        UsageError: the value is not a finite number, or is below 0.
     """
     return value if value == 0 else positive(flag, value)
 
 
 def request_fields(arguments: Mapping[str, Any]) -> dict[str, object]:
-    """Return the fields of the API among the arguments of a command, but for the prompt.
+    """Return the API's fields among the arguments of a command, without the prompt.
 
     Raises:
         UsageError: --shot-type and its short forms contradict each other.
     """
-    # The arguments are called as their flags are.
+    # Arguments have the names of their flags.
     names = {name: flag_of(name)[2:].replace("-", "_") for name in ("model", *FIELD_NAMES)}
     fields = {name: arguments[argument] or None for name, argument in names.items()}
     fields |= {name: arguments[name] for name in names if arguments.get(name) is False}
@@ -58,14 +60,15 @@ def _more_fields(given: Sequence[str] | None) -> dict[str, object]:
     """Return the fields of `--field NAME=VALUE`.
 
     Raises:
-        UsageError: it is not written so, or names a field twice.
+        UsageError: the text is not NAME=VALUE, or a field is given twice.
     """
     found: dict[str, object] = {}
     for text in given or ():
         name, sign, value = text.partition("=")
         if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise UsageError(
-                f"--field {one_line(text, 60)!r} is not NAME=VALUE", hint="such as: --field seed=7"
+                f"--field {one_line(text, 60)!r} is not NAME=VALUE",
+                hint="for example: --field seed=7",
             )
         if name in found:
             raise UsageError(f"--field {name} was given twice", hint="leave one of them out")
@@ -77,7 +80,7 @@ def with_once(order: "Order", once: str | None, service: str) -> "Order":
     """Return an order with the key of `--once KEY`, if there is one.
 
     Raises:
-        UsageError: it is no key.
+        UsageError: KEY is not 1 to 200 printable characters.
     """
     if once is None:
         return order
@@ -87,7 +90,7 @@ def with_once(order: "Order", once: str | None, service: str) -> "Order":
         raise UsageError(
             f"--once {one_line(once, 80)!r} is not a key of 1 to {ONCE_MAX_CHARS} printable"
             " characters",
-            hint="such as: --once build-7",
+            hint="for example: --once build-7",
         )
     keys = Keys(once_key(service, once))
     return order._replace(keys=keys, once=once, retry_failed=True)
@@ -108,36 +111,36 @@ def name_of(name: str | None) -> str | None:
     """Return the NAME of `--as NAME`.
 
     Raises:
-        UsageError: no text of 1 to 200 printable characters.
+        UsageError: NAME is not 1 to 200 printable characters.
     """
     if name is not None and not is_once_key(name):
         raise UsageError(
             f"--as {one_line(name, 80)!r} is not a name of 1 to {ONCE_MAX_CHARS} printable"
             " characters",
-            hint="such as: --as prompts.txt",
+            hint="for example: --as prompts.txt",
         )
     return name
 
 
 def one_of(given: Mapping[str, str | None]) -> None:
-    """Let at most one of some options pass.
+    """Refuse more than one of a set of exclusive options.
 
     Raises:
-        UsageError: two of them.
+        UsageError: two or more are given.
     """
     names = [name for name, value in given.items() if value is not None]
     if len(names) > 1:
-        raise UsageError(f"{' and '.join(names)} exclude each other", hint="leave one of them out")
+        raise UsageError(f"{' and '.join(names)} are mutually exclusive", hint="leave one out")
 
 
 def need_ids(ids: list[str] | None) -> list[str]:
     """Return the ids that were given.
 
     Raises:
-        UsageError: none.
+        UsageError: there are none.
     """
     if not ids:
-        raise UsageError("which generation?", hint="wan list, then: wan status ID (or @last)")
+        raise UsageError("no generation ID given", hint="wan list, then: wan status ID (or @last)")
     return ids
 
 
@@ -145,22 +148,22 @@ def need_one_id(ids: list[str] | None) -> str:
     """Return the id that was given.
 
     Raises:
-        UsageError: none, or several.
+        UsageError: there is no id, or more than one.
     """
     if not ids or len(ids) > 1:
-        words = "which generation?" if not ids else "one generation at a time"
+        words = "no generation ID given" if not ids else "wan show takes one ID"
         raise UsageError(words, hint="wan show ID, or: wan show @last")
     return ids[0]
 
 
 def need_ids_or_all(ids: list[str] | None, *, everything: bool) -> list[str]:
-    """Return the ids that were given, none where `--all` stands for them.
+    """Return the given ids; an empty list means `--all`.
 
     Raises:
-        UsageError: neither, or both.
+        UsageError: neither ids nor `--all` are given, or both are.
     """
     if everything and ids:
         raise UsageError("--all takes no ids", hint="wan fetch --all")
     if not everything and not ids:
-        raise UsageError("which generation?", hint="wan fetch ID, or: wan fetch --all")
+        raise UsageError("no generation ID given", hint="wan fetch ID, or: wan fetch --all")
     return ids or []

@@ -1,4 +1,4 @@
-"""wan balance: what is left on the account."""
+"""wan balance: print the account's balance."""
 
 from wan_cli.commands import options
 from wan_cli.commands.manual import PageCommand

@@ -1,4 +1,4 @@
-"""wan batch: many prompts from a file, each paid for once, however often it runs."""
+"""wan batch: submit many prompts from a file; repeated runs pay for each row once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ def command(
         typer.Option(
             "--format",
             metavar="jsonl|json|csv|tsv|text",
-            help="Read FILE as this format.  [default: by its suffix; text for none and stdin]",
+            help="Read FILE as this format.  [default: by its suffix; text for stdin or no suffix]",
         ),
     ] = None,
     model: options.Model = None,
@@ -65,7 +65,7 @@ def command(
         typer.Option(
             "--shard",
             metavar="K/N|auto",
-            help="Submit every N-th row, from row K on (0 to N-1); auto for array jobs.",
+            help="Submit every N-th row, starting at row K (0 to N-1); auto for array jobs.",
         ),
     ] = None,
     wait: options.Wait = None,
@@ -98,7 +98,7 @@ def command(
     ] = False,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Submit the rows again whose generation failed."),
+        typer.Option("--retry-failed", help="Submit again the rows whose generation failed."),
     ] = False,
     again: options.Again = False,
     as_: Annotated[
@@ -117,7 +117,7 @@ def command(
 ) -> int:
     """Submit the prompts of a file, wait, download; run it again to continue where it stopped."""
     arguments = locals()
-    # Help and wrong usage do without what a generation needs: it would double their time.
+    # Help and usage errors do not need these imports, which would double their time.
     from wan_cli.commands import paying, rows
     from wan_cli.commands.workspace import workspace
     from wan_cli.core.batch import Batch, Terms

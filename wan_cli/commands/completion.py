@@ -19,7 +19,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.LocalVerbose = False,
 ) -> int:
-    """Print the completion script of a shell; on a terminal, say where it goes."""
+    """Print the completion script of a shell; on a terminal, say how to install it."""
     from wan_cli.commands.helping import completion
 
     return completion(shell, json=json, quiet=quiet, verbose=verbose)

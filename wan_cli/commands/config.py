@@ -23,16 +23,14 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout.")]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print no progress on stderr; errors stay.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors on stderr.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print the versions on stderr first.")
 ]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A key: wan help config lists them.")]
 Given = Annotated[
     list[str] | None,
-    # A list, so that the parser repeats no word of a key that was typed as two.
+    # A list: otherwise the parser's error would show part of a key typed as two words.
     typer.Argument(
         metavar="[VALUE]",
         help="The value. api_key asks for it without echo, or reads stdin with -.",
@@ -44,7 +42,9 @@ Given = Annotated[
 def command(ctx: typer.Context) -> None:
     """Read and change the configuration."""
     if ctx.invoked_subcommand is None:
-        raise UsageError("set, get, unset, list, path or edit?", hint="wan config list")
+        raise UsageError(
+            "missing subcommand: set, get, unset, list, path or edit", hint="wan config list"
+        )
 
 
 # A value may begin with "-": wan config set seed -1

@@ -1,4 +1,4 @@
-"""wan doctor: what works here and what does not, a line each."""
+"""wan doctor: check the set-up, one line for each check."""
 
 from wan_cli.commands import options
 from wan_cli.commands.manual import PageCommand
@@ -14,7 +14,7 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Check the key, the files, the API, the clock and the balance; say what to type next."""
-    # Help does without what the examination needs.
+    # Help does not need these imports.
     from wan_cli.commands.examination import examine
     from wan_cli.output.begin import begin
 

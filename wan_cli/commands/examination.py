@@ -1,4 +1,4 @@
-"""The examination of wan doctor: each part of the set-up, as far as it can be examined."""
+"""The checks of wan doctor; a broken part skips the checks that depend on it."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from wan_cli.output import Output
 
 
 def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
-    """Yield a check of everything that a command needs.
+    """Yield a check for each thing that a command needs.
 
     Raises:
         SetupError: there is no place for configuration and history.

@@ -28,7 +28,7 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Wait for generations and download their videos; print the files' paths."""
-    # Help and wrong usage do without what talks to the API: it would double their time.
+    # Help and usage errors do not need these imports, which would double their time.
     from wan_cli.commands.fetching import fetch
 
     return fetch(

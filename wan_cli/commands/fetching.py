@@ -1,4 +1,4 @@
-"""What `wan fetch` does, whether typer understood its arguments or `plain` did."""
+"""Run `wan fetch`, after typer or `plain` has read the arguments."""
 
 from wan_cli.commands.arguments import need_ids_or_all
 from wan_cli.commands.words import check_words
@@ -58,7 +58,7 @@ def fetch(
                 downloads=downloads,
             )
         )
-        # By cron, "still being made" is news and no error.
+        # In a cron job, a generation that is not finished yet is not an error.
         silent = {8} if everything and not goal.wait else set()
         text = nothing if stdout else path_or_id
         results = Results(tools.clock.monotonic, in_sandbox=space.sandbox) if several else None

@@ -1,4 +1,4 @@
-"""wan generate: a prompt becomes a video file."""
+"""wan generate: turn a prompt into a video file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -77,12 +77,16 @@ def command(
             min=1,
             max=1000,
             show_default=False,
-            help="Make N variations, one seed apart where a seed is set.  [default: 1]",
+            help="Make N variations; a seed, if set, goes up by 1 each.  [default: 1]",
         ),
     ] = 1,
     yes: Annotated[
         bool,
-        typer.Option("--yes", "-y", help="Pay for --count N without asking; or give --max-cost."),
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Pay for --count N without asking; a script needs this or --max-cost.",
+        ),
     ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the video when it is saved.")] = False,
     exec_: Annotated[
@@ -105,7 +109,7 @@ def command(
 ) -> int:
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
-    # Help and wrong usage do without what a generation needs: it would double their time.
+    # Help and usage errors do not need these imports, which would double their time.
     from wan_cli.commands import generation, paying
     from wan_cli.commands.afterwards import afterwards
     from wan_cli.commands.like import request_like
@@ -143,7 +147,7 @@ def command(
         once=once,
         lookup=not (no_lookup or space.sandbox),
         yes=yes,
-        # Without a wait, standard output gets the id.
+        # With --no-wait, standard output gets the id.
         stdout=out.video_stream(force=force) if place.to_stdout and waits else None,
     )
     code, made = generation.generate(out, space, request, terms, count)

@@ -1,4 +1,4 @@
-"""How `wan generate` runs: one request becomes one video, or --count N variations of it."""
+"""Run `wan generate`: turn one request into one video, or --count N variations."""
 
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
@@ -23,7 +23,7 @@ from wan_cli.record import Record
 
 
 class Terms(NamedTuple):
-    """How a request is run, by the flags and the settings."""
+    """The flags and settings that decide how wan runs a request."""
 
     destination: Destination
     budget: Budget
@@ -40,20 +40,20 @@ class Terms(NamedTuple):
     stdout: BinaryIO | None = None
 
     def order(self, request: GenerationRequest, destination: Destination) -> Order:
-        """Return what to submit."""
+        """Return the order to submit."""
         return Order(request, destination, self.sidecar, self.again, is_placed=self.is_placed)
 
 
 def check_count(count: int, *, once: str | None, to_stdout: bool) -> None:
-    """Refuse several variations for one key, or for one stream.
+    """Refuse several variations for one key or for standard output.
 
     Raises:
-        UsageError: it says why.
+        UsageError: `--count` is above 1 with `--once` or `-o -`.
     """
     if count > 1 and once is not None:
         raise UsageError(
             f"--once pays for one video, and --count {count} asks for {count}",
-            hint="leave out one of them; for a key for each: wan batch FILE, with a column once",
+            hint="leave one out, or give each video a key: wan batch FILE, with a column once",
         )
     if count > 1 and to_stdout:
         raise UsageError(
@@ -64,7 +64,7 @@ def check_count(count: int, *, once: str | None, to_stdout: bool) -> None:
 def generate(
     out: Output, space: Workspace, request: GenerationRequest, terms: Terms, count: int
 ) -> tuple[int, list[Record]]:
-    """Make one video, or some variations; return the exit code, and the records of those made."""
+    """Make one video, or some variations; return the exit code and the records of the videos."""
     if count == 1:
         return _one(out, space, request, terms)
     return _several(out, space, request, terms, count)
@@ -73,7 +73,7 @@ def generate(
 def _one(
     out: Output, space: Workspace, request: GenerationRequest, terms: Terms
 ) -> tuple[int, list[Record]]:
-    """Make one video; return as `generate` does."""
+    """Make one video; return the same as `generate`."""
     place = terms.destination
     service = service_of(space.settings.base_url, sandbox=space.sandbox)
     order = with_once(terms.order(request, place), terms.once, service)
@@ -102,7 +102,7 @@ def _one(
 def _several(
     out: Output, space: Workspace, request: GenerationRequest, terms: Terms, count: int
 ) -> tuple[int, list[Record]]:
-    """Make variations of a request; return as `generate` does."""
+    """Make variations of a request; return the same as `generate`."""
     places = places_of(terms.destination, count)
     for error in try_places(places, overwrite=terms.force, sidecar=terms.sidecar):
         if error is not None:
@@ -129,7 +129,7 @@ def _several(
 def _agreed(
     out: Output, space: Workspace, terms: Terms, tools: Tools, left_s: float, found: list[Variation]
 ) -> list[Variation]:
-    """Return the variations with their prices, to which the user agrees."""
+    """Return the variations and their prices, after the user agreed to pay."""
     new = [each.order.request for each in found if each.known is None]
     prices = check_prices(
         space, out, tools.client, terms.budget, left_s, new, needs_consent=not terms.yes
@@ -142,7 +142,7 @@ def _agreed(
 
 
 def _collecting(made: list[Record], text: Callable[[Record], str]) -> Callable[[Record], str]:
-    """Return `text`, which now also appends each record that it is called with to `made`."""
+    """Return `text`, wrapped to append the record of each call to `made`."""
 
     def collected(record: Record) -> str:
         made.append(record)

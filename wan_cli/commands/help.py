@@ -1,4 +1,4 @@
-"""wan help: the help of a command, or a topic."""
+"""wan help: show the help of a command or a topic."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.LocalVerbose = False,
 ) -> int:
-    """Show the help of a command or a topic; without one, that of wan."""
+    """Show the help of a command or a topic; without a name, the overview."""
     from wan_cli.commands.helping import help_
 
     return help_(words, json=json, quiet=quiet, verbose=verbose)

@@ -1,4 +1,4 @@
-"""What `wan help` and `wan completion` print, without typer: a topic needs no parser."""
+"""Run `wan help` and `wan completion` without typer: topics and scripts need no parser."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from wan_cli.page import columns
 from wan_cli.text import one_line
 from wan_cli.topics import topic
 
-# By the shell's name: the script, and where it goes.
+# For each shell: its script, and how to install it.
 SHELLS: Mapping[str, tuple[str, str]] = {
     "bash": ("wan.bash", 'add to ~/.bashrc: eval "$(wan completion bash)"'),
     "zsh": ("_wan", 'add to ~/.zshrc, after compinit: eval "$(wan completion zsh)"'),
@@ -30,7 +30,7 @@ def help_(
     """Print a help text; return 0.
 
     Raises:
-        UsageError: neither a command nor a topic.
+        UsageError: the words name neither a command nor a topic.
     """
     name = " ".join(words or [])
     text = _text_of(name)
@@ -44,7 +44,7 @@ def _text_of(name: str) -> str:
         return top_help(width).rstrip("\n")
     found = []
     if name.partition(" ")[0] in COMMANDS:
-        # A topic does without typer.
+        # Topics do not import typer.
         from wan_cli.commands.parser import page_named
 
         page = page_named(name)
@@ -67,11 +67,11 @@ def _no_such_help(name: str) -> UsageError:
 def completion(
     words: list[str] | None, *, json: bool = False, quiet: bool = False, verbose: bool = False
 ) -> int:
-    """Print the completion script of a shell, and on a terminal where it goes; return 0.
+    """Print the completion script of a shell and, on a terminal, how to install it; return 0.
 
     Raises:
         LocalFileError: the script is missing from this installation.
-        UsageError: not one shell that wan knows.
+        UsageError: the words are not one shell that wan knows.
     """
     shell = Path(words[0]).name.lower() if words and len(words) == 1 else ""
     shell = {"pwsh": "powershell"}.get(shell, shell)
@@ -85,14 +85,14 @@ def completion(
     out = begin(json=json, quiet=quiet, verbose=verbose)
     script = _script(name)
     out.result({"shell": shell, "script": script}, script.rstrip("\n"))
-    # Not where a shell reads the script as it starts: it would say so in each new shell.
+    # Only on a terminal: a shell that loads the script at start-up must not print this.
     if sys.stdout.isatty() and sys.stderr.isatty():
         out.note(f"to keep it, {place}")
     return 0
 
 
 def _script(name: str) -> str:
-    """Return a script that came with the wheel, or stands in the clone."""
+    """Return a script from the installed wheel, or from the source tree."""
     package = Path(__file__).parents[1]
     for folder in (package / "completions", package.parent / "completions"):
         try:
@@ -105,5 +105,5 @@ def _script(name: str) -> str:
     )
 
 
-# Those that `plain` calls, by the command's name.
+# The commands that `plain` calls, by name.
 TEXTS: Mapping[str, Callable[..., int]] = {"help": help_, "completion": completion}

@@ -1,4 +1,4 @@
-"""The request that --like ID names: of the history, or of the sandbox's."""
+"""The request that --like ID names, from the history or from the sandbox's history."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ from wan_cli.text import one_line
 
 
 def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
-    """Return the fields of a generation's request, the prompt too.
+    """Return the fields of a generation's request, including the prompt.
 
-    What was tried in the sandbox can be submitted to the service, and the other way round.
+    A request tried in the sandbox can be submitted to the service, and vice versa.
 
     Raises:
-        UsageError: no history knows the generation, or it was submitted on another machine.
+        UsageError: the generation is in neither history, or another machine submitted it.
     """
     with space.journal(out) as journal:
         check_word(journal, word)
@@ -28,24 +28,24 @@ def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
         raise UsageError(f"--like {shown}: it is not in the history", hint="wan list")
     if not record.request:
         raise UsageError(
-            f"--like {shown}: it was submitted on another machine, and its request is not known",
+            f"--like {shown}: another machine submitted it, so wan does not know its request",
             hint="type the prompt and the flags",
         )
     return record.typed
 
 
 def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
-    """Refuse a picture of which only the hash is known.
+    """Refuse a picture if the history has only its hash.
 
     Raises:
-        UsageError: it names the flag that replaces the picture.
+        UsageError: there is such a picture; the hint names the flag that replaces it.
     """
     for name in MEDIA_NAMES:
         value = fields.get(name)
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, str) and item.startswith("sha256:") for item in items):
             raise UsageError(
-                "--like: a local picture was submitted, and the history does not say where it was",
+                "--like: the request has a local picture, and the history does not say where it is",
                 hint=f"add {flag_of(name)} FILE to the same command",
             )
 

@@ -17,7 +17,7 @@ def command(
         typer.Option(
             "--status",
             metavar="STATUS",
-            help="List only saved, ready, generating, queued, failed or unknown ones.",
+            help="List only saved, ready, generating, queued, failed or unknown generations.",
         ),
     ] = None,
     limit: Annotated[
@@ -37,13 +37,13 @@ def command(
         typer.Option(
             "--since",
             metavar="WHEN",
-            help="List only what was made since WHEN: 30m, 12h, 7d, 2w, or 2026-08-21.",
+            help="List only generations since WHEN: 30m, 12h, 7d, 2w, or 2026-08-21.",
         ),
     ] = None,
     search: Annotated[
         str | None,
         typer.Option(
-            "--search", metavar="TEXT", help="List only generations whose prompt holds TEXT."
+            "--search", metavar="TEXT", help="List only generations whose prompt contains TEXT."
         ),
     ] = None,
     stats: Annotated[
@@ -54,8 +54,8 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """List the local history, newest first, and what was spent."""
-    # Help and wrong usage do without what reads the history.
+    """List the local history, newest first, and its total cost."""
+    # Help and usage errors do not need these imports.
     from wan_cli.commands.actions import list_
 
     return list_(

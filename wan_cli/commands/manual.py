@@ -12,8 +12,8 @@ from wan_cli.page import Rows, columns, examples, exit_codes, section, wrapped
 HELP = ("-h, --help", "Show this help.")
 OTHERS = "How it runs"
 OUTPUT = "Output"
-# The groups of options in the order of the help, by the names of parameters. An option that is not
-# named here says how the command runs.
+# The groups of options in the order of the help, by parameter name. OTHERS holds the options
+# that are not listed here.
 GROUPS: Mapping[str, frozenset[str]] = {
     "The request": frozenset(
         (
@@ -79,10 +79,10 @@ def _help_of(command: Any, ctx: Any) -> str:
 
 
 def page_of(name: str, command: Any) -> Page:
-    """Return the help of a command, of whose parser typer says nothing about its type.
+    """Return the help of a command. typer does not declare the type of its parser.
 
     Args:
-        name: as it is typed after `wan`: "config set".
+        name: the words after `wan`: "config set".
         command: the parser of the command, or of a group of commands.
     """
     arguments = [param for param in command.params if isinstance(param, TyperArgument)]
@@ -106,7 +106,7 @@ def page_of(name: str, command: Any) -> Page:
 
 
 def _options(command: Any) -> Iterator[tuple[str, Rows]]:
-    """Return the groups of a command's options; `--help` ends the last of them."""
+    """Return the groups of a command's options; the last group ends with `--help`."""
     options = [
         param
         for param in command.params
@@ -124,7 +124,7 @@ def _group(name: str) -> str:
 
 
 def row_of(option: TyperOption) -> tuple[str, str]:
-    """Return an option as it is typed, and what it does."""
+    """Return an option as the user types it, and its help."""
     says = option.help or ""
     if not option.is_flag and option.default is not None and "[default:" not in says:
         says += f"  [default: {option.default:g}]"

@@ -1,4 +1,4 @@
-"""wan models: the Wan models with live prices and what each accepts."""
+"""wan models: list the Wan models with live prices and options."""
 
 from functools import partial
 from typing import Annotated
@@ -31,7 +31,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """List the Wan models, what a clip costs now, and what each accepts; no key is needed."""
+    """List the Wan models with live prices and options; no key is needed."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     one_of({"MODEL": model, "--all": "" if everything else None})
     space = workspace(out, sandbox=sandbox)

@@ -1,4 +1,4 @@
-"""The arguments and options that commands share, each named once."""
+"""The arguments and options that commands share, each defined once."""
 
 from typing import Annotated, Any
 
@@ -20,12 +20,12 @@ def _field(name: str, values: str, *, says: str) -> Any:
     return typer.Option(f"--{name}", metavar=values, help=says)
 
 
-# The fields of the API, of `wan generate` and of the rows of `wan batch` that lack them.
+# The fields of the API: for `wan generate`, and for rows of `wan batch` that do not set them.
 Model = Annotated[
     str | None, _field("model", "MODEL", says="The model to use.  [default: alibaba/wan-2-6-t2v]")
 ]
 Image = Annotated[
-    str | None, _field("image", "FILE|URL", says="Begin with this picture (image-to-video models).")
+    str | None, _field("image", "FILE|URL", says="Start from this picture (image-to-video models).")
 ]
 FirstFrame = Annotated[
     str | None,
@@ -84,16 +84,16 @@ SingleShot = Annotated[bool, typer.Option("--single-shot", help="Short for --sho
 GenerateAudio = Annotated[
     bool | None,
     typer.Option(
-        "--generate-audio/--no-generate-audio", help="Generate sound for the video, or do not."
+        "--generate-audio/--no-generate-audio", help="Make the video with sound, or silent."
     ),
 ]
 Seed = Annotated[
-    str | None, _field("seed", "INTEGER", says="Repeat a video: the same seed gives the same one.")
+    str | None, _field("seed", "INTEGER", says="The same seed makes the same video again.")
 ]
 EnhancePrompt = Annotated[
     bool | None,
     typer.Option(
-        "--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt, or do not."
+        "--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt, or not."
     ),
 ]
 MaxCost = Annotated[
@@ -104,7 +104,7 @@ MaxCost = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", "-n", help="Print the request and its price; send nothing paid."),
+    typer.Option("--dry-run", "-n", help="Print the request and its price; submit nothing."),
 ]
 Again = Annotated[
     bool,
@@ -121,12 +121,10 @@ Sidecar = Annotated[
     typer.Option("--sidecar/--no-sidecar", help="Also write FILE.json: request, id, cost, times."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line on stdout.")]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print no progress on stderr; errors stay.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors on stderr.")]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Print requests and answers on stderr, without the key."),
+    typer.Option("--verbose", "-v", help="Print requests and responses on stderr, not the key."),
 ]
 LocalVerbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print the versions on stderr first.")
@@ -135,13 +133,14 @@ Sandbox = Annotated[
     bool | None,
     typer.Option(
         "--sandbox/--no-sandbox",
-        help="Use the free API on this machine, without a key; or do not.",
+        help="Use the free API on this machine, which needs no key.",
     ),
 ]
 Wait = Annotated[
     bool | None,
     typer.Option(
-        "--wait/--no-wait", help="Wait for the video and download it, or do not.  [default: wait]"
+        "--wait/--no-wait",
+        help="Wait for the video and download it, or do not wait.  [default: wait]",
     ),
 ]
 Timeout = Annotated[

@@ -1,4 +1,4 @@
-"""Running a command by typer: ids that begin with a dash are kept, mistakes become sentences."""
+"""Run a command with typer: accept ids that begin with a dash, explain mistakes in sentences."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +24,8 @@ def parsed(name: str, args: Sequence[str]) -> int:
     """Run a command with its arguments and return its exit code.
 
     Raises:
-        UsageError: its arguments are wrong.
-        WanError: what the command raises.
+        UsageError: the arguments are wrong.
+        WanError: the command failed.
     """
     command = _command_of(name)
     options = [option for option in command.params if isinstance(option, TyperOption)]
@@ -42,7 +42,7 @@ def parsed(name: str, args: Sequence[str]) -> int:
 
 
 def page_named(name: str) -> Page | None:
-    """Return the help of a command, or of one in a group ("config set"); None if there is none."""
+    """Return the help of a command or of a subcommand ("config set"); None if it does not exist."""
     first, _space, second = name.partition(" ")
     command = _command_of(first)
     if second:
@@ -57,7 +57,7 @@ def _command_of(name: str) -> Any:
 def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], list[str]]:
     """Return the words before `--`, without the values of options, and those after it.
 
-    What stands after it is taken literally.
+    The parser takes words after `--` literally.
     """
     before: list[str] = []
     rest = iter(args)
@@ -73,11 +73,11 @@ def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], lis
 def _wrong_usage(
     name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]
 ) -> UsageError:
-    """Return the parser's complaint, in better words where a prompt or a dash is the reason."""
+    """Return the parser's complaint, reworded if a prompt or a dash is the cause."""
     words = _complaint(name, command, wrong, args)
     if name != "generate":
         return UsageError(words, hint=f"wan {name} --help")
-    # No option holds a space.
+    # No option contains a space.
     prompt = next((arg for arg in args if arg.startswith("-") and " " in arg.partition("=")[0]), "")
     if prompt or "extra argument" in words:
         from wan_cli.prompt import LONG_DASHES, literal, refuse_dash, refuse_file
@@ -97,7 +97,7 @@ def _wrong_usage(
 
 
 def _complaint(name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]) -> str:
-    """Return what is wrong, with the nearest option or command if there is one."""
+    """Return the complaint, with the nearest option or command if there is one."""
     words = one_line(wrong.format_message()).rstrip(".")
     option = getattr(wrong, "option_name", None)
     inner = getattr(command, "commands", {})
@@ -122,13 +122,13 @@ def _words(option: TyperOption) -> list[str]:
 def shielded(
     args: Sequence[str], flags: set[str], valued: set[str], is_known: Callable[[str], bool]
 ) -> list[str]:
-    """Return the arguments with all ids after `--`, where no parser takes `-G3b3…` for options.
+    """Move all ids after `--`, so that the parser does not read `-G3b3…` as options.
 
     Args:
-        args: as they were typed.
+        args: as the user typed them.
         flags: the options without a value.
         valued: the options whose value is the next argument.
-        is_known: whether the history knows an id, or the beginning of one.
+        is_known: tells whether the history has an id that begins with a word.
     """
     options: list[str] = []
     ids: list[str] = []
@@ -151,7 +151,7 @@ def _next(rest: Iterator[str]) -> list[str]:
 
 
 def _is_known_id(word: str) -> bool:
-    # The history is asked only for a word that may be an id or options: else help would wait.
+    # Search the history only for a word that may be an id or options: help must stay fast.
     from wan_cli.commands.words import is_known_id
 
     return is_known_id(word)

@@ -23,9 +23,9 @@ def dry_run(
     requests: Sequence[GenerationRequest],
     taken: Sequence[GenerationRequest] = (),
 ) -> int:
-    """Print requests and their prices, for which no key is needed; return the exit code.
+    """Print requests and their prices; return the exit code. No key is needed.
 
-    `taken` was submitted before, and what it costs is not known yet.
+    `taken` holds earlier submissions whose cost is not known yet.
 
     Raises:
         OverBudget: the command would cost too much.
@@ -50,15 +50,15 @@ def check_prices(
     *,
     needs_consent: bool = False,
 ) -> list[Price]:
-    """Say what requests cost, hold that against the budget, and get the user's consent.
+    """Print the price of requests, check it against the budget, and get the user's consent.
 
-    `taken` was submitted before, and what it costs is not known yet. A budget waits for a price
-    as long as the command has; otherwise nobody waits for it for long. Consent is the answer of
-    a terminal, or a budget where there is none. The sandbox needs none.
+    `taken` holds earlier submissions whose cost is not known yet. With a budget, wan waits for
+    prices as long as the command may run; without one, only briefly. Consent is an answer on
+    the terminal or, without a terminal, a budget. The sandbox needs no consent.
 
     Raises:
-        OverBudget: they are over the budget, or not known.
-        UsageError: nobody agrees to pay them.
+        OverBudget: the prices exceed the budget, or are unknown.
+        UsageError: the user does not agree to pay.
     """
     asks = needs_consent and not space.sandbox and can_ask()
     if needs_consent and requests and not (asks or space.sandbox or budget.is_limited):
@@ -79,10 +79,10 @@ def check_prices(
 
 
 def budget_of(space: Workspace, max_cost: float | None) -> Budget:
-    """Return what may be paid, by --max-cost or the settings.
+    """Return the budget of --max-cost, else of the settings.
 
     Raises:
-        UsageError: not an amount.
+        UsageError: --max-cost is not an amount.
     """
     limit = not_negative("--max-cost", max_cost)
     return Budget(space.settings.max_cost if limit is None else limit)

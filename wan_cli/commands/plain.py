@@ -1,6 +1,6 @@
-"""The commonest command lines, understood without typer: to import it takes longer than they run.
+"""Read the most common command lines without typer, whose import takes longer than they run.
 
-They hold words and switches only. Anything else, help and mistakes too, is the parser's.
+They contain only words and switches. The parser reads all others, including help and mistakes.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ _SWITCHES = {
     "--sandbox": ("sandbox", True),
     "--no-sandbox": ("sandbox", False),
 }
-# Of one command alone.
+# The switches of single commands.
 _OWN_SWITCHES = {"list": {"--all": ("everything", True)}}
 _WITH_IDS = frozenset({"fetch", "show", "status"})
 _WITHOUT_IDS = frozenset({"list"})
@@ -23,7 +23,7 @@ _TEXTS = frozenset({"help", "completion"})
 
 
 def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
-    """Return what a command line does, None where it takes the parser to tell."""
+    """Return the action of a command line, or None if the parser has to read it."""
     known = _SWITCHES | _OWN_SWITCHES.get(name, {})
     ids = [arg for arg in args if arg not in known]
     if name in _TEXTS:
@@ -37,7 +37,7 @@ def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
 
 
 def _action(name: str) -> Callable[..., int]:
-    """Return what a command does. Each imports what it works with, which help does without."""
+    """Return the action of a command. Import its module only here: help does not need it."""
     if name == "fetch":
         from wan_cli.commands.fetching import fetch
 
@@ -52,7 +52,7 @@ def _action(name: str) -> Callable[..., int]:
 
 
 def _text(name: str, words: list[str], args: Sequence[str]) -> Callable[[], int] | None:
-    """Return what `wan help` or `wan completion` does; None if the parser has to tell."""
+    """Return the action of `wan help` or `wan completion`, or None if the parser has to read it."""
     if any(word.startswith("-") for word in words):
         return None
     if "--sandbox" in args or "--no-sandbox" in args:

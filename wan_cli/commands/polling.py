@@ -1,4 +1,4 @@
-"""What `wan status` does, whether typer understood its arguments or `plain` did."""
+"""Run `wan status`, after typer or `plain` has read the arguments."""
 
 from wan_cli.commands.arguments import need_ids
 from wan_cli.commands.words import check_words
@@ -31,7 +31,7 @@ def status_(
         records = named(tools, words, folder)
         timing = space.timing(tools, timeout, poll_interval)
         outcomes = status(tools, records, timing, watch=watch)
-        # The line of a single poll says it all; --watch that ends too early also gets the error.
+        # After a single poll, the state line is enough; if --watch ends early, print the error too.
         silent = set() if watch else {8}
         several = watch and len(records) > 1
         results = Results(tools.clock.monotonic, done="completed") if several else None

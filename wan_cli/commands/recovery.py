@@ -1,4 +1,4 @@
-"""What `wan recover` does; help and wrong usage do without this module."""
+"""Run `wan recover`; help and usage errors do not import this module."""
 
 from wan_cli.commands.arguments import one_of
 from wan_cli.commands.workspace import workspace

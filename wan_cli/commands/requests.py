@@ -1,4 +1,4 @@
-"""From the flags of a command to requests: defaults, pictures, and the models they are for."""
+"""Turn the flags of a command into requests: defaults, pictures and models."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,11 +28,11 @@ def request_of(
     prompt: str | None,
     base: Mapping[str, object] | None = None,
 ) -> GenerationRequest:
-    """Return the request of a command line: its flags over those of another request, if any.
+    """Return the request of a command line: its flags override the fields of `base`.
 
     Raises:
-        UsageError: a wrong value, a picture that cannot be sent, a field that the model has not.
-        Rejected, Unreachable: the model is in the live catalogue alone, or not even there.
+        UsageError: a wrong value, a picture that cannot be sent, a field unknown to the model.
+        Rejected, Unreachable: wan does not know the model, and cannot get it from the catalogue.
     """
     fields = defaults(out, space, arguments, base)
     if prompt is not None:
@@ -48,9 +48,9 @@ def defaults(
     arguments: Mapping[str, Any],
     base: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the fields of flags and settings; pictures are checked, and pick the model.
+    """Return the fields of flags and settings. Check pictures, which may choose the model.
 
-    The fields of another request, `base`, stand in place of the settings.
+    The fields of another request, `base`, replace the settings.
 
     Raises:
         UsageError: a picture that cannot be sent.
@@ -65,13 +65,13 @@ def defaults(
         usual = str(fields.get("model") or DEFAULT_MODEL)
         known, found = find_schema(usual), for_picture(usual)
         if known and found and not known.field("image_url"):
-            out.note(f"--image: using {found.name}, which begins with a picture")
+            out.note(f"--image: using {found.name}, which starts from a picture")
             fields["model"] = found.name
     return fields
 
 
 def schemas(space: Workspace, arguments: Mapping[str, Any]) -> Callable[[str], ModelSchema]:
-    """Return what finds a model's schema: in the table of this version, else in the catalogue."""
+    """Return a function that finds a model's schema in wan's own table, else in the catalogue."""
     live: dict[str, ModelSchema] = {}
 
     def find(model: str) -> ModelSchema:

@@ -1,4 +1,4 @@
-"""How `wan batch` runs: the rows of a file are read, compared with the history and submitted."""
+"""Run `wan batch`: read the rows of a file, compare them with the history, and submit them."""
 
 import os
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ from wan_cli.output.summary import print_all
 
 
 def load(out: Output, space: Workspace, arguments: Mapping[str, Any]) -> Plan:
-    """Return the rows of a batch file, by the arguments of the command.
+    """Return the rows of a batch file, read with the arguments of the command.
 
     Raises:
         UsageError: the file holds no prompts, or rows that cannot be submitted.
     """
     file, settings, folder = arguments["file"], space.settings, arguments["output_dir"]
-    # Pictures are relative to the file.
+    # Paths of pictures are relative to the file.
     attach = attaching(file.parent, shrink=arguments["shrink"])
     name = name_of(arguments["as_"])
     plan = core.load(
@@ -77,7 +77,7 @@ def run(out: Output, space: Workspace, batch: Batch, *, yes: bool) -> int:
 
 
 def _agreed(out: Output, space: Workspace, batch: Batch, *, yes: bool) -> Survey:
-    """Return what is to be done, with prices to which the user agrees; as `Batch.agree` raises."""
+    """Return the work to do, after the user agreed to its prices; raise as `Batch.agree`."""
     tools, terms = batch.tools, batch.terms
     found = out.follow(batch.agree())
     prices = check_prices(

@@ -21,7 +21,7 @@ def command(
     port: Annotated[
         int,
         typer.Option(
-            "--port", metavar="PORT", min=0, max=65535, help="Listen on PORT; 0 takes any free one."
+            "--port", metavar="PORT", min=0, max=65535, help="Listen on PORT; 0: any free port."
         ),
     ] = 8900,
     speed: Annotated[
@@ -29,7 +29,7 @@ def command(
         typer.Option(
             "--speed",
             metavar="N",
-            help="1: a clip takes 2 s; 0.01: 200 s, as the real service does.",
+            help="1: a clip takes 2 s; 0.01: 200 s, like the real service.",
         ),
     ] = 1.0,
     json: options.Json = False,
@@ -47,11 +47,11 @@ def command(
     with server:
         out.result({"base_url": server.base_url, "folder": str(folder)}, server.base_url)
         env = f"WAN_BASE_URL={server.base_url} AIMLAPI_API_KEY=any"
-        out.note(f'use it with: {env} wan generate "a fox"; Ctrl-C ends it')
+        out.note(f'use it with: {env} wan generate "a fox"; Ctrl-C stops it')
         try:
             server.serve_forever()
         except Interrupted as interrupted:
-            words = "the sandbox is stopped; what it holds is kept"
+            words = "the sandbox has stopped; its data is kept"
             if interrupted.signal_number == signal.SIGINT:
                 out.note(words)
                 return 0

@@ -15,7 +15,7 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Show everything about one generation, and the exact command that repeats it."""
-    # Help and wrong usage do without what reads the history.
+    # Help and usage errors do not need these imports.
     from wan_cli.commands.actions import show
 
     return show(ids, sandbox=sandbox, json=json, quiet=quiet, verbose=verbose)

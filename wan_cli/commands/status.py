@@ -25,7 +25,7 @@ def command(
     verbose: options.Verbose = False,
 ) -> int:
     """Print the state of generations; exit 0 if completed, 8 if not finished, 9 if failed."""
-    # Help and wrong usage do without what talks to the API: it would double their time.
+    # Help and usage errors do not need these imports, which would double their time.
     from wan_cli.commands.polling import status_
 
     return status_(

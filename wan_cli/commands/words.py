@@ -1,4 +1,4 @@
-"""The words that name generations, checked before a key is needed or the API is asked."""
+"""Check the words that name generations, before wan needs a key or calls the API."""
 
 import os
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from wan_cli.text import one_line
 
 
 def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
-    """Refuse words that can mean no generation.
+    """Refuse words that cannot name a generation.
 
     Raises:
-        UsageError: `@last` of an empty history, another word with @, the beginning of an id that is
+        UsageError: `@last` without a history, another word with @, the beginning of an id that is
             too short, or an id that only the sandbox knows.
     """
     from wan_cli.core.named import check_word, may_be_id
 
     file = space.paths.sandbox_dir / "history.db"
     has_sandbox = not space.sandbox and file.is_file()
-    # Of a whole id there is nothing to be checked, and the history need not be opened twice.
+    # A whole id needs no check, so do not open the history twice.
     if not has_sandbox and all(may_be_id(word) for word in words):
         return
     with space.journal(out) as journal:
@@ -41,7 +41,7 @@ def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
 
 
 def is_known_id(word: str) -> bool:
-    """Whether the history, or the sandbox's, knows an id or the beginning of one."""
+    """Whether the history, or the sandbox's history, has an id that begins with a word."""
     try:
         places = paths(os.environ)
         for file in (places.history_file, places.sandbox_dir / "history.db"):

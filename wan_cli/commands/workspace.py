@@ -1,4 +1,4 @@
-"""What a command works with: the settings, and with them the key, the history and the client."""
+"""The workspace of a command: its settings, and access to the key, the history and the API."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from wan_cli.journal import Journal
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
 
-# What asks the API is imported where it is needed: `wan list` would take half as long again.
+# Import the API's client only where a command needs it: it would slow `wan list` by half.
 if TYPE_CHECKING:
     from wan_cli.api.client import Client
     from wan_cli.core.tools import Timing, Tools
@@ -38,23 +38,23 @@ class Workspace(NamedTuple):
 
     @property
     def history_file(self) -> Path:
-        """The history: the sandbox has one of its own, so that play is not counted as spending."""
+        """The history file. The sandbox has its own: its videos do not count as spending."""
         return self.paths.sandbox_dir / "history.db" if self.sandbox else self.paths.history_file
 
     @property
     def output_dir(self) -> Path:
-        """Where videos go without -o."""
+        """The folder for videos without -o."""
         return self.settings.output_dir or Path()
 
     def with_defaults(
         self, fields: Mapping[str, object], base: Mapping[str, object] | None = None
     ) -> dict[str, object]:
-        """Return the fields that flags set, over those of another request, else of the settings."""
+        """Return the fields of flags; those of another request, else the settings, fill gaps."""
         given = {name: value for name, value in fields.items() if value is not None}
         return dict(self.settings.generate if base is None else base) | given
 
     def chosen(self, name: str, flag: bool | None) -> bool:
-        """Return a flag where it was given, else the setting of that name."""
+        """Return a flag if it was given, else the setting of that name."""
         return bool(getattr(self.settings, name)) if flag is None else flag
 
     @contextmanager
@@ -62,7 +62,7 @@ class Workspace(NamedTuple):
         """Open the client alone.
 
         Raises:
-            SetupError: no key where one is needed, or the sandbox's extra is not installed.
+            SetupError: a key is needed and missing, or the sandbox's extra is not installed.
         """
         if self.sandbox:
             with sandbox_server(self.paths.sandbox_dir) as server:
@@ -88,7 +88,7 @@ class Workspace(NamedTuple):
 
         Args:
             out: where warnings go.
-            keeps: the history must be writable. Else it is only read where it cannot be written.
+            keeps: the history must be writable. Otherwise a read-only history is enough.
 
         Raises:
             SetupError: no key, no history, or the sandbox's extra is not installed.
@@ -122,7 +122,7 @@ class Workspace(NamedTuple):
         except HistoryReadOnly as cause:
             if keeps:
                 raise
-            out.warn(f"{cause.message}; nothing of this is written down")
+            out.warn(f"{cause.message}; wan cannot record this")
             journal, keeps = Journal.open_read_only(self.history_file), False
         else:
             keeps = True
@@ -138,22 +138,22 @@ class Workspace(NamedTuple):
         *,
         each: bool = False,
     ) -> "Timing":
-        """Return the deadline of this command, by its flags and the settings.
+        """Return the deadline of this command, from its flags and the settings.
 
-        With `each`, every generation has that long from its submission on.
+        With `each`, every generation has its own deadline, counted from its submission.
         """
         interval = parse_duration("--poll-interval", poll_interval) or self.settings.poll_interval
         seconds = parse_duration("--timeout", timeout) or self.settings.timeout
         median_s = None
         if self.sandbox:
-            # What is known of the service says nothing of the sandbox, which is much faster.
+            # Times learned from the service do not apply to the sandbox, which is much faster.
             interval, median_s = interval or SANDBOX_INTERVAL_S, SANDBOX_MEDIAN_S
         timing = tools.timing(seconds, interval, median_s)
         return timing._replace(each_s=seconds) if each else timing
 
 
 def workspace(out: Output, *, sandbox: bool | None = None) -> Workspace:
-    """Read the settings; say what is to be warned of.
+    """Read the settings and print their warnings.
 
     Raises:
         SetupError: the configuration is broken.
@@ -174,13 +174,13 @@ def sandbox_server(
     speed: float = 1.0,
     tell: Callable[[str, str, int], None] | None = None,
 ) -> "Server":
-    """Return the sandbox, not yet serving.
+    """Return the sandbox's server, not started yet.
 
     Raises:
         SetupError: its extra is not installed.
     """
     try:
-        # The heavy packages of the sandbox are imported only where it is asked for.
+        # Import the heavy packages of the sandbox only when a command uses it.
         from wan_cli.sandbox.server import Sandbox
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in _EXTRA_MODULES:

@@ -1,4 +1,4 @@
-"""Settings: environment > file > built-in, built once into a value; and the file they are in."""
+"""Load settings (environment over file over defaults), and read and write their file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,16 +19,16 @@ _EDIT = "wan config edit"
 
 
 class Settings(NamedTuple):
-    """What the environment, the file and the built-in values come to; flags go before it.
+    """The settings from the environment, the file and the defaults; flags override them.
 
     Attributes:
         timeout: seconds to wait for a generation.
-        poll_interval: seconds between two looks; None means that it adapts.
+        poll_interval: seconds between two polls; None: adaptive.
         max_cost: USD that one command may pay, unless --max-cost says otherwise; None: no limit.
         generate: fields of the request that the user set, by their name in the API.
-        sources: for each key where its value comes from: a variable, "config file" or "default".
-        keys: where the API key may come from, the first to be used first.
-        warnings: what the user should be told.
+        sources: the source of each key's value: a variable, "config file" or "default".
+        keys: the sources of the API key, in order of precedence.
+        warnings: the warnings to print.
     """
 
     api_key_command: str | None = None
@@ -47,13 +47,13 @@ class Settings(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Leave the command that prints the key out: it may hold a secret."""
+        """Leave out the command that prints the key: it may contain a secret."""
         shown = self._asdict() | {"api_key_command": "…" if self.api_key_command else None}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Entry(NamedTuple):
-    """A key, its value as it may be shown (None: not set), and where that value comes from."""
+    """A key, its value for display (None: not set), and the source of that value."""
 
     key: str
     value: object
@@ -80,7 +80,7 @@ class Entry(NamedTuple):
 
 
 def load(paths: Paths, env: Mapping[str, str]) -> Settings:
-    """Return the settings of this machine and environment. Nothing is written, no command is run.
+    """Return the settings of this machine and environment. Write nothing and run no command.
 
     Raises:
         SetupError: a broken file, an unknown key, a wrong type or value in the file or environment.
@@ -130,11 +130,11 @@ def entry(settings: Settings, setting: Setting) -> Entry:
 
 
 def store(file: Path, setting: Setting, text: str) -> None:
-    """Set a key in the file. Comments and layout stay; another command that does so waits.
+    """Set a key in the file; keep comments and layout. Other commands wait for the change.
 
     Raises:
-        UsageError: not a right value of the key.
-        SetupError: the file is broken elsewhere (it is left as it is), or cannot be written.
+        UsageError: the value is not valid for the key.
+        SetupError: the file is broken elsewhere (it stays unchanged), or cannot be written.
     """
     value = setting.stored(text)
     with locked(file):
@@ -148,7 +148,7 @@ def store(file: Path, setting: Setting, text: str) -> None:
 
 
 def remove(file: Path, setting: Setting) -> bool:
-    """Take a key out of the file; return whether it was there. Other wrong values may stay in it.
+    """Remove a key from the file; return whether it was there. Accept other wrong values.
 
     Raises:
         SetupError: the file is not TOML, or cannot be written.
@@ -163,10 +163,10 @@ def remove(file: Path, setting: Setting) -> bool:
 
 
 def overridden(setting: Setting, env: Mapping[str, str]) -> list[str]:
-    """Return a warning where the environment overrides a key of the file."""
+    """Return a warning if the environment overrides a key of the file."""
     names = KEY_VARIABLES if setting.key == "api_key" else (setting.variable,)
     found = [name for name in names if env.get(name)]
-    return [f"the variable {name} overrides it as long as it is set" for name in found[:1]]
+    return [f"the variable {name} overrides it while it is set" for name in found[:1]]
 
 
 def _table_name(setting: Setting) -> str:
@@ -181,14 +181,14 @@ def _text(file: Path) -> str:
 
 
 def read(file: Path) -> Document:
-    """Return what the file holds, unchecked; a missing file holds nothing.
+    """Return the file's content, unchecked; a missing file is empty.
 
     Raises:
-        SetupError: it cannot be read, or is not TOML in UTF-8; the message gives the line.
+        SetupError: the file cannot be read, or is not TOML in UTF-8; the message gives the line.
     """
     try:
         text = decode_utf8(file.read_bytes(), str(file))
-        # 2 ms, which those without a file are spared.
+        # Takes 2 ms, and only if there is a file.
         import tomllib
 
         return tomllib.loads(text)
@@ -207,7 +207,7 @@ def read(file: Path) -> Document:
 
 
 def check_file(file: Path) -> None:
-    """Raise SetupError where the file, the environment left aside, is not a right configuration."""
+    """Raise SetupError if the file itself, without the environment, is not valid."""
     for key, value in _flat(read(file), file).items():
         _from_file(file, key, value)
 
@@ -230,7 +230,7 @@ def _table(document: Document, setting: Setting) -> Document:
 
 
 def _write(file: Path, document: Document, edited: str | None) -> None:
-    """Write the edited text, if it says exactly what the document says; else the document anew."""
+    """Write the edited text if it means exactly the document, otherwise the document itself."""
     import tomllib
 
     import tomli_w
@@ -244,7 +244,7 @@ def _write(file: Path, document: Document, edited: str | None) -> None:
 
 
 def _from_file(file: Path, key: str, value: object) -> object:
-    """Return the value in use of a value in the file, whose type must be the key's own."""
+    """Return the setting for a value in the file, which must have the key's type."""
     setting = SETTINGS.get(key)
     if setting is None:
         shown = one_line(key, 60)
@@ -252,11 +252,11 @@ def _from_file(file: Path, key: str, value: object) -> object:
     found = TYPES.get(type(value), type(value).__name__)
     if found != setting.type and (found, setting.type) != ("integer", "number"):
         raise SetupError(
-            f"{file}: {key} has the wrong type: {setting.type} is wanted, not {found}",
+            f"{file}: {key} has the wrong type: expected {setting.type}, found {found}",
             hint=f"wan config unset {key}",
         )
     if key == "api_key":
-        return value  # It is judged where it is used: another key may go before it.
+        return value  # It is checked only if it is used: another source may override it.
     try:
         return setting.parse(value)
     except UsageError as error:
@@ -280,10 +280,10 @@ def _text_of(document: Document, key: str) -> str | None:
 
 
 def _exposure(file: Path, document: Document) -> str | None:
-    """Return a warning where others can read the file that holds the API key."""
+    """Return a warning if others can read the file that contains the API key."""
     if "api_key" not in document:
         return None
     mode = file.stat().st_mode & 0o777
     if not mode & 0o077:
         return None
-    return f"{file} holds the API key and others can read it (mode {mode:04o}): chmod 600 '{file}'"
+    return f"{file} has the API key and others can read it (mode {mode:04o}): chmod 600 '{file}'"

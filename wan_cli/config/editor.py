@@ -1,4 +1,4 @@
-"""The configuration file in the user's editor, checked when the editor is left."""
+"""Open the configuration file in the user's editor, and check it afterwards."""
 
 import shlex
 import shutil
@@ -37,11 +37,11 @@ TEMPLATE = """\
 
 
 def edit(file: Path, env: Mapping[str, str]) -> None:
-    """Open the file in the editor, made from a template if it is missing, and check it afterwards.
+    """Open the file in the editor, from a template if it is missing, and check it afterwards.
 
     Raises:
-        SetupError: no editor, the editor failed, or the text is not a right configuration: it
-            stays as it was left.
+        SetupError: there is no editor, it failed, or the text is not a valid configuration
+            (the file keeps the text).
     """
     command = _editor(env)
     if not file.exists():
@@ -55,7 +55,7 @@ def edit(file: Path, env: Mapping[str, str]) -> None:
             f"the editor {command[0]} cannot be run: {cause.strerror}", hint=_HINT
         ) from None
     if status:
-        raise SetupError(f"the editor {command[0]} ended with status {status}", hint=_HINT)
+        raise SetupError(f"the editor {command[0]} exited with status {status}", hint=_HINT)
     check_file(file)
 
 
@@ -64,7 +64,7 @@ def _editor(env: Mapping[str, str]) -> list[str]:
     chosen = env.get("VISUAL") or env.get("EDITOR")
     if chosen:
         return _words(chosen)
-    # An editor that the user named may be a window or a script; these two need a terminal.
+    # The user's own editor may open a window or be a script; these two need a terminal.
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise SetupError("there is no terminal for an editor, and EDITOR is not set", hint=_HINT)
     found = next((name for name in _FALLBACKS if shutil.which(name)), None)

@@ -1,4 +1,4 @@
-"""The user's command that prints the key. Imported only where there is one."""
+"""Run the user's command that prints the key. Imported only if there is one."""
 
 import os
 import signal
@@ -14,14 +14,14 @@ COMMAND_TIMEOUT_S = 30
 
 
 def first_line(command: str, source: str) -> str:
-    """Return the first line that a command prints; of its errors, only the last line is shown.
+    """Return the first line that a command prints; errors show only its last line on stderr.
 
     Args:
-        command: for the shell.
+        command: a command line for the shell.
         source: the variable or the file that names it.
 
     Raises:
-        SetupError: it failed, or printed nothing.
+        SetupError: the command failed, or printed nothing.
     """
     try:
         status, output, errors = _run(command)
@@ -30,7 +30,7 @@ def first_line(command: str, source: str) -> str:
     except OSError as cause:
         raise _command_failed(source, f"cannot be run: {cause.strerror}") from None
     if status:
-        raise _command_failed(source, f"ended with status {status}{_last_words(errors)}")
+        raise _command_failed(source, f"exited with status {status}{_last_words(errors)}")
     line = output.partition(b"\n")[0].decode("utf-8", "replace")
     if not line.strip():
         raise _command_failed(source, f"printed no key on its first line{_last_words(errors)}")
@@ -38,7 +38,7 @@ def first_line(command: str, source: str) -> str:
 
 
 def _run(command: str) -> tuple[int, bytes, bytes]:
-    """Run a shell command; at the time limit it ends with all that it started."""
+    """Run a shell command; at the time limit, end it and all processes that it started."""
     process = subprocess.Popen(  # noqa: S602  The user's own command line, pipes and all.
         command,
         shell=True,
@@ -60,7 +60,7 @@ def _run(command: str) -> tuple[int, bytes, bytes]:
 
 
 def _last_words(errors: bytes) -> str:
-    """Return the last line of what a command said on stderr."""
+    """Return the last line that a command printed on stderr."""
     lines = errors.decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(lines[-1], 200)}" if lines else ""
 

@@ -1,4 +1,4 @@
-"""The API key: where it may come from, what it cannot look like, how it is shown (never whole)."""
+"""The API key: its sources, the check of its form, and its masked form for display."""
 
 import re
 import sys
@@ -12,66 +12,66 @@ COMMAND_VARIABLE = "WAN_API_KEY_COMMAND"
 MAX_CHARS = 512
 _HINT = "wan config set api_key"
 
-# The first that is found is said. None of the sentences holds a part of the key.
+# wan reports the first fault that it finds. No sentence contains a part of the key.
 _FAULTS = (
     (r"\Z", "is empty"),
     (r"(?i)bearer(\s|\Z)", "begins with the word Bearer: leave it out"),
     (r".*[<>]", "is a placeholder in < >: put the real key there"),
-    (r".*[\"'`\u2018-\u201f]", "holds quotes: leave them out"),
-    (r".*\s", "holds white space inside"),
-    (r".*[\x00-\x1f\x7f-\x9f]", "holds a control character"),
-    (r".*[^\x00-\x7f]", "holds characters that are not ASCII"),
+    (r".*[\"'`\u2018-\u201f]", "contains quotes: leave them out"),
+    (r".*\s", "contains white space"),
+    (r".*[\x00-\x1f\x7f-\x9f]", "contains a control character"),
+    (r".*[^\x00-\x7f]", "contains characters that are not ASCII"),
     (rf".{{{MAX_CHARS + 1}}}", f"is longer than {MAX_CHARS} characters"),
 )
 
 
 class Key(NamedTuple):
-    """A key that can be sent, and where it came from."""
+    """A well-formed key and its source."""
 
     value: str
     source: str
 
     def __repr__(self) -> str:
-        """Leave the key out."""
+        """Leave out the key."""
         return f"Key(source={self.source!r})"
 
     @property
     def origin(self) -> str:
-        """Where it came from and how it may be shown, for the sentence that it was refused."""
+        """The masked key and its source, for the message that the service refused it."""
         return f"{mask(self.value)} from {self.source}"
 
     @property
     def remedy(self) -> str:
-        """What helps where it was refused."""
+        """The remedy if the service refused the key."""
         if self.source in KEY_VARIABLES:
             return f"export {self.source}=KEY with a valid key, or: unset {self.source}"
         return _HINT if self.source == "config file" else f"{_HINT}, or change {self.source}"
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that tell keys apart and tell nothing of the key."""
-        # OpenSSL comes with it: 3 ms, for those alone who use a key.
+        """Twelve hex digits that distinguish keys and reveal nothing of them."""
+        # It imports OpenSSL, which takes 3 ms; only commands with a key need it.
         import hashlib
 
         return hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
 
 class Candidate(NamedTuple):
-    """A place that names a key, or a command that prints one; looked at only when it is needed."""
+    """A source with a key, or with a command that prints one; used only when it is needed."""
 
     text: str
     source: str
     is_command: bool = False
 
     def __repr__(self) -> str:
-        """Leave the key out, and the command: it may hold a secret."""
+        """Leave out the key, and the command: it may contain a secret."""
         return f"Candidate(source={self.source!r}, is_command={self.is_command})"
 
 
 def candidates(
     env: Mapping[str, str], file_key: str | None, file_command: str | None
 ) -> tuple[Candidate, ...]:
-    """Return where a key may come from, the first to be used first."""
+    """Return the sources of a key, in order of precedence."""
     found = [Candidate(env[name], name) for name in KEY_VARIABLES if env.get(name)]
     if command := env.get(COMMAND_VARIABLE):
         found.append(Candidate(command, COMMAND_VARIABLE, is_command=True))
@@ -83,18 +83,18 @@ def candidates(
 
 
 def disagreement(env: Mapping[str, str]) -> str | None:
-    """Return a warning where the environment holds different keys; it names the variables only."""
+    """Return a warning if the environment has different keys; it names only the variables."""
     given = {name: env[name].strip() for name in KEY_VARIABLES if env.get(name)}
     if len(set(given.values())) < 2:
         return None
-    return f"{' and '.join(given)} hold different keys; {next(iter(given))} is used"
+    return f"{' and '.join(given)} have different keys; wan uses {next(iter(given))}"
 
 
 def find_key(places: Sequence[Candidate]) -> Key:
-    """Return the key of the first place; its command, if it is one, is run here.
+    """Return the key of the first source; run its command if it has one.
 
     Raises:
-        SetupError: no place holds a key, its command fails, or the key cannot be one.
+        SetupError: there is no key, its command fails, or the key is malformed.
     """
     if not places:
         raise SetupError(
@@ -111,10 +111,10 @@ def find_key(places: Sequence[Candidate]) -> Key:
 
 
 def check_key(text: str, source: str) -> str:
-    """Return a key without white space around it, if it can be one.
+    """Return a key without white space around it, if it is well-formed.
 
     Raises:
-        SetupError: it cannot; the message names the source and shows nothing of the key.
+        SetupError: it is not; the message names the source and shows nothing of the key.
     """
     key = text.strip()
     for pattern, fault in _FAULTS:
@@ -125,19 +125,19 @@ def check_key(text: str, source: str) -> str:
 
 
 def mask(key: str) -> str:
-    """Return what may be shown of a key: four characters at each end of a long one."""
+    """Return a key for display: four characters at each end of a long key, otherwise none."""
     return f"{key[:4]}…{key[-4:]}" if len(key) >= 16 else "…"
 
 
 def enter_key(given: Sequence[str]) -> str:
-    """Return the key that the user types without echo, or that stands on stdin's first line.
+    """Return the key that the user types without echo, or the first line of stdin.
 
     Args:
-        given: what stood on the command line: nothing, or `-` for stdin.
+        given: the words on the command line: none, or `-` for stdin.
 
     Raises:
-        UsageError: the key itself stood on the command line, or there is no terminal to ask on.
-        SetupError: what was entered cannot be a key.
+        UsageError: the key itself was on the command line, or there is no terminal to ask on.
+        SetupError: the input is not a well-formed key.
     """
     if list(given) not in ([], ["-"]):
         raise UsageError(
@@ -149,12 +149,12 @@ def enter_key(given: Sequence[str]) -> str:
     if not given:
         raise UsageError("there is no terminal to ask for the key on", hint=f"{_HINT} -")
     line = sys.stdin.buffer.readline(8 * MAX_CHARS) if sys.stdin else b""
-    # An editor of Windows begins a file with a mark.
+    # Windows editors may begin a file with a byte order mark.
     return check_key(line.decode("utf-8-sig", "replace"), "stdin")
 
 
 def _ask() -> str:
-    import getpass  # It sets terminals up, which no other command needs.
+    import getpass  # It sets up terminals, which no other command needs.
 
     try:
         return getpass.getpass("API key (not shown): ")

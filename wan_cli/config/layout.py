@@ -1,6 +1,6 @@
-"""Changing the configuration file: its text in place, so that comments stay; one command at a time.
+"""Edit the text of the configuration file in place, so that comments stay, and lock the file.
 
-A change is made to one line. For a change that cannot be made so, None is returned.
+Each change edits one line. The functions return None if that is not possible.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from pathlib import Path
 from wan_cli.errors import SetupError
 from wan_cli.storage import make_private
 
-# Compiled where there is a file to edit: it takes 1 ms.
+# Compiled only to edit a file: it takes 1 ms.
 _HEADER = r"\s*\[+\s*([^\[\]]*?)\s*\]+\s*(#.*)?$"
 
 
@@ -51,7 +51,7 @@ def _joined(lines: list[str]) -> str:
 
 
 def _line_of(lines: list[str], table: str, name: str) -> int | None:
-    """Return the line that sets a key, None if there is none or it cannot be told."""
+    """Return the line that sets a key, or None if there is none or it is unclear."""
     current = ""
     key = re.compile(rf"\s*(?:{re.escape(name)}|\"{re.escape(name)}\"|'{re.escape(name)}')\s*=")
     for number, line in enumerate(lines):
@@ -64,7 +64,7 @@ def _line_of(lines: list[str], table: str, name: str) -> int | None:
 
 
 def _comment_of(line: str) -> str | None:
-    """Return what follows the value of a line, with the space before it; None if it goes on."""
+    """Return the comment of a line, with the space before it; None if the value continues."""
     import tomllib
 
     value = line.partition("=")[2]
@@ -80,7 +80,7 @@ def _comment_of(line: str) -> str | None:
 
 
 def _inserted(lines: list[str], table: str, line: str) -> list[str]:
-    """Return the lines with one more at the end of its table, which is added if it is missing."""
+    """Add a line at the end of its table, and the table if it is missing; return the lines."""
     headers = [number for number, each in enumerate(lines) if re.match(_HEADER, each)]
     names = [str(re.match(_HEADER, lines[number])[1]) for number in headers]  # type: ignore[index]
     if table and table not in names:
@@ -88,7 +88,7 @@ def _inserted(lines: list[str], table: str, line: str) -> list[str]:
     start = headers[names.index(table)] + 1 if table else 0
     end = next((number for number in headers if number >= start), len(lines))
     at = end
-    # Comments right before the next table are that table's.
+    # Comments right before the next table belong to that table.
     while at > start and (not lines[at - 1].strip() or _is_of_next(lines, at, end)):
         at -= 1
     return [*lines[:at], line, *lines[at:]]
@@ -100,12 +100,12 @@ def _is_of_next(lines: list[str], at: int, end: int) -> bool:
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Keep other commands from changing the file until the block is left.
+    """Keep other commands from changing the file during the block.
 
-    Its folder is locked: the file itself is replaced whole, and no other file is needed.
+    Lock the folder: the file itself is replaced, and a lock file would be one more file.
 
     Raises:
-        SetupError: the folder cannot be made or written.
+        SetupError: the folder cannot be created or written.
     """
     try:
         make_private(file.parent)

@@ -1,4 +1,4 @@
-"""Where things live, and how a private file is replaced: whole, readable by its owner only."""
+"""The paths of wan's files, and the safe replacement of a file that only its owner may read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ _APP = "wan"
 
 
 class Paths(NamedTuple):
-    """The absolute places of wan's own files; nothing is created by knowing them."""
+    """The absolute paths of wan's own files, which may not exist."""
 
     config_file: Path
     history_file: Path
@@ -20,20 +20,20 @@ class Paths(NamedTuple):
 
 
 def paths(env: Mapping[str, str]) -> Paths:
-    """Return where things live: all in WAN_HOME if it is set, else in the user's own folders.
+    """Return the paths: all in WAN_HOME if it is set, else in the user's own folders.
 
-    The user's folders follow the process's own HOME, XDG_* and uid: platformdirs looks there.
+    The user's folders follow the process's own HOME, XDG_* and uid, as platformdirs does.
 
     Raises:
-        SetupError: no home folder can be found, or a place is not UTF-8.
+        SetupError: there is no home folder, or a path is not UTF-8.
     """
     try:
         if home := env.get("WAN_HOME"):
-            # Not every shell expands the ~ (env files do not): a folder of that name helps nobody.
+            # Env files and some shells do not expand the ~; nobody wants a folder of that name.
             config = data = Path(home).expanduser().absolute()
             cache = data / "cache"
         else:
-            # 5 ms, which those with a WAN_HOME are spared.
+            # Takes 5 ms, and only without WAN_HOME.
             import platformdirs
 
             config = platformdirs.user_config_path(_APP)
@@ -47,7 +47,7 @@ def paths(env: Mapping[str, str]) -> Paths:
 
 
 def _check(place: Path) -> None:
-    # Older platformdirs return "~/.config/wan" where there is no home.
+    # Older platformdirs return "~/.config/wan" if there is no home.
     if not place.is_absolute():
         raise _homeless("no home folder can be found")
     try:
@@ -55,7 +55,7 @@ def _check(place: Path) -> None:
     except UnicodeEncodeError:
         raise _homeless("the home folder's name is not UTF-8") from None
     if "\0" in str(place):
-        raise _homeless("the home folder's name holds a NUL character")
+        raise _homeless("the home folder's name contains a NUL character")
 
 
 def _homeless(what: str) -> SetupError:
@@ -66,13 +66,13 @@ def _homeless(what: str) -> SetupError:
 
 
 def replace_private(file: Path, content: bytes) -> None:
-    """Replace a file whole, with mode 0600, in a folder that is made with mode 0700 if missing.
+    """Replace a file at once, with mode 0600; create its folder with mode 0700 if missing.
 
-    A reader sees the old file or the new one, also after a crash. A symbolic link stays: the file
-    it leads to is replaced (configurations kept in a repository are linked).
+    A reader sees the old file or the new one, even after a crash. A symbolic link stays, and its
+    target is replaced: people link configurations that they keep in a repository.
 
     Raises:
-        SetupError: it cannot be written; the old file is untouched.
+        SetupError: the file cannot be written; the old file is unchanged.
     """
     try:
         replace_whole(file, content, private=True)

@@ -1,4 +1,4 @@
-"""The keys of the configuration as data: type in the file, variable, which values are right."""
+"""The keys of the configuration as data: type in the file, variable, valid values."""
 
 import ipaddress
 import math
@@ -27,11 +27,11 @@ from wan_cli.numbers import EXAMPLES, seconds_of
 from wan_cli.text import check_encodable, check_name_template, one_line
 
 Type = Literal["text", "number", "integer", "boolean"]
-# How TOML's types are called. bool comes first: in Python it is an int too.
+# The names of TOML's types. bool comes first: in Python it is an int too.
 TYPES: Mapping[type, Type] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 MAX_USD = 1e9
 GENERATE = "generate"
-# Compiled where there is a URL to check: it takes 1 ms.
+# Compiled only to check a URL: it takes 1 ms.
 _BASE_URL = (
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)"
     r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[a-z0-9._~/%-]*)?"
@@ -39,10 +39,10 @@ _BASE_URL = (
 
 
 class Setting(NamedTuple):
-    """One key: its dotted name, its type in the file, and what makes its value of what was given.
+    """One key: its dotted name, its type in the file, and the parser of its values.
 
     `parse` takes text (from the environment or the command line) or a value of the type, and raises
-    UsageError where it is not a right one.
+    UsageError if it is not valid.
     """
 
     key: str
@@ -56,27 +56,27 @@ class Setting(NamedTuple):
 
     @property
     def variable(self) -> str:
-        """The environment variable that goes before the file."""
+        """The environment variable that overrides the file."""
         return f"WAN_{self.name.upper()}"
 
     def only(self, words: Sequence[str]) -> str:
-        """Return the one word that was given for the key on the command line.
+        """Return the single value for the key on the command line.
 
         Raises:
-            UsageError: none was, or several.
+            UsageError: there is no value, or more than one.
         """
         if len(words) != 1:
             raise UsageError(
-                f"{self.key} needs one value (in quotes if it holds spaces)",
+                f"{self.key} needs one value (in quotes if it contains spaces)",
                 hint=f"wan config set {self.key} VALUE",
             )
         return words[0]
 
     def stored(self, text: str) -> object:
-        """Return what the file is to hold for a text from the command line.
+        """Return the value to write to the file for a text from the command line.
 
         Raises:
-            UsageError: not a right value; the message names the key and lists the right ones.
+            UsageError: the value is not valid; the message names the key and lists valid values.
         """
         try:
             value = self.parse(check_encodable(text, "the value"))
@@ -89,11 +89,11 @@ def setting_named(name: str) -> Setting:
     """Return the setting of a dotted key (`generate.duration`) or of a field's bare name.
 
     Raises:
-        UsageError: there is none; the message lists the keys.
+        UsageError: there is no such key; the message lists the keys.
     """
     setting = SETTINGS.get(name) or SETTINGS.get(f"{GENERATE}.{name}")
     if setting is None:
-        # A key that was pasted in the wrong place must not come back in the message.
+        # The message must not repeat an API key that was pasted here by mistake.
         shown = f" {name!r}" if re.fullmatch(r"[a-z_.-]{1,30}", name) else ""
         raise UsageError(
             f"unknown configuration key{shown}; choose one of: {', '.join(SETTINGS)}",
@@ -109,7 +109,7 @@ def _wrong(value: object, wanted: str) -> UsageError:
 def _text(value: object) -> str:
     text = str(value)
     if not text.strip() or "\0" in text:
-        raise UsageError("the value is empty or holds a NUL character", hint="wan config list")
+        raise UsageError("the value is empty or contains a NUL character", hint="wan config list")
     return text
 
 
@@ -117,7 +117,7 @@ def _folder(value: object) -> Path:
     try:
         return Path(_text(value)).expanduser()
     except RuntimeError:
-        raise _wrong(value, "a folder: its ~ stands for no known home") from None
+        raise _wrong(value, "a folder: wan cannot expand its ~") from None
 
 
 def _seconds(value: object) -> float:
@@ -141,9 +141,9 @@ def _base_url(value: object) -> str:
     url = re.fullmatch(_BASE_URL, str(value), re.IGNORECASE)
     if url and 0 < int(url["port"] or 443) < 2**16 and _is_allowed(url["scheme"], url["host"]):
         return service_of(str(value))
-    # The value is not shown: it may hold a password.
+    # Do not show the value: it may contain a password.
     raise UsageError(
-        "the base URL must be https://HOST[:PORT][/PATH] without user, query and fragment;"
+        "the base URL must be https://HOST[:PORT][/PATH] without user, query or fragment;"
         " plain http only on loopback (127.0.0.1, [::1], localhost)",
         hint="wan config set base_url https://api.aimlapi.com",
     )
@@ -160,7 +160,7 @@ def _is_allowed(scheme: str, host: str) -> bool:
 
 def _model(value: object) -> str:
     name = str(value)
-    # Another one may be in the live catalogue.
+    # Other models may be in the live catalogue.
     return name if find_schema(name) is None and is_id(name) else schema_of(name).name
 
 

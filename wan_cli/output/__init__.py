@@ -1,4 +1,4 @@
-"""One result, two faces: for people, and one line of JSON. Talk and errors go to stderr."""
+"""Print results on stdout, as text or as JSON lines; print notes and errors on stderr."""
 
 import sys
 from collections.abc import (
@@ -47,7 +47,7 @@ from wan_cli.output.table import Color, fitted
 from wan_cli.record import Outcome, Record
 from wan_cli.text import clean
 
-# Named only, or needed by some commands alone: 3 ms of each `wan list`.
+# Used in annotations, or by some commands only: importing them costs `wan list` 3 ms.
 if TYPE_CHECKING:
     from wan_cli.checkup import Check
     from wan_cli.events import Event
@@ -62,13 +62,13 @@ T = TypeVar("T")
 
 
 class Output:
-    """Where a command's result and talk go.
+    """The output of a command: results on stdout, notes and errors on stderr.
 
     Args:
-        json: one compact JSON object a line on stdout in place of text for people.
-        quiet: no talk and no progress; errors stay.
-        sandbox: `--sandbox` was typed, and hints are to have it too.
-        verbose: prints requests and answers, for -v.
+        json: print one compact JSON object per line on stdout instead of text.
+        quiet: print only errors on stderr.
+        sandbox: `--sandbox` was typed, so commands in hints get it too.
+        verbose: prints requests and responses, for -v.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Output:
 
     @property
     def talks(self) -> bool:
-        """Whether talk is shown on stderr."""
+        """Whether notes are printed on stderr."""
         return not self._quiet
 
     def result(self, data: Mapping[str, object], text: str) -> None:
@@ -101,42 +101,42 @@ class Output:
             write_stdout(line + "\n")
 
     def note(self, *texts: str) -> None:
-        """Say something on stderr, unless quiet."""
+        """Print notes on stderr, unless quiet."""
         for text in () if self._quiet else texts:
             talk(clean(text))
 
     def warn(self, text: str) -> None:
-        """Say a warning on stderr, unless quiet."""
+        """Print a warning on stderr, unless quiet."""
         if not self._quiet:
             talk(f"{colored('warning:', '33')} {clean(text)}")
 
     def warn_all(self, texts: Iterable[str]) -> None:
-        """Say each warning."""
+        """Print each warning."""
         for text in texts:
             self.warn(text)
 
     def error(self, error: WanError) -> None:
-        """Say a failure on stderr in two lines: what, and the next command to type."""
+        """Print a failure on stderr in two lines: the error, and the next command to type."""
         for words in error.details:
             talk(folded(words))
         talk(f"{colored('error:', '31')} {folded(error.message)}")
         talk(f"{colored('hint:', '36')} {folded(self.typeable(error.hint))}")
 
     def typeable(self, hint: str) -> str:
-        """Return a hint whose commands work as they stand: in the sandbox too."""
+        """Return a hint whose commands the user can type as they are, also in the sandbox."""
         return in_sandbox(hint) if self._sandbox else hint
 
     def failure(self, error: WanError) -> int:
-        """Print a failure from before there was a generation; return its exit code."""
+        """Print a failure that happened before any generation; return its exit code."""
         error = error.with_hint(self.typeable(error.hint))
         self.error(error)
-        # It is said on stderr: the code tells more than that stdout is gone.
+        # stderr has the error, and its exit code tells more than a closed stdout.
         with suppress(LocalFileError, StdoutClosed):
             self.result(error_json(error), error.stdout)
         return error.exit_code
 
     def dry_run(self, requests: "Iterable[GenerationRequest]", prices: "Sequence[Price]") -> int:
-        """Print requests that would be sent as JSON, their price on stderr; return 0."""
+        """Print the requests as JSON, and their price on stderr; return 0."""
         for request, price in zip(requests, prices, strict=True):
             self.result(dry_run_json(request, price), request.shown_json())
             self.warn_all(request.warnings)
@@ -144,22 +144,22 @@ class Output:
         return 0
 
     def prices(self, prices: "Sequence[Price]") -> None:
-        """Say what generations cost."""
+        """Print the price of generations."""
         self.note(f"price: {price_words(prices)}")
 
     def video_stream(self, *, force: bool) -> BinaryIO:
         """Return stdout as the stream of a video.
 
         Raises:
-            UsageError: it is a terminal, or the JSON goes there.
-            LocalFileError: it is closed.
+            UsageError: stdout is a terminal, or the JSON goes there.
+            LocalFileError: stdout is closed.
         """
         if self._json:
             raise UsageError("-o - and --json both want standard output", hint="-o FILE --json")
         return stdout_for_video(force=force)
 
     def results(self, rows: Iterable[tuple[Mapping[str, object], str]]) -> None:
-        """Print each result of several."""
+        """Print several results."""
         for data, text in rows:
             self.result(data, text)
 
@@ -173,9 +173,9 @@ class Output:
 
         Args:
             data: an object for each row.
-            lines: returns the rows, of clean text, for the cells of the screen (None: a pipe) and
-                its colors.
-            footer: returns what is said below a table, and on stderr where there is none.
+            lines: returns the rows, as clean text, for the width of the screen (None: a pipe) and
+            its colors.
+            footer: returns the lines below a table; without a table, they go to stderr.
         """
         width = width_of_stdout()
         for text in map(compact, data) if self._json else lines(width, colored_on_stdout):
@@ -188,7 +188,7 @@ class Output:
             write_stdout("".join(f"{fitted(line, width)}\n" for line in footer()))
 
     def checks(self, checks: Iterable["Check"]) -> int:
-        """Print each check as it is made; return the exit code of the whole."""
+        """Print each check as soon as it is made; return the overall exit code."""
         codes = set()
         for check in checks:
             codes.add(check.exit_code)
@@ -197,7 +197,7 @@ class Output:
         return exit_code_of(codes)
 
     def stats(self, rows: Sequence[Spent]) -> int:
-        """Print what was spent by day and model; return 0."""
+        """Print the spending by day and model; return 0."""
         self.results((spent_json(row), spent_line(row)) for row in rows)
         return 0
 
@@ -210,14 +210,14 @@ class Output:
         silent: Collection[int] = (),
         notes: bool = False,
     ) -> int:
-        """Print what became of each generation and return the exit code of the whole.
+        """Print the outcome of each generation; return the overall exit code.
 
         Args:
-            outcomes: one a generation.
+            outcomes: one for each generation.
             text: a record's line for people.
             shown: exit codes for which the line is printed.
-            silent: exit codes whose failure is no error: the line says it, or a note does.
-            notes: say what is silent as a note.
+            silent: exit codes whose failure is not printed as an error, but as a line or a note.
+            notes: print a note for each silent failure.
         """
         codes = set()
         story = iter(outcomes)
@@ -229,7 +229,7 @@ class Output:
                 self._print(outcome, line, said=said, notes=notes)
         except Interrupted as interrupted:
             if isinstance(story, Generator):
-                # It came while an outcome was printed: the work knows what else goes on.
+                # The signal came during printing: the work knows which generations are in flight.
                 story.throw(interrupted)
             raise
         finally:
@@ -240,9 +240,9 @@ class Output:
     def _print(
         self, outcome: Outcome, text: Callable[[Record], str] | None, *, said: bool, notes: bool
     ) -> None:
-        """Print one outcome: first its error, which may be all that can be said."""
+        """Print one outcome: first its error, because printing its result may fail."""
         if outcome.error:
-            # JSON shows the hint too, also of an error that is not said here.
+            # JSON has the hint too, even for an error that is not printed here.
             error = outcome.error.with_hint(self.typeable(outcome.error.hint))
             outcome = outcome._replace(error=error)
             if said or notes:
@@ -268,7 +268,7 @@ class Output:
         self.result(record_json(outcome.record, outcome.error), line)
 
     def follow(self, events: Generator["Event", None, T]) -> T:
-        """Show what happens as it happens; return what the work returns."""
+        """Show events as they happen; return the result of the work."""
         with self._stage() as stage:
             return follow(events, lambda event: stage.show(self._told(event)))
 
@@ -277,15 +277,15 @@ class Output:
         story: Generator["Event | Outcome", None, object],
         results: "Results | None" = None,
     ) -> Generator[Outcome, None, None]:
-        """Show what happens as it happens; yield each outcome as it is known, to be printed.
+        """Show events as they happen; yield each outcome as soon as it is known.
 
-        `results` count the outcomes of a command over several generations.
+        `results` counts the outcomes of a command over several generations.
         """
         with self._stage(results) as stage:
             yield from each(story, lambda event: stage.show(self._told(event)), stage.aside)
 
     def _told(self, event: "Event") -> "Event":
-        """Return an event as it is shown: what can be typed of it works as it stands."""
+        """Return an event to show, with commands that the user can type as they are."""
         if self._sandbox:
             from wan_cli.events import Note
 

@@ -12,7 +12,7 @@ def begin(
     """Return the output of a command. With -v, or WAN_DEBUG=1, print the versions first."""
     if not (verbose or is_debugging(os.environ)):
         return Output(json=json, quiet=quiet, sandbox=sandbox)
-    # It imports platform and more, which takes 10 ms, and few commands are verbose.
+    # Importing it takes 10 ms, and few commands are verbose.
     from wan_cli.output.verbose import Verbose
 
     printer = Verbose()
@@ -21,5 +21,5 @@ def begin(
 
 
 def is_debugging(env: Mapping[str, str]) -> bool:
-    """Whether WAN_DEBUG asks for what -v does."""
+    """Whether WAN_DEBUG turns on -v."""
     return env.get("WAN_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")

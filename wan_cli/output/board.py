@@ -31,7 +31,7 @@ INDENT = 2
 
 
 class Board:
-    """The display; results and notes stand above it. Nothing is drawn before the first tally."""
+    """The display, below results and notes. It draws nothing before the first tally."""
 
     def __init__(self, console: Console, results: Results) -> None:
         self._results = results
@@ -56,7 +56,7 @@ class Board:
 
     @contextmanager
     def aside(self, outcome: Outcome) -> Iterator[None]:
-        """Take the display away until the block is left."""
+        """Hide the display during the block."""
         if outcome.record and outcome.record.id:
             self._percents.pop(outcome.record.id, None)
         was_drawn = self._live is not None
@@ -66,14 +66,14 @@ class Board:
             self._open()
 
     def close(self) -> None:
-        """Take the display away."""
+        """Remove the display."""
         live, self._live = self._live, None
         if live:
             live.stop()
 
     def _open(self) -> None:
         if self._live is None:
-            # One that was stopped would move the cursor over what was printed since.
+            # A stopped one would move the cursor over the lines printed since.
             self._live = Live(
                 self,
                 console=self._console,
@@ -88,7 +88,7 @@ class Board:
         self._console.print(clean(text), markup=False, emoji=False, soft_wrap=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw the display as rich asks for it, in the size of the terminal now."""
+        """Draw the display, when rich asks for it, in the terminal's current size."""
         tally = self._results.tally
         if tally is None:
             return
@@ -101,25 +101,25 @@ class Board:
 
 
 class Size(NamedTuple):
-    """The cells and the lines of a terminal."""
+    """The size of a terminal, in cells and lines."""
 
     width: int
     height: int
 
 
 def bar(results: Results, width: int) -> Text:
-    """Return a bar of the rows: saved ones, other ones that ended, and those to come."""
+    """Return a bar of the rows: saved, otherwise ended, and still to come."""
     total = results.total
     count = f" {results.ended:,}/{total:,}"
     cells = max(1, min(BAR_MAX, width - len(count)))
     good = cells * results.counts[SAVED] // max(1, total)
-    # What is in flight at the end of a command has not ended.
+    # Rows in flight at the end of a command have not ended.
     others = results.ended - results.counts[SAVED] - results.counts[IN_FLIGHT]
     bad = min(cells - good, -(-cells * others // max(1, total)))
     text = Text(no_wrap=True, overflow="crop")
     text.append("━" * good, "green")
     text.append("━" * bad, "red")
-    # Without colors, what is to come must look different.
+    # Without colors, the rows still to come must look different.
     text.append("╌" * (cells - good - bad), "dim")
     return text.append(count)
 
@@ -135,11 +135,11 @@ def lines_of(
     """Return the lines below the bar: the counts, then as many rows as the terminal has room for.
 
     Args:
-        results: what has ended.
-        tally: what has not.
-        size: that of the terminal.
-        passed_s: how long ago the tally was made.
-        percents: how much of their videos is here, by the ids of generations.
+        results: the rows that have ended.
+        tally: the rows that have not.
+        size: the terminal's size.
+        passed_s: seconds since the tally was made.
+        percents: the downloaded percentage of each video, by the generation's id.
         frame: the spinner.
     """
     lines = wrapped(parts_of(results, tally, passed_s), size.width)
@@ -162,7 +162,7 @@ def lines_of(
 
 
 def wrapped(parts: Sequence[str], width: int) -> list[str]:
-    """Return the parts on as few lines as they fit on."""
+    """Return the parts, joined into as few lines as possible."""
     lines: list[str] = []
     for part in parts:
         longer = f"{lines[-1]} · {part}" if lines else ""
@@ -175,14 +175,14 @@ def wrapped(parts: Sequence[str], width: int) -> list[str]:
 
 def _state(row: InFlight, percents: dict[str, int]) -> str:
     percent = percents.get(row.handle)
-    # A download that failed leaves its percents behind.
+    # A failed download leaves its percentage behind.
     is_saving = percent is not None and row.state in (READY, DOWNLOADING)
     return f"{DOWNLOADING} {percent}%" if is_saving else row.state
 
 
 @contextmanager
 def board(results: Results) -> Iterator[Board]:
-    """Show many generations on the terminal that stderr is; the display is gone in the end."""
+    """Show many generations on stderr, a terminal; remove the display at the end."""
     screen = Board(Console(stderr=True, highlight=False), results)
     try:
         yield screen

@@ -1,4 +1,4 @@
-"""The last line of one generation on a terminal: what the video is, and what it took."""
+"""The last line of a generation on a terminal: the video's properties, cost and time."""
 
 import sys
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from wan_cli.record import Outcome, Record
 
 
 def say_ending(out: Output, outcome: Outcome) -> None:
-    """Say on a terminal what a generation became, if it was saved."""
+    """Describe a saved video, on a terminal."""
     record = outcome.record
     if record and record.file and outcome.error is None and sys.stderr.isatty():
         out.note(ending(record, _clip(record.file)))
 
 
 def say_several(out: Output, records: Sequence[Record], count: int) -> None:
-    """Say on a terminal how many of some generations were saved, and what those cost."""
+    """Print the number of saved videos and their cost, on a terminal."""
     saved = [record for record in records if record.file]
     if saved and sys.stderr.isatty():
         play = " (sandbox)" if _is_play(saved[0]) else ""

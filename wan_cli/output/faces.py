@@ -1,4 +1,4 @@
-"""The faces of a result: its fields for programs, its words for people. Pure."""
+"""The two forms of a result: JSON fields for programs, words for people. Pure."""
 
 import json
 import time
@@ -23,7 +23,7 @@ def compact(data: Mapping[str, object]) -> str:
 
 
 def error_json(error: WanError) -> dict[str, object]:
-    """Return a failure from before there was a generation."""
+    """Return a failure that happened before any generation."""
     return {"error": _error(error), "exit_code": error.exit_code}
 
 
@@ -33,7 +33,7 @@ def _error(error: WanError) -> dict[str, object]:
 
 
 def record_json(record: Record, error: WanError | None = None) -> dict[str, object]:
-    """Return a generation's fields, those that are known."""
+    """Return the known fields of a generation."""
     data: dict[str, object | None] = {
         "id": record.id,
         "client_request_id": record.client_request_id,
@@ -54,7 +54,7 @@ def record_json(record: Record, error: WanError | None = None) -> dict[str, obje
         "error": _error(error) if error else _recorded_error(record),
         "exit_code": error.exit_code if error else record.exit_code or 0,
     }
-    # Of a generation of another machine the request is not known.
+    # The request of another machine's generation is unknown.
     return {name: value for name, value in data.items() if value not in (None, "", {})}
 
 
@@ -69,12 +69,12 @@ def _recorded_error(record: Record) -> dict[str, object] | None:
 
 
 def kept_words(record: Record) -> str:
-    """Return what of a generation is safe, whatever else happened."""
+    """Say that the video is saved, or that the generation is safe."""
     return f"the video is saved as {record.file}" if record.file else f"{record.handle} is safe"
 
 
 def elapsed_s(record: Record) -> float:
-    """Return the seconds from submission to the end, or to the last word of it."""
+    """Return the seconds from submission to the end, or to the last poll."""
     end = record.finished_at
     if end is None:
         end = time.time() if record.status.is_running else record.updated_at
@@ -128,7 +128,7 @@ def dry_run_json(request: "GenerationRequest", price: "Price") -> dict[str, obje
 
 
 def price_words(prices: "Sequence[Price]") -> str:
-    """Return what requests cost together: $18.90 for 12 generations."""
+    """Return the total price of requests: $18.90 for 12 generations."""
     if not prices:
         return "nothing to submit"
     many = "" if len(prices) == 1 else f" for {len(prices)} generations"
@@ -139,14 +139,14 @@ def price_words(prices: "Sequence[Price]") -> str:
 
 
 def total_line(total: Spent, *, sandbox: bool = False) -> str:
-    """Return how many generations there are and what was spent on them."""
+    """Return the number of generations and their total cost."""
     word = "generation" if total.generations == 1 else "generations"
     play = " (sandbox)" if sandbox else ""
     return f"{total.generations} {word}, {money(total.usd)} spent{play}"
 
 
 def spent_json(row: Spent) -> dict[str, object]:
-    """Return what was spent on a day for a model."""
+    """Return the spending of one day on one model."""
     return {
         "day": row.day,
         "model": row.model,
@@ -157,12 +157,12 @@ def spent_json(row: Spent) -> dict[str, object]:
 
 
 def spent_line(row: Spent) -> str:
-    """Return what was spent on a day for a model, in one line."""
+    """Return the spending of one day on one model, in one line."""
     return f"{row.day}  {row.model}  {row.generations}  {row.credits} credits  {money(row.usd)}"
 
 
 def path_or_id(record: Record) -> str:
-    """Return the path of the video, or the id where there is no file yet."""
+    """Return the path of the video, or the id if there is no file yet."""
     return record.file or record.handle
 
 
@@ -187,11 +187,11 @@ def _where(record: Record) -> str:
     """Return where the video is."""
     if record.file is None:
         return "not on disk yet" if record.status is Status.COMPLETED else ""
-    return record.file if Path(record.file).is_file() else f"{record.file} (not there any more)"
+    return record.file if Path(record.file).is_file() else f"{record.file} (no longer there)"
 
 
 def unprinted(cause: LocalFileError, record: Record | None) -> LocalFileError:
-    """Return the failure to print a result, with what was to be printed."""
+    """Return the failure to print a result; the message gives the result."""
     if record is None:
         return cause
     return LocalFileError(

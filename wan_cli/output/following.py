@@ -1,4 +1,4 @@
-"""Showing work while it happens. A signal goes back into the work, which knows what it means."""
+"""Show the progress of work. Pass a signal back to the work, which decides how to end."""
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def follow(events: Generator[Event, None, T], show: Callable[[Event], None]) -> T:
-    """Show each event; return what the work returns."""
+    """Show each event; return the result of the work."""
     while True:
         try:
             show(next(events))
@@ -28,7 +28,7 @@ def each(
     show: Callable[[Event], None],
     aside: Callable[[Outcome], AbstractContextManager[object]],
 ) -> Generator[Outcome, None, None]:
-    """Show each event; yield each outcome, to be printed while `aside` makes room for it."""
+    """Show each event; yield each outcome for printing, while `aside` makes room for it."""
     with closing(story):
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Printing the history: its rows, how many there are in all, and what was spent."""
+"""Print the history: its rows, their number and their total cost."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from wan_cli.output.faces import record_json, total_line
 from wan_cli.output.listing import history_lines
 from wan_cli.record import Record
 
-_EMPTY = 'nothing here yet; try: wan generate "a fox in the snow"'
-_NOTHING_FITS = "nothing fits; all of it: wan list"
+_EMPTY = 'the history is empty; try: wan generate "a fox in the snow"'
+_NOTHING_FITS = "no generation matches; to list all: wan list"
 
 
 def print_history(
@@ -22,9 +22,9 @@ def print_history(
     is_filtered: bool,
     in_sandbox: bool = False,
 ) -> int:
-    """Print records, and for people how many there are and what they cost; return 0.
+    """Print records and, for people, their number and cost; return 0.
 
-    `total` is called only where that is printed.
+    `total` is called only if the number is printed.
     """
     if not records:
         out.note(out.typeable(_NOTHING_FITS if is_filtered else _EMPTY))

@@ -1,4 +1,4 @@
-"""A batch where there is no terminal: a line for each finished row, and one every minute."""
+"""Progress of a batch without a terminal: a line for each finished row, and one every minute."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ ROUNDING_S = 0.5
 
 
 class Lines:
-    """Says what a log of many rows needs, and nothing of their states in between."""
+    """Prints a line when a row ends, but none for its states before."""
 
     def __init__(
         self, note: Callable[[str], None], warn: Callable[[str], None], results: Results
@@ -25,7 +25,7 @@ class Lines:
         self._next_s = HEARTBEAT_S - ROUNDING_S
 
     def show(self, event: Event) -> None:
-        """Say a note or a warning; say every minute how far the rows are."""
+        """Print a note or a warning; print the progress of the rows every minute."""
         match event:
             case Note(text):
                 self._note(text)
@@ -39,21 +39,21 @@ class Lines:
 
     @contextmanager
     def aside(self, outcome: Outcome) -> Iterator[None]:
-        """Say the line of a row after its result is printed, unless an earlier run ended it."""
+        """Print the line of a row after its result, unless an earlier run ended it."""
         yield
         if not outcome.is_earlier:
             self._note(self._results.line_of(outcome))
 
 
 def heartbeat(results: Results, tally: Tally) -> str:
-    """Return how far all rows are: [3/12] 2 saved · 1 failed · 4 in flight · 5 waiting."""
+    """Return the progress of all rows: [3/12] 2 saved · 1 failed · 4 in flight · 5 waiting."""
     return f"[{results.ended}/{results.total}] " + " · ".join(parts_of(results, tally))
 
 
 def parts_of(results: Results, tally: Tally, passed_s: float = 0.0) -> list[str]:
     """Return the counts, the money and the times of a run, each as a few words.
 
-    `passed_s` is how long ago the tally was made.
+    `passed_s` is the number of seconds since the tally was made.
     """
     counts = results.counts
     parts = [f"{counts[SAVED]:,} {results.done}"]
@@ -74,6 +74,6 @@ def parts_of(results: Results, tally: Tally, passed_s: float = 0.0) -> list[str]
 
 
 def spent(results: Results, tally: Tally) -> str:
-    """Return what is spent of the budget."""
+    """Return the amount spent, and the budget if there is one."""
     limit = f" of {money(tally.max_usd)}" if tally.max_usd is not None else " spent"
     return f"{money(tally.spent_usd)}{limit}" + (" (sandbox)" if results.in_sandbox else "")

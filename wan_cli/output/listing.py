@@ -19,7 +19,7 @@ _HEADS = {
     "clip": "CLIP",
     "what": "NAME OR PROMPT",
 }
-# The beginning of an id is enough for every command; then columns go, the least telling first.
+# Every command accepts the beginning of an id. Narrow screens drop the least useful columns.
 _LAYOUTS = (
     ("id", "state", "age", "took", "cost", "clip", "what"),
     ("short", "state", "age", "took", "cost", "clip", "what"),
@@ -32,7 +32,7 @@ _ID_MAX_CHARS = 80
 _SHORT_ID = 8
 # A ref begins with `wan-`.
 _SHORT_REF = 12
-# No screen is as wide; more of a prompt is not measured.
+# No screen is wider; do not measure more of a prompt than this.
 _WHAT_MAX_CHARS = 1000
 _WHOLE = 10**9
 
@@ -45,9 +45,9 @@ def history_lines(
     Args:
         records: newest first.
         now: seconds since the epoch, for the ages.
-        width: cells of the screen: a table with heads. None for a pipe: complete rows, whose
-            cells stand between tabs.
-        color: returns a word in a color, or as it is.
+        width: cells of the screen, for a table with heads. None for a pipe: complete rows, with
+            tabs between cells.
+        color: returns a word in a color, or unchanged.
     """
     if not records:
         return []
@@ -62,7 +62,7 @@ def history_lines(
 
 
 def _colored(text: str, number: str | None, color: Color) -> str:
-    """Return a text whose words, not the spaces after them, have a color."""
+    """Return a text with its words colored, but not the spaces after them."""
     words = text.rstrip()
     return color(words, number) + text[len(words) :]
 
@@ -82,7 +82,7 @@ def _cells(record: Record, now: float) -> dict[str, str]:
 
 
 def _row(record: Record, now: float, color: Color) -> list[str]:
-    """Return the cells of a complete row: none of them holds a tab or the end of a line."""
+    """Return the cells of a complete row: no cell contains a tab or a line end."""
     return [
         one_line(record.handle, _ID_MAX_CHARS),
         color(state_words(record, now), color_of(record)),
@@ -96,7 +96,7 @@ def _row(record: Record, now: float, color: Color) -> list[str]:
 
 
 def age(seconds_ago: float) -> str:
-    """Return how long ago something was, in its largest unit: 3 min."""
+    """Return a time span in its largest unit: 3 min."""
     past = max(0.0, seconds_ago)
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if past >= size:
@@ -105,7 +105,7 @@ def age(seconds_ago: float) -> str:
 
 
 def clip(record: Record) -> str:
-    """Return resolution and length of a video, those of the server where the request says none."""
+    """Return a video's resolution and length: the server's defaults if the request sets none."""
     schema = MODELS.get(record.model)
     values = []
     for name in ("resolution", "duration"):

@@ -33,7 +33,7 @@ class _State(Column):
 
 
 def _bytes_of(event: Downloading, task: Task) -> str:
-    """Return how much of a video is here: 2.1 MB of 6.3 MB, 1.2 MB/s, 0:04 left."""
+    """Return the progress of a download: 2.1 MB of 6.3 MB, 1.2 MB/s, 0:04 left."""
     whole = f" of {decimal(event.total)}" if event.total else ""
     parts = [f"{decimal(event.received)}{whole}"]
     if task.speed:
@@ -44,14 +44,14 @@ def _bytes_of(event: Downloading, task: Task) -> str:
 
 
 class _Bar(BarColumn):
-    """A bar where the size is known, nothing while the server works."""
+    """A bar if the size is known, nothing while the server works."""
 
     def render(self, task: Task) -> Text:  # type: ignore[override]
         return Text("") if task.total is None else super().render(task)  # type: ignore[return-value]
 
 
 class _Screen:
-    """The moving lines, one a generation; what is said meanwhile stands above them."""
+    """The moving lines, one per generation, below notes and results."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -72,7 +72,7 @@ class _Screen:
 
     @contextmanager
     def aside(self, _outcome: Outcome) -> Iterator[None]:
-        """Take the lines away until the block is left; those of finished tasks do not return."""
+        """Hide the lines during the block; lines of finished tasks do not return."""
         for name in list(self._tasks):
             self._progress.remove_task(self._tasks.pop(name))
         self._progress.stop()
@@ -106,7 +106,7 @@ class _Screen:
 
 @contextmanager
 def live() -> Iterator[_Screen]:
-    """Show events on the terminal that stderr is; the lines are gone when the block is left."""
+    """Show events on stderr, a terminal; remove the lines at the end of the block."""
     # rich reads NO_COLOR, FORCE_COLOR and COLUMNS itself.
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), _State(), _Bar(bar_width=min(20, console.width // 5)))

@@ -6,17 +6,17 @@ from wan_cli.catalogue import Listed, Offer
 from wan_cli.output.table import Color, Grid, fitted
 
 _UNKNOWN = "unknown"
-_MORE = "all that a model accepts, with its values: wan models MODEL"
+_MORE = "all options of a model, with their values: wan models MODEL"
 
 
 def offer_lines(offers: Sequence[Offer], width: int | None, color: Color) -> list[str]:
-    """Return the lines of a list of models: prices, and the names of what each accepts.
+    """Return the lines of a list of models: prices, and the options that each accepts.
 
     Args:
         offers: the models.
-        width: cells of the screen. None for a pipe: a row for each model, with its name, the clip
-            that is priced, a price for each resolution, and what it accepts, between tabs.
-        color: returns a word in a color, or as it is.
+        width: cells of the screen. None for a pipe: a row for each model, with tabs between its
+            name, the priced clip, the price of each resolution, and its options.
+        color: returns a word in a color, or unchanged.
     """
     if width is None:
         return ["\t".join(_row(offer)) for offer in offers]
@@ -49,7 +49,7 @@ def _cells(offer: Offer, resolutions: Sequence[str]) -> dict[str, str]:
 
 
 def _price(offer: Offer, resolution: str) -> str:
-    """Return the price in one resolution, exactly; - for one that the model does not have."""
+    """Return the exact price in one resolution; - if the model does not have it."""
     price = offer.prices.get(resolution)
     if price is None:
         return "-"
@@ -57,7 +57,7 @@ def _price(offer: Offer, resolution: str) -> str:
 
 
 def _usd(price_usd: float) -> str:
-    """Return a price with its cents, and what is less than a cent: $1.00, $1.575."""
+    """Return a price with its cents, and fractions of a cent if any: $1.00, $1.575."""
     whole, _, rest = f"{price_usd:.4f}".rstrip("0").partition(".")
     return f"${whole}.{rest:0<2}"
 
@@ -79,7 +79,7 @@ def offer_details(offer: Offer, width: int | None, color: Color) -> list[str]:
 
 
 def listed_lines(models: Sequence[Listed], width: int | None, color: Color) -> list[str]:
-    """Return a line for each model of the catalogue; complete and between tabs for a pipe."""
+    """Return a line for each model of the catalogue; for a pipe, complete and with tabs."""
     if width is None:
         return ["\t".join(model) for model in models]
     heads = {"model": "MODEL", "developer": "DEVELOPER", "price": "PRICE"}

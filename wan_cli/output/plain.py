@@ -1,4 +1,4 @@
-"""Progress where there is no terminal: one plain line for each change of state."""
+"""Progress without a terminal: one plain line for each change of state."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,13 +9,13 @@ from wan_cli.record import Outcome
 
 
 class Stage(Protocol):
-    """Where events are shown."""
+    """A place that shows events."""
 
     def show(self, event: Event) -> None:
         """Show an event."""
 
     def aside(self, outcome: Outcome) -> AbstractContextManager[object]:
-        """Make room for the result of an outcome until the block is left."""
+        """Make room for the result of an outcome during the block."""
 
 
 class Silent:
@@ -25,12 +25,12 @@ class Silent:
         """Show nothing of the event."""
 
     def aside(self, _outcome: Outcome) -> AbstractContextManager[object]:
-        """Do nothing: nothing is in the way of a result."""
+        """Do nothing: no display is in the way."""
         return nullcontext()
 
 
 class Plain:
-    """Says each event that tells something new, as a line."""
+    """Prints a line for each event with something new."""
 
     def __init__(self, note: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._note = note
@@ -38,7 +38,7 @@ class Plain:
         self._last: dict[str, str] = {}
 
     def show(self, event: Event) -> None:
-        """Say the event if the state it tells differs from the last one of that generation."""
+        """Print the event, unless the generation's last line had the same state."""
         match event:
             case Note(text):
                 self._note(text)
@@ -52,7 +52,7 @@ class Plain:
                 self._say_change(generation_id, "downloading")
 
     def aside(self, _outcome: Outcome) -> AbstractContextManager[object]:
-        """Do nothing: lines are in nobody's way."""
+        """Do nothing: plain lines are not in the way."""
         return nullcontext()
 
     def _say_change(self, generation_id: str, state: str) -> None:

@@ -1,4 +1,4 @@
-"""A question that costs money: asked on a terminal, answered there."""
+"""Ask on the terminal for consent to pay."""
 
 import sys
 from typing import TextIO
@@ -9,7 +9,7 @@ _HINT = "run the same command with --yes"
 
 
 def can_ask() -> bool:
-    """Whether somebody can read a question and answer it: stdin and one of stdout and stderr."""
+    """Whether wan can ask: stdin is a terminal, and so is stdout or stderr."""
     return _is_terminal(sys.stdin) and (_is_terminal(sys.stderr) or _is_terminal(sys.stdout))
 
 
@@ -21,7 +21,7 @@ def confirm(question: str) -> None:
     """Ask on the terminal, and return if the answer is yes.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the answer is not yes.
     """
     screen = sys.stderr if _is_terminal(sys.stderr) else sys.stdout
     screen.write(f"{question} [y/N] ")
@@ -31,7 +31,7 @@ def confirm(question: str) -> None:
 
 
 def no_consent() -> UsageError:
-    """Return the error of several generations that nobody has agreed to pay for."""
+    """Return the error of several generations without consent to pay."""
     return UsageError(
         "several generations cost money, and there is no terminal to ask on; nothing was sent",
         hint="run the same command with --yes, or with --max-cost USD",

@@ -1,4 +1,4 @@
-"""What became of the generations of one command so far: how many, which, and what they cost."""
+"""The results of a command's generations so far: counts, names and costs."""
 
 import os
 from collections import Counter
@@ -19,7 +19,7 @@ NAME_MAX_CHARS = 80
 
 
 def result_of(outcome: Outcome) -> str:
-    """Return what became of one generation, in the words of `wan list`."""
+    """Return the result of one generation, in the words of `wan list`."""
     record, error = outcome.record, outcome.error
     status = record.status if record else None
     if isinstance(error, OutcomeUnknown) or (status and status.is_unresolved):
@@ -28,7 +28,7 @@ def result_of(outcome: Outcome) -> str:
         return IN_FLIGHT
     if error is None:
         return SAVED
-    # The video is there, and could not be downloaded or written.
+    # The video is ready, but could not be downloaded or written.
     return READY if status is Status.COMPLETED else FAILED
 
 
@@ -37,9 +37,9 @@ class Results:
 
     Args:
         now: the monotonic clock of the command.
-        total: how many generations there are; None: as the work tells.
-        names: what the rows of a batch are called, by their numbers.
-        done: the word for a generation that came to a good end.
+        total: the number of generations; None: the tally gives it.
+        names: the names of a batch's rows, by number.
+        done: the word for a successful generation.
         is_batch: the generations are the rows of a file.
         in_sandbox: nothing is charged.
     """
@@ -72,27 +72,27 @@ class Results:
 
     @property
     def ended(self) -> int:
-        """How many have an outcome."""
+        """The number of generations with an outcome."""
         return self.counts.total()
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of generations."""
         return max(self.ended, self._in_all if self._total is None else self._total)
 
     @property
     def in_flight(self) -> int:
-        """How many are in flight: those of the tally that have not ended since."""
+        """The number in flight: those of the tally that have not ended since."""
         in_flight = self.tally.in_flight if self.tally else 0
         return max(0, in_flight - (self.ended - self._ended_then))
 
     @property
     def elapsed_s(self) -> float:
-        """The seconds since the command began its work."""
+        """The seconds since the command started its work."""
         return self._now() - self._began
 
     def name_of(self, row: int | None, handle: str) -> str:
-        """Return what a generation is called everywhere: by its row, otherwise by its id."""
+        """Return the name of a generation in all output: its row's name, else its id."""
         name = handle if row is None else self._names.get(row, f"row {row}")
         return one_line(name, NAME_MAX_CHARS)
 
@@ -109,7 +109,7 @@ class Results:
             self.has_failed_on_server = True
 
     def saw(self, tally: Tally) -> None:
-        """Take in how far the work is."""
+        """Take over the counts of a tally."""
         self.tally = tally
         self._ended_then = self.ended
         self._in_all = self.ended + tally.in_flight + tally.waiting
@@ -126,7 +126,7 @@ class Results:
 
 
 class Counted:
-    """A stage that shows what another one shows, and counts the results."""
+    """A stage that passes events to another stage, and counts the results."""
 
     def __init__(self, stage: Stage, results: Results) -> None:
         self._stage = stage
@@ -139,20 +139,20 @@ class Counted:
         self._stage.show(event)
 
     def aside(self, outcome: Outcome) -> AbstractContextManager[object]:
-        """Count an outcome and make room for it until the block is left."""
+        """Count an outcome, and make room for it during the block."""
         self._results.add(outcome)
         return self._stage.aside(outcome)
 
 
 @contextmanager
 def counted(stage: AbstractContextManager[Stage], results: Results) -> Iterator[Stage]:
-    """Enter a stage whose results are counted."""
+    """Enter a stage that counts the results."""
     with stage as entered:
         yield Counted(entered, results)
 
 
 def shown_path(file: str) -> str:
-    """Return a path as a person would type it here: below the working folder without the folder."""
+    """Return a path as a person would type it: relative if it is below the working folder."""
     try:
         here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  Keeps links.
     except OSError:

@@ -1,4 +1,4 @@
-"""Everything about one generation, a line for each thing that is known. Pure."""
+"""Everything that wan knows about one generation, one fact per line. Pure."""
 
 import time
 
@@ -12,7 +12,7 @@ _LABEL_WIDTH = 17
 
 
 def show_json(shown: Shown) -> dict[str, object]:
-    """Return everything for programs: the fields of every command, and the command line."""
+    """Return all facts for programs: the fields that every command prints, and the command."""
     record = shown.record
     more = {
         "batch": record.batch,
@@ -24,7 +24,7 @@ def show_json(shown: Shown) -> dict[str, object]:
 
 
 def show_text(shown: Shown, now: float) -> str:
-    """Return everything for people. `now` is in seconds since the epoch."""
+    """Return all facts for people. `now` is in seconds since the epoch."""
     record = shown.record
     lines = {
         "id": record.id,
@@ -51,7 +51,7 @@ def show_text(shown: Shown, now: float) -> str:
 
 
 def _line(label: str, value: str) -> str:
-    """Return a label and its value; what has several lines cannot look like another label."""
+    """Return a label and its value, with later lines indented so that none looks like a label."""
     indented = value.replace("\n", "\n" + " " * _LABEL_WIDTH)
     return f"{label:<{_LABEL_WIDTH}}{indented}"
 
@@ -66,7 +66,7 @@ def _request(record: Record) -> dict[str, str | None]:
 
 
 def _time(at: float, now: float) -> str:
-    """Return a time as the clock on the wall shows it, and how long ago it was."""
+    """Return a local time, and how long ago it was."""
     return f"{time.strftime('%Y-%m-%d %H:%M:%S %z', time.localtime(at))} ({age(now - at)} ago)"
 
 
@@ -82,7 +82,7 @@ def _file(shown: Shown) -> str | None:
     if file is None:
         return None
     if not shown.is_on_disk:
-        return f"{file} (not there any more; wan fetch downloads it again while the service has it)"
+        return f"{file} (no longer there; wan fetch downloads it again while the service has it)"
     return file if size is None else f"{file} ({size / 1e6:.2f} MB)"
 
 
@@ -104,7 +104,7 @@ def _error(record: Record) -> str | None:
 
 
 def _service(record: Record) -> str:
-    """Return the address of the API; the embedded sandbox has another one each time."""
+    """Return the address of the API; the built-in sandbox has a new one each time."""
     if record.sandbox:
         return f"{record.base_url} (sandbox)"
     return "sandbox" if _is_embedded(record) else record.base_url

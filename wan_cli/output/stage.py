@@ -1,4 +1,4 @@
-"""Where events are shown: nowhere, as lines, or on a terminal."""
+"""Choose how to show events: not at all, as lines, or on a terminal."""
 
 import os
 import sys
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Talk(Protocol):
-    """What says notes and warnings."""
+    """Prints notes and warnings."""
 
     def note(self, *texts: str) -> None:
-        """Say a note."""
+        """Print a note."""
 
     def warn(self, text: str) -> None:
-        """Say a warning."""
+        """Print a warning."""
 
 
 def stage(
     talk: Talk, results: "Results | None", verbose: "Verbose | None", *, quiet: bool
 ) -> AbstractContextManager[Stage]:
-    """Return where events are shown; `results` are those of a command over several generations."""
+    """Return the stage for events; `results` counts the outcomes of several generations."""
     shown: AbstractContextManager[Stage]
     if quiet or not can_draw():
         shown = nullcontext(Silent() if quiet else _lines(talk, results))
@@ -41,7 +41,7 @@ def stage(
 
 
 def can_draw() -> bool:
-    """Whether stderr is a terminal whose screen somebody watches: CI keeps a log of it."""
+    """Whether stderr is a terminal that a person watches, and not the log of a CI job."""
     in_ci = os.environ.get("CI", "").strip().lower() not in ("", "0", "false", "no")
     return is_terminal(sys.stderr) and not in_ci
 

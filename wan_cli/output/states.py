@@ -1,10 +1,10 @@
-"""The states of generations in words a person thinks in, and their colors. Pure."""
+"""The states of generations in the words of `wan list`, and their colors. Pure."""
 
 from wan_cli.generation import Status
 from wan_cli.listing import READY, SAVED
 from wan_cli.record import Record
 
-# What --json calls otherwise; the other states have one name everywhere.
+# States with another name in --json; the other states have one name everywhere.
 _WORDS = {
     Status.CLAIMED: "unknown",
     Status.SENDING: "unknown",
@@ -29,7 +29,7 @@ def state_of(record: Record) -> str:
 
 
 def state_words(record: Record, now: float) -> str:
-    """Return the state, and how long a video that is not on disk can be downloaded: by its link.
+    """Return the state and, for a video that is not on disk, the time that its link still works.
 
     `now` is in seconds since the epoch.
     """
@@ -43,5 +43,5 @@ def state_words(record: Record, now: float) -> str:
 
 
 def color_of(record: Record) -> str | None:
-    """Return the color of a state, as terminals number them; None for none."""
+    """Return the terminal's number for the color of a state, or None."""
     return _COLORS.get(state_of(record))

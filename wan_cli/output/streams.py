@@ -1,4 +1,4 @@
-"""The standard streams: what they can show, and writing to them so that trouble is seen."""
+"""The standard streams: what they can show, and writes that report failures."""
 
 import os
 import sys
@@ -15,10 +15,10 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def width_of_stdout() -> int | None:
-    """Return the cells of the terminal that stdout is, None where it is none."""
+    """Return the width of stdout in cells, or None if it is not a terminal."""
     if not sys.stdout.isatty():
         return None
-    import shutil  # 3 ms, for terminals alone.
+    import shutil  # Takes 3 ms; only terminals need it.
 
     return max(1, shutil.get_terminal_size().columns)
 
@@ -41,12 +41,12 @@ def colored_on_stdout(word: str, color: str | None) -> str:
 
 
 def folded(text: str) -> str:
-    """Return a text as one clean line, cut where it is very long."""
+    """Return a text as one clean line, cut if it is very long."""
     return " ".join(clean(text, 2000).split())
 
 
 def talk(line: str) -> None:
-    """Write a line on stderr; where stderr is gone, there is nobody to talk to."""
+    """Write a line on stderr; ignore a closed stderr."""
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -55,11 +55,11 @@ def talk(line: str) -> None:
 
 
 def write_stdout(text: str) -> None:
-    """Write a result at once, so that a full disk is seen while it can still be said.
+    """Write and flush a result, so that wan can still report a full disk.
 
     Raises:
-        LocalFileError: it cannot be written.
-        StdoutClosed: nobody reads any more.
+        LocalFileError: stdout cannot be written.
+        StdoutClosed: the reader closed the pipe.
     """
     sys.stdout.write(text)
     sys.stdout.flush()
@@ -69,8 +69,8 @@ def stdout_for_video(*, force: bool) -> BinaryIO:
     """Return stdout as the stream of a video.
 
     Raises:
-        LocalFileError: it was closed when the process began: the video would vanish.
-        UsageError: it is a terminal, and not `force`.
+        LocalFileError: stdout was closed when the process began: the video would be lost.
+        UsageError: stdout is a terminal, and `force` is not set.
     """
     raw = getattr(sys.stdout.buffer, "raw", None)
     if getattr(raw, "was_closed", False):

@@ -1,4 +1,4 @@
-"""The end of a command over several generations: what became of them, and how to continue."""
+"""The summary of a command over several generations: results, cost, and how to continue."""
 
 import sys
 from collections.abc import Callable, Collection, Generator, Iterable
@@ -14,23 +14,23 @@ from wan_cli.output.results import FAILED, IN_FLIGHT, UNKNOWN, Results
 from wan_cli.record import Outcome, Record
 
 RETRY_FAILED = "--retry-failed"
-# Of the rows that failed, a person is told so many names.
+# The summary names at most this many failed rows.
 NAMES_SHOWN = 10
 
 
 class Command(NamedTuple):
-    """The command as it was typed. Only a batch can submit again what failed on the server."""
+    """The command as it was typed. Only a batch can resubmit failed generations."""
 
     argv: tuple[str, ...]
     is_batch: bool
 
     @property
     def text(self) -> str:
-        """The command, to be typed again."""
+        """The command line to type again."""
         return " ".join(["wan", *map(quoted, self.argv)])
 
     def to_continue(self, results: Results, not_submitted: int) -> str | None:
-        """Return the command that continues what is left, None if nothing is."""
+        """Return the command that continues the remaining work, or None if there is none."""
         retries = self.is_batch and results.has_failed_on_server
         left = [UNKNOWN, IN_FLIGHT, READY, *([FAILED] if self.is_batch else [])]
         if not (not_submitted or any(results.counts[state] for state in left)):
@@ -50,7 +50,7 @@ def print_all(
     silent: Collection[int] = (),
     notes: bool = False,
 ) -> int:
-    """Print what became of each generation, then the summary; return the exit code of the whole.
+    """Print the outcome of each generation, then the summary; return the overall exit code.
 
     Args:
         out: where to print.
@@ -64,7 +64,7 @@ def print_all(
     try:
         code = out.outcomes(out.each(story, results), text, silent=silent, notes=notes)
     except Interrupted:
-        # What goes on is said after this, with the next command.
+        # The caller reports what is still in flight after this, with the next command.
         if results.tally:
             out.note(*words_of(results))
         raise
@@ -75,11 +75,11 @@ def print_all(
 
 
 def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
-    """Return the lines of a summary for people; without the command, work was cut short."""
+    """Return the lines of a summary for people; no command means that work was interrupted."""
     counts = results.counts
     going, cost_usd = 0, results.cost_usd
     if command is None and results.tally:
-        # What is in flight has no outcome, and its price is spent.
+        # Generations in flight have no outcome yet, but their price is spent.
         going, cost_usd = results.in_flight, max(cost_usd, results.tally.spent_usd)
     in_flight = counts[IN_FLIGHT] + going
     rest = results.total - results.ended - going
@@ -91,8 +91,8 @@ def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
         parts.append(f"{in_flight:,} in flight")
     if rest > 0:
         parts.append(f"{rest:,} not submitted")
-    # Only a batch spends: another command continues with what an earlier one has paid.
-    spent = "spent" if results.is_batch and not results.earlier else "spent in all"
+    # Only a batch pays; other commands continue generations that are paid for.
+    spent = "spent" if results.is_batch and not results.earlier else "spent in total"
     parts.append(f"{money(cost_usd)} {spent}" + (" (sandbox)" if results.in_sandbox else ""))
     yield ", ".join([*parts, seconds(results.elapsed_s)])
     if names := results.failed_names:

@@ -1,17 +1,17 @@
-"""Tables for people: columns that fit the screen, and text measured in the cells it takes. Pure."""
+"""Tables for people: columns that fit the screen, and text measured in terminal cells. Pure."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-# Returns a word in a color, as terminals number them, or as it is.
+# Returns a word in the color of a terminal's color number, or unchanged.
 Color = Callable[[str, str | None], str]
 GAP = "  "
-# The last column keeps this many cells, or what it needs: other columns make room for it.
+# The last column gets at least this many cells, or as many as it needs.
 LAST_MIN = 24
 
 
 def width_of(text: str) -> int:
-    """Return the cells that a text takes in a terminal."""
+    """Return the width of a text in terminal cells."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
@@ -24,7 +24,7 @@ def _cells(char: str) -> int:
 
 
 def fitted(text: str, width: int) -> str:
-    """Return the text cut to so many cells, with an ellipsis as the sign of it."""
+    """Return the text, cut to `width` cells with an ellipsis if it is longer."""
     if width_of(text) <= width:
         return text
     kept, used = [], 0
@@ -37,18 +37,18 @@ def fitted(text: str, width: int) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """Return the text with spaces up to so many cells."""
+    """Return the text, padded with spaces to `width` cells."""
     return text + " " * (width - width_of(text))
 
 
 class Grid:
-    """Rows under heads, in the first of some layouts that fits the screen.
+    """Rows under heads, in the first layout that fits the screen.
 
     Args:
         heads: the head of each column, by its name.
         rows: the cell of each column, by its name.
-        layouts: names of columns, the layout with the most columns first; the last one is taken
-            if none fits. Only the last column of a layout is cut.
+        layouts: lists of column names, the longest list first. If no layout fits, the last is
+            used. Only the last column of a layout is cut.
         width: cells of the screen.
     """
 

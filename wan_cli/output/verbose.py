@@ -1,4 +1,4 @@
-"""What -v prints on stderr: the versions, then each request and its answer, from any thread."""
+"""The output of -v on stderr: the versions, then each request and response, from any thread."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,18 +14,18 @@ from wan_cli.version import details
 if TYPE_CHECKING:
     from wan_cli.output.plain import Stage
 
-# What the live display shows of a line at most.
+# The longest line above the live display.
 LINE_MAX_CHARS = 1000
 
 
 class Verbose:
-    """Prints facts of the trace, above the live display while there is one."""
+    """Prints the facts of the trace, above the live display if there is one."""
 
     def __init__(self) -> None:
         self.trace = Trace(self._tell)
         self._lock = Lock()
         self._say: Callable[[str], None] = talk
-        # How often the same request failed in a row, and which request each exchange is.
+        # Consecutive failures of each request, and the request of each exchange.
         self._failures: dict[str, int] = {}
         self._requests: dict[int, str] = {}
 
@@ -35,7 +35,7 @@ class Verbose:
 
     @contextmanager
     def above(self, stage: "AbstractContextManager[Stage]") -> "Iterator[Stage]":
-        """Enter a live display; print above it, by its own means, until it is left."""
+        """Enter a live display, and print above it through the display itself until it ends."""
         from wan_cli.events import Note
 
         with stage as screen:
@@ -56,13 +56,13 @@ class Verbose:
             self._print([f"{now} [{fact.number}] {line}" for line in lines])
 
     def _print(self, lines: list[str]) -> None:
-        # A terminal that is gone must not become the failure of a request.
+        # A closed terminal must not make a request fail.
         with suppress(OSError, ValueError):
             for line in lines:
                 self._say(one_line(line, LINE_MAX_CHARS))
 
     def _tries(self, sent: Sent) -> int:
-        """Return which try this request is: 1, or more after failures of the same request."""
+        """Return the number of this try: 1, or more after failures of the same request."""
         label = sent.headers.get("X-Client-Request-Id", "").partition(".")[0]
         request = f"{sent.method} {sent.url} {sorted(sent.params.items())} {label}"
         self._requests[sent.number] = request
