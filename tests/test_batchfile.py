@@ -206,12 +206,12 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (JSON_LINES, '{"prompt":"--duration 5 a fox"}', 1, "looks like an option"),
         (JSON_LINES, '{"prompt":"-"}', 1, "looks like an option"),
         (JSON, '{"prompt":"a"}', 1, "an object, not an array: put [ ] around it"),
-        (JSON, '{"prompts":["a"]}', 1, "take the array in 'prompts' out of it"),
+        (JSON, '{"prompts":["a"]}', 1, "keep only the array in 'prompts'"),
         (JSON, '{"prompt":"a"}\n{"prompt":"b"}', 1, "add --format jsonl"),
         (JSON, '"a fox"', 1, "not an array of rows"),
         (JSON, "a fox", 1, "not JSON"),
         (JSON, '["a fox",\n "a hen"', 2, "a comma or ] is missing"),
-        (JSON, '["a fox"] x', 1, "something follows the end of the array"),
+        (JSON, '["a fox"] x', 1, "there is text after the end of the array"),
         (JSON, '["a fox",\n {"prompt": }]', 2, "the rest is not checked"),
         (JSON, '["a fox",\n\n ["a hen"]]', 3, "not an object"),
         (JSON_LINES, '{"prompt":"a","duration":7}', 1, "'7' is not one of: 5, 10, 15"),
@@ -472,7 +472,7 @@ def test_any_other_shard_is_refused(word):
 @pytest.mark.parametrize(
     ("environ", "words"),
     [
-        ({}, "no array job"),
+        ({}, "not running in an array job"),
         ({"JOB_COMPLETION_INDEX": "3"}, "does not say how many"),
         ({"SLURM_ARRAY_TASK_ID": "3"}, "is not K/N"),
     ],

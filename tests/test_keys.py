@@ -35,7 +35,7 @@ def test_the_places_have_an_order() -> None:
 def test_different_keys_are_reported_by_the_names_of_their_variables() -> None:
     warning = disagreement({"AIMLAPI_API_KEY": KEY, "AIMLAPI_KEY": "other"})
     assert warning == (
-        "AIMLAPI_API_KEY and AIMLAPI_KEY hold different keys; AIMLAPI_API_KEY is used"
+        "AIMLAPI_API_KEY and AIMLAPI_KEY have different keys; wan uses AIMLAPI_API_KEY"
     )
     assert disagreement({"AIMLAPI_API_KEY": KEY, "AIMLAPI_KEY": KEY + "\n"}) is None
 
