@@ -200,7 +200,7 @@ def test_the_others_are_asked_for_while_a_video_is_saved(
     running.kill(signal.SIGINT)
     result = running.wait()
     assert result.code == -signal.SIGINT
-    assert f"{ready}, {other} go on and are safe" in result.err
+    assert f"{ready}, {other} continue and are safe" in result.err
     assert wan("fetch", ready).code == 0
     assert api.cdn.requests[-1].headers["Range"]
 
@@ -216,7 +216,7 @@ def test_a_signal_says_that_all_go_on(wan: Wan, api: FakeApi, command: tuple[str
     result = running.wait()
     assert time.monotonic() - began < SLACK_S
     assert result.code == -signal.SIGINT
-    assert f"interrupted; generations {', '.join(ids)} go on and are safe" in result.err
+    assert f"interrupted; generations {', '.join(ids)} continue and are safe" in result.err
     assert f"hint: wan fetch {' '.join(ids)}\n" in result.err
     assert [line["exit_code"] for line in result.json_lines] == [130]
 
@@ -234,7 +234,7 @@ def test_a_signal_while_the_api_hangs_ends_at_once_and_counts_the_many(
     assert time.monotonic() - began < SLACK_S
     assert result.code == -signal.SIGTERM
     assert result.err.endswith(
-        "error: interrupted; 4 generations go on and are safe\nhint: wan fetch --all\n"
+        "error: interrupted; 4 generations continue and are safe\nhint: wan fetch --all\n"
     )
 
 

@@ -75,7 +75,7 @@ def test_a_wrong_value_is_answered_with_the_right_one(
 @pytest.mark.parametrize(
     ("word", "why"),
     [
-        ("@first", "knows nothing made with --once first"),
+        ("@first", "has no generation made with --once first"),
         ("abc", "too short"),
         ("@last", "the history is empty"),
     ],

@@ -204,5 +204,5 @@ def test_a_signal_that_comes_many_times_is_explained_once(
     result = running.wait()
     assert result.code == -signal.SIGINT
     assert result.err.count("error: ") == result.err.count("hint: ") == 1
-    assert "4 generations go on and are safe" in result.err
+    assert "4 generations continue and are safe" in result.err
     assert "Traceback" not in result.err

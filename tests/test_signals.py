@@ -39,7 +39,7 @@ def test_a_wait_ends_by_each_signal_and_the_id_is_said(api: FakeApi, wan: Wan, n
     wait_until(lambda: len([get for get in api.gets if get.path == GENERATIONS]) > 2)
     result = ended_by(running, number)
     generation_id = api.posts[0].id
-    assert f"generation {generation_id} goes on and is safe" in result.err
+    assert f"generation {generation_id} continues and is safe" in result.err
     assert f"hint: wan fetch {generation_id}" in result.err
     assert [line["exit_code"] for line in result.json_lines] == [128 + number]
     assert result.json_lines[0]["error"]["code"] == "interrupted"
@@ -206,7 +206,7 @@ def test_on_a_terminal_the_cursor_comes_back(api: FakeApi, wan: Wan) -> None:
     text = child.read()
     child.close()
     assert child.signalstatus == signal.SIGINT
-    assert text.rindex("\x1b[?25h") < text.index("goes on and is safe")
+    assert text.rindex("\x1b[?25h") < text.index("continues and is safe")
     assert text.count("hint:") == 1
     assert wan("list", "-q").code == 0
 
@@ -297,5 +297,5 @@ def test_a_signal_while_a_batch_shows_something_says_what_is_in_flight(
     process.communicate(timeout=20)
     assert process.returncode == -signal.SIGINT
     assert "nothing was submitted" not in words
-    assert f"{api.posts[0].id} goes on and is safe" in words.partition("error: ")[2]
+    assert f"{api.posts[0].id} continues and is safe" in words.partition("error: ")[2]
     assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id

@@ -430,7 +430,7 @@ def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: P
     api.generations[str(api.accepted[0].id)].status = "completed"
     running.wait_for(".mp4\n")  # Half a minute is given to it, and less than 59 s.
     running.kill(signal.SIGTERM)
-    assert "interrupted; what was submitted is safe" in running.wait().err
+    assert "interrupted; submitted generations are safe" in running.wait().err
     api.looks = 0
     api.on_post.clear()
     assert wan("batch", "--yes", file.name).code == 0

@@ -298,7 +298,7 @@ def test_another_machine_finds_the_videos_of_a_batch_in_the_log(
     shutil.copy(file, elsewhere)
     wan.work, machine = elsewhere, other_machine(tmp_path)
     result = run(wan, "prompts.txt", env=machine)
-    assert result.err.count("generations still in flight cannot be seen there") == 1
+    assert result.err.count("the log does not show generations still in flight") == 1
     assert "found 3 generations in the account's log" in result.err
     assert len(result.out.splitlines()) == 3
     assert len(api.posts) == 3

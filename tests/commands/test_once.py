@@ -23,7 +23,7 @@ def test_a_second_run_prints_the_same_path_and_pays_nothing(wan: Wan, api: FakeA
     assert (first.code, again.code) == (0, 0)
     assert again.out == first.out
     assert (
-        f"continuing with generation {api.posts[0].id}, made for --once build-7; nothing is paid"
+        f"continuing with generation {api.posts[0].id}, made for --once build-7; no new charge"
         in again.err
     )
     assert "price:" not in again.err
@@ -152,7 +152,7 @@ def test_another_machine_finds_the_video_in_the_log(wan: Wan, api: FakeApi, tmp_
     elsewhere = other_machine(tmp_path)
     result = wan("generate", "a fox", "--once", "build-7", "-o", "two.mp4", env=elsewhere)
     assert result.code == 0
-    assert result.err.count("generations still in flight cannot be seen there") == 1
+    assert result.err.count("the log does not show generations still in flight") == 1
     assert Path(result.out.strip()).read_bytes() == api.video
     (known,) = wan("list", "--json", env=elsewhere).json_lines
     assert (known["id"], known["cost_usd"]) == (api.posts[0].id, 1.575)
@@ -197,7 +197,7 @@ def test_without_the_search_another_machine_pays(wan: Wan, api: FakeApi, tmp_pat
     third = {"WAN_HOME": str(tmp_path / "third-home")}
     result = wan("generate", "a fox", "--once", "build-7", "--no-wait", env=third)
     assert result.out == f"{api.accepted[0].id}\n"
-    assert "2 generations were paid for the same key" in result.err
+    assert "paid for 2 generations of the same key" in result.err
     assert len(api.accepted) == 2
 
 
@@ -242,7 +242,7 @@ def test_the_same_request_for_the_same_file_is_continued(
     result = wan("generate", "a fox", "-o", "clip.mp4", "--max-cost", "0")
     assert (result.code, result.out) == (0, f"{work / 'clip.mp4'}\n")
     said = f"continuing with generation {first.out.strip()}, which goes to the same file"
-    assert f"warning: {said}; nothing is paid (--again submits another one)" in result.err
+    assert f"warning: {said}; no new charge (--again submits another one)" in result.err
     assert len(api.posts) == 1
 
 

@@ -111,7 +111,7 @@ def test_an_id_may_begin_with_a_dash_and_a_beginning_is_enough(wan: Wan, api: Fa
         (["abcdefgh"], "abcdefgh is not in the history"),
         (["abc"], "is too short"),
         (["@last"], "the history is empty"),
-        (["@first"], "knows nothing made with --once first"),
+        (["@first"], "has no generation made with --once first"),
     ],
 )
 def test_a_word_that_means_no_generation_is_wrong_usage(

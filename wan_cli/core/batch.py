@@ -1,4 +1,4 @@
-"""wan batch: many rows, some of them in flight, each submitted once however often it is run."""
+"""wan batch: many rows, some in flight at a time; each is submitted once, however often you run."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ from wan_cli.record import Outcome, Record
 
 
 class Terms(NamedTuple):
-    """How a batch is run. `timing` gives each generation its time from its submission on."""
+    """How to run a batch. `timing` applies to each generation from its own submission."""
 
     timing: Timing
     budget: Budget
@@ -53,8 +53,8 @@ class Batch:
 
     Args:
         tools: the client, the journal and the clock.
-        terms: how it is run.
-        plan: its rows.
+        terms: the options of this run.
+        plan: the rows.
     """
 
     def __init__(self, tools: Tools, terms: Terms, plan: Plan) -> None:
@@ -63,11 +63,11 @@ class Batch:
         self._source = plan.source
         self.plan = plan
         self._lines = {entry.row.number: entry.row.line for entry in plan.entries}
-        # The folders to which videos were copied that were on disk already, once for each.
+        # Folders that received copies of videos already on disk: one entry for each video.
         self._copied: list[str] = []
 
     def agree(self) -> Events[Survey]:
-        """Return what is to be done, after everything that can be wrong on this side was tried.
+        """Return the work to do, after checking everything that can be checked locally.
 
         Raises:
             UsageError: files exist and must not be replaced, or a key is for another request.
@@ -85,9 +85,9 @@ class Batch:
         return found
 
     def _look_up(self, found: Survey) -> Events[Survey]:
-        """Search the account's log for the rows of a batch that the history does not know.
+        """Search the account's log for rows that the history does not know.
 
-        A key of `once` is searched for in any case: it promises more than a batch.
+        Always search for a `once` key: it promises more than a batch does.
         """
         new = found.coming[: len(found.coming) - found.unresolved]
         if found.known or found.unresolved or is_known(self.tools.journal, self.plan.batch):
@@ -101,8 +101,8 @@ class Batch:
             if any(entry.row.once is not None for entry in new):
                 raise unsearched(failure) from None
             yield Warned(
-                f"this key may not read the account's log ({failure.message}): what other machines"
-                " made for this batch cannot be seen"
+                f"this key may not read the account's log ({failure.message}), so wan cannot see"
+                " whether other machines worked on this batch"
             )
             return found
         except WanError as failure:
@@ -118,7 +118,7 @@ class Batch:
         return found._replace(known=known, coming=coming)
 
     def run(self, found: Survey) -> Outcomes:
-        """Submit what is to be submitted, some at a time, and save all videos as they are ready.
+        """Submit the new rows, some at a time, and save each video as soon as it is ready.
 
         Raises:
             Interrupted: a signal; running the same command again continues.
@@ -148,7 +148,7 @@ class Batch:
                 yield self._named(event) if isinstance(event, Outcome) else event
         except Interrupted as interrupted:
             with suppress(Interrupted):
-                # It may have come while something was shown: the engine knows what it means.
+                # The signal may have come while an event was printed: let the engine explain it.
                 outcomes.throw(interrupted)
             _explain(interrupted, safe=safe)
             raise
@@ -172,7 +172,7 @@ class Batch:
         )
 
     def _continue(self, engine: Engine, found: Survey) -> Outcomes:
-        """Continue with the rows that have a generation; say in one line how many are finished."""
+        """Continue the rows that have a generation; count the finished ones in one line."""
         earlier = 0
         for entry, record in found.known:
             for event in self._continue_with(engine, entry, record):
@@ -184,7 +184,7 @@ class Batch:
             yield Note(_copied_words(self._copied))
 
     def _continue_with(self, engine: Engine, entry: Entry, record: Record) -> Outcomes:
-        """Wait for a generation that a row has, or tell how it ended."""
+        """Wait for a row's generation, or report how it ended."""
         row, place = entry.row, entry.destination
         error: WanError | None = ended(record)
         has_ended = error is not None or is_on_disk(record)
@@ -205,7 +205,7 @@ class Batch:
         yield self._named(Outcome(record, error, row.number, is_earlier=has_ended))
 
     def _placed(self, entry: Entry, record: Record) -> tuple[Record, LocalFileError | None]:
-        """Copy the video of a row to where this run wants it."""
+        """Copy a row's video to the destination of this run."""
         terms = self.terms
         try:
             record, is_copied = placed(
@@ -222,7 +222,7 @@ class Batch:
         return record, None
 
     def _impossible(self, engine: Engine, found: Survey) -> Outcomes:
-        """Tell which rows fail because their video could not be saved; nothing is paid for them."""
+        """Report the rows whose video could not be saved; wan submits none of them."""
         for entry, error in found.impossible:
             row = entry.row
             if self.terms.fail_fast:
@@ -231,7 +231,7 @@ class Batch:
             yield self._named(Outcome(None, words, row.number))
 
     def _named(self, outcome: Outcome) -> Outcome:
-        """Return an outcome whose failure names its row."""
+        """Return the outcome with its row named in the error message."""
         error = outcome.error
         if error is None or outcome.row is None:
             return outcome
@@ -251,7 +251,7 @@ def _rows(count: int) -> str:
 
 
 def _copied_words(folders: Sequence[str]) -> str:
-    """Return one line for all videos that were copied."""
+    """Return one line about all the videos that were copied."""
     many = "1 video was" if len(folders) == 1 else f"{len(folders)} videos were"
     places = sorted(set(folders))
     more = f" and {len(places) - 1} other folders" if len(places) > 1 else ""
@@ -259,8 +259,8 @@ def _copied_words(folders: Sequence[str]) -> str:
 
 
 def _explain(interrupted: Interrupted, *, safe: bool) -> None:
-    """Say what a signal means for a batch: the same command continues with all of it."""
+    """Explain what a signal means for a batch: running the same command again continues it."""
     words = interrupted.message
     if safe and not interrupted.is_explained:
-        words = "interrupted; what was submitted is safe"
+        words = "interrupted; submitted generations are safe"
     interrupted.explain(words, hint=RUN_AGAIN, record=None)

@@ -1,7 +1,7 @@
-"""Claiming: a submission is journaled before its connection is opened, once for each key.
+"""Claiming: wan journals a submission before it opens the connection, once for each key.
 
-An earlier submission for the same key stands in its way, unless it failed and was not charged.
-The POST itself is a job for a worker, which asks before the body's first byte is sent.
+An earlier submission for the same key blocks a new one, unless it failed and was not charged.
+A worker does the POST itself, and asks before it sends the first byte of the body.
 """
 
 import os
@@ -26,23 +26,23 @@ from wan_cli.record import Record, utc
 from wan_cli.schedule import backoff
 from wan_cli.text import one_line
 
-# How often to see whether another process is through with the same submission.
+# How often to check whether another process has finished the same submission.
 OTHER_PROCESS_S = 0.2
-# What `wan recover --forget` writes: a generation that its user has given up.
+# The error code that `wan recover --forget` writes: the user gave up this generation.
 FORGOTTEN = "forgotten"
-# How long a rate limit may make one submission wait in all.
+# The longest total wait that rate limits may cause for one submission.
 LIMITED_BUDGET_S = 60.0
 
 
 def new_ref() -> str:
-    """Return a name for a submission, by which its record can be found whatever becomes of it."""
-    import uuid  # 2 ms, for submissions alone.
+    """Return a name for a submission, which finds its record even if the API never sends an id."""
+    import uuid  # Takes 2 ms; only submissions need it.
 
     return f"wan-{uuid.uuid4().hex}"
 
 
 def claim(run: Run, item: Item, order: Order) -> bool:
-    """Journal the next attempt as `claimed`; False where something stands in its way.
+    """Journal the next attempt as `claimed`; return False if an earlier submission blocks it.
 
     Raises:
         WanError: the history cannot be written, or the budget does not allow it.
@@ -57,7 +57,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         if standing is None:
             item.record = record
             return True
-        # Another process has submitted the same request since: continue with what it made.
+        # Another process has submitted the same request since: continue with its generation.
         run.costs(item, 0.0)
         item.ref, item.record, item.tries = "", None, 0
         _consider(run, item, order, standing)
@@ -77,7 +77,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
 
 
 def _label(tools: Tools, item: Item, order: Order) -> Label:
-    """Return the label of the first attempt: with keys, one that other machines arrive at too."""
+    """Return the label of the first attempt; with keys, every machine derives the same label."""
     if order.keys is None:
         return Label(item.ref, 1)
     key, base = order.keys.first, label_base(order.keys.first, order.request.to_json())
@@ -113,10 +113,10 @@ def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
 
 
 def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
-    """Decide what to do about an earlier submission that stands in the way.
+    """Decide what to do about an earlier submission that blocks this one.
 
     Raises:
-        UsageError: it is for the same key of `once`, and asks for something else.
+        UsageError: it has the same `once` key but asks for something else.
     """
     is_own = order.owns(standing)
     if order.once and is_own and (wrong := other_request(order.once, standing, order.request)):
@@ -132,7 +132,7 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
         item.misses += 1
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
     elif standing.status is Status.CLAIMED:
-        run.tell(Note(f"{standing.ref} was never sent: its process ended before that"))
+        run.tell(Note(f"{standing.ref} was never sent: its process ended first"))
         run.tools.journal.give_up_claim(standing, run.tools.clock.now())
         item.go(Step.SUBMIT, run.now)
     else:
@@ -145,7 +145,7 @@ def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
 
 
 def _continue_with(run: Run, item: Item, record: Record) -> None:
-    """Continue with a generation that the history has for the same row."""
+    """Continue with the generation that the history has for the same row."""
     item.ref, item.record = record.ref, None
     run.submitted()
     error = ended(record)
@@ -156,13 +156,13 @@ def _continue_with(run: Run, item: Item, record: Record) -> None:
 
 
 def _failed_before(run: Run, keys: Keys) -> set[str]:
-    """Return the refs of the generations for some keys that have failed."""
+    """Return the refs of the failed generations for some keys."""
     found = run.tools.journal.keys.of(*keys.all)
     return {record.ref for record in found if is_free(record)}
 
 
 def standing(records: Sequence[Record]) -> Record | None:
-    """Return the record that counts of those for one key, newest first: one that has not failed."""
+    """Return the record that counts for a key: the newest that has not failed, else the newest."""
     return next((record for record in records if not is_free(record)), next(iter(records), None))
 
 
@@ -172,28 +172,28 @@ def is_free(record: Record) -> bool:
 
 
 def other_request(once: str, record: Record, request: GenerationRequest) -> UsageError | None:
-    """Return the error of a key that stands for another request, None where it does not.
+    """Return the error if a key was used for another request, else None.
 
-    A generation that failed was not charged and leaves its key free for another request.
+    A generation that failed was not charged, so its key is free for another request.
     """
     if is_free(record) or dict(record.request) == request.body():
         return None
     return UsageError(
         f"--once {one_line(once, 80)} was used on {(utc(record.created_at) or '')[:10]} for another"
         f" request ({record.handle}); nothing was sent",
-        hint=f"choose another key, or see what it made: wan status {record.handle}",
+        hint=f"choose another key, or see that generation: wan status {record.handle}",
     )
 
 
 class BodyBegins(NamedTuple):
-    """The HTTP library asks for the first byte of the body: nothing of it is sent yet."""
+    """The HTTP library is about to read the first byte of the body; none of it is sent yet."""
 
 
 class Posted(NamedTuple):
-    """What a POST of a submission brought.
+    """The result of a submission's POST.
 
-    `ref` names the submission, `server_offset_s` is the server's clock minus ours where a reply
-    told it, `is_sandbox` says that it was the sandbox that replied.
+    `ref` names the submission; `server_offset_s` is the server's clock minus ours, if a reply
+    had a date; `is_sandbox` is true if the sandbox replied.
     """
 
     ref: str
@@ -203,11 +203,11 @@ class Posted(NamedTuple):
 
 
 def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: float) -> Posted:
-    """Submit a request under its record's label; ask before its body's first byte is sent."""
+    """Submit a request under its record's label; ask before sending the first byte of the body."""
     try:
         body = order.request.payload()
     except UsageError as error:
-        # A picture is gone, or has changed.
+        # A picture was deleted or changed.
         return Posted(record.ref, Refused(error), None)
     submission = client.submit(
         body,
@@ -221,10 +221,10 @@ def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: f
 def retry_pause(
     item: Item, submission: NotSent | Limited, interval_s: float | None
 ) -> float | None:
-    """Return the seconds until a submission is tried again, None where that is not worth it."""
+    """Return the seconds to wait before retrying a submission, or None to stop retrying."""
     if isinstance(submission, NotSent):
         return pause_s(item.tries, interval_s)
     asked_s = submission.retry_after_s
-    # A server that says "at once" each time must not be asked without a pause.
+    # Pause even if the server says "retry at once" every time.
     pause = max(asked_s or 0.0, backoff(item.tries, first_s=1.0 if asked_s is None else 0.1))
     return pause if item.waited_s + pause <= LIMITED_BUDGET_S else None

@@ -1,4 +1,4 @@
-"""The command line that repeats a request, quoted so that a shell gives back each character."""
+"""The command line that repeats a request, quoted so that a shell restores every character."""
 
 import json
 import re
@@ -40,17 +40,17 @@ def _flag(flag: str, value: Value) -> list[str]:
 
 
 def _looks_like_more(prompt: str) -> bool:
-    """Whether a prompt could be taken for an option, for stdin or for the name of a file."""
+    """Whether a prompt could be mistaken for an option, for stdin or for a file name."""
     if prompt.startswith(("-", *LONG_DASHES, " ", "\t", "\n", "@")):
         return True
     return len(prompt.split()) < 2 or bool(PurePath(prompt).suffix)
 
 
 def quoted(word: str) -> str:
-    """Return a word as a shell reads it.
+    """Return a word quoted for a shell.
 
-    Control characters, tabs, line breaks and bidi controls are written as escapes (`$'…'` of bash,
-    zsh and ksh), since a terminal would act on them.
+    Control characters, tabs, line breaks and bidi controls become escapes (`$'…'` of bash, zsh
+    and ksh), because a terminal would act on them.
     """
     if clean(word, sys.maxsize) == word and not re.search(r"[\t\n]", word):
         return shlex.quote(word)

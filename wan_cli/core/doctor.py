@@ -1,4 +1,4 @@
-"""The examination behind `wan doctor`: key, files, API, clock, balance, what is unresolved."""
+"""The checks behind `wan doctor`: key, files, API, clock, balance, unresolved submissions."""
 
 import stat
 import sys
@@ -19,14 +19,14 @@ from wan_cli.journal.file import VERSION
 from wan_cli.journal.trouble import ELSEWHERE
 
 CLOCK_OFF_MAX_S = 120.0
-# What one clip of 10 s in 1080p costs.
+# The price of one clip of 10 s in 1080p.
 BALANCE_MIN_USD = 1.58
 
 
 def examine_config(
     paths: Paths, env: Mapping[str, str], *, sandbox: bool | None
 ) -> tuple[list[Check], Settings | None]:
-    """Look at the configuration and the key; return the settings too, where they can be read."""
+    """Check the configuration and the key; return the settings too, if they can be read."""
     file = paths.config_file
     checks = [_mode("config file", file) if file.exists() else fine("config file", f"{file}: none")]
     try:
@@ -46,7 +46,7 @@ def examine_config(
 
 
 def examine_environment(env: Mapping[str, str]) -> Iterator[Check]:
-    """Name the versions, and variables that wan does not know: a typing mistake changes nothing."""
+    """Report the versions, and WAN_ variables that wan does not know, such as misspelled ones."""
     python = ".".join(str(part) for part in sys.version_info[:3])
     yield fine("versions", f"wan {__version__}, Python {python}, history schema {VERSION}")
     known = {setting.variable for setting in SETTINGS.values()} | {"WAN_HOME", "WAN_DEBUG"}
@@ -58,7 +58,7 @@ def examine_environment(env: Mapping[str, str]) -> Iterator[Check]:
 
 
 def examine_history(file: Path) -> Iterator[Check]:
-    """Look at the history: its mode, whether it is sound, what is unresolved."""
+    """Check the history: its mode, damage, and unresolved submissions."""
     if file.exists():
         yield _mode("history file", file)
     try:
@@ -67,7 +67,7 @@ def examine_history(file: Path) -> Iterator[Check]:
             if damage:
                 yield problem("history", _damaged(file, damage))
                 return
-            yield fine("history", "sound, and it can be written")
+            yield fine("history", "intact and writable")
             for words in journal.warnings:
                 yield warning("history", words, hint=ELSEWHERE)
             unresolved = len(journal.unresolved())
@@ -98,11 +98,11 @@ def _mode(name: str, file: Path) -> Check:
 
 
 def examine_api(client: Client) -> Iterator[Check]:
-    """Ask the API for the balance, which tells whether it answers, the clock and the key too."""
+    """Ask the API for the balance; the reply also shows that API, key and clock are right."""
     try:
         balance, currency = client.balance()
     except Unreachable as error:
-        # Its own hint may be this very command.
+        # The error's own hint may be `wan doctor`, which is already running.
         hint = "check the network and the proxy" if error.hint == "wan doctor" else error.hint
         yield problem("API", error)._replace(hint=hint)
         return
@@ -112,11 +112,12 @@ def examine_api(client: Client) -> Iterator[Check]:
     yield fine("API", f"{client.base_url} answers")
     offset = client.server_offset_s
     if offset is None:
-        yield warning("clock", "the API names no date", hint="date")
+        yield warning("clock", "the API's reply has no date", hint="date")
     elif abs(offset) > CLOCK_OFF_MAX_S:
-        yield warning("clock", f"{abs(offset):.0f} s off the API's", hint="timedatectl status")
+        words = f"{abs(offset):.0f} s off the API's clock"
+        yield warning("clock", words, hint="timedatectl status")
     else:
-        yield fine("clock", f"within {abs(offset):.0f} s of the API's")
+        yield fine("clock", f"within {abs(offset):.0f} s of the API's clock")
     words = f"{balance:.2f} {currency}".strip()
     if balance < BALANCE_MIN_USD:
         hint = "top up the account before the next wan generate"

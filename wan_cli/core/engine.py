@@ -1,7 +1,7 @@
-"""The engine: takes items from a request, or an id, to a video.
+"""The engine: turns each item, a request or an id, into a video.
 
-This thread decides and writes the history; the workers of `lanes` do the I/O and hand back values.
-A heap holds when each item is due, one queue brings the answers. Waiting costs nothing.
+This thread decides and writes the history; the workers of `lanes` do the I/O and return values.
+A heap orders the items by due time, and one queue delivers the answers. Waiting uses no CPU.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ from wan_cli.record import Outcome, Record
 from wan_cli.signals import Deferral, deferred
 
 Outcomes = Generator[Event | Outcome, None, None]
-# Answers that are taken in before the next jobs start.
+# Handle at most this many answers before the next jobs start.
 AT_ONCE = 64
 
 
@@ -34,8 +34,8 @@ class Engine:
 
     Args:
         tools, timing, goal, budget: as in `Run`.
-        concurrency: how many submitted generations may be in flight; None: any number.
-        kinds: the kinds of work that the command needs, among submit, settle, watch and save.
+        concurrency: the most submitted generations in flight at a time; None: no limit.
+        kinds: the kinds of work that the command needs: submit, settle, watch, save.
         fail_fast: submit nothing more after the first failure.
     """
 
@@ -66,7 +66,7 @@ class Engine:
         self._deferral: Deferral | None = None
 
     def add(self, record: Record, *, deadline: float | None = None, row: int | None = None) -> None:
-        """Take a generation of an earlier command: poll it, or settle its submission."""
+        """Add a generation of an earlier command: poll it, or settle its submission."""
         run = self.run
         item = run.new_item(Step.WATCH, deadline)
         item.row = row
@@ -83,7 +83,7 @@ class Engine:
         self._put(item)
 
     def submit(self, order: Order) -> None:
-        """Take a request, which is submitted when there is room for it, after those before it."""
+        """Queue a request; the engine submits requests in order, when there is room."""
         self._coming.append(order)
 
     @property
@@ -92,7 +92,7 @@ class Engine:
         return len(self._coming)
 
     def outcomes(self) -> Outcomes:
-        """Yield what happens, and the outcome of each item as it is known.
+        """Yield events, and the outcome of each item as soon as it is known.
 
         Raises:
             Interrupted: a signal; everything known is on disk.
@@ -105,7 +105,7 @@ class Engine:
                     if not self._go_on():
                         return
             except BaseException as error:
-                # A signal, stdout that is gone, or a bug: what was paid for is written down.
+                # A signal, a closed stdout, or a bug: first write down everything paid for.
                 self._deferral.raises = False
                 unknown = salvage(self.run, self._works.values(), self._workers, self._open)
                 if isinstance(error, Interrupted):
@@ -117,7 +117,7 @@ class Engine:
                 self._workers.close()
 
     def _told(self) -> Outcomes:
-        """Yield what is to be shown. Only meanwhile a signal may raise at once."""
+        """Yield the events to show. Only during a yield may a signal raise at once."""
         assert self._deferral is not None
         while self.run.events:
             event = self.run.events.popleft()
@@ -126,7 +126,7 @@ class Engine:
             self._deferral.raises = False
 
     def _go_on(self) -> bool:
-        """Start what is due and take in what comes next; False when everything has ended."""
+        """Start the items that are due and handle answers; return False when all have ended."""
         now = self.run.now
         for lane, work in self._lanes.items():
             lane.give_places(now, wanted=self._is_wanted(work))
@@ -145,10 +145,10 @@ class Engine:
         return True
 
     def _start(self, now: float) -> None:
-        """Hand out what is due, as far as the lanes have room."""
+        """Start the items that are due, while their lanes have room."""
         while self._due and self._due[0][0] <= now:
             due, _, item = heappop(self._due)
-            # An item that has moved on meanwhile has another entry.
+            # An item with another due time has moved on, and has a newer entry.
             if item.is_open and item.due == due:
                 self._works[item.step].lane.waiting.append(item)
         for lane, work in self._lanes.items():
@@ -162,7 +162,7 @@ class Engine:
             self._begin(self._works[Step.SUBMIT], item)
 
     def _is_wanted(self, work: Work) -> bool:
-        """Whether a request that is not an item yet waits for a place of this work."""
+        """Whether a queued request, not an item yet, waits for a place in this kind of work."""
         if work.step is not Step.SUBMIT or self.run.stop or self.run.refusal:
             return False
         return bool(self._coming) and len(self._occupying) < self._concurrency
@@ -192,19 +192,19 @@ class Engine:
         self._put(item)
 
     def _put(self, item: Item) -> None:
-        """Put an item where its next step will find it."""
+        """Schedule an item's next step."""
         self._place(item)
         if item.is_open:
             heappush(self._due, (item.due, next(self._numbers), item))
 
     def _place(self, item: Item) -> None:
-        """Count an item as in flight, or not any longer."""
+        """Update whether an item is open and whether it counts as in flight."""
         self._open -= set() if item.is_open else {item}
         is_counted = self._concurrency < inf and item.is_in_flight
         (self._occupying.add if is_counted else self._occupying.discard)(item)
 
     def _receive(self) -> None:
-        """Wait for the next answer, or for what is due next, and take in what has come."""
+        """Wait for the next answer or the next due time, then handle the answers."""
         now = self.run.now
         due = self._due[0][0] if self._due else inf
         wakes = min(
@@ -220,13 +220,13 @@ class Engine:
             seconds = 0.0
 
     def _received_rest(self) -> bool:
-        """Take in what came at the very end, such as a signal; return whether there is more."""
+        """Handle answers that came at the end, such as a signal; return whether work is left."""
         while (answer := self.run.tools.clock.receive(self._workers.answers, 0.0)) is not None:
             self._take(answer)
         return bool(self.run.events or self._open)
 
     def _take(self, answer: Answer) -> None:
-        """Take in one answer of a worker."""
+        """Handle one answer from a worker."""
         if answer.ticket is None:
             assert isinstance(answer.value, Interrupted)
             raise answer.value
@@ -241,14 +241,14 @@ class Engine:
             self._guarded(self.run.late_reply, ticket, answer.value)
 
     def _heard(self, ticket: Ticket, message: object) -> None:
-        """Pass on what a job reports or asks; refuse where nobody waits for it."""
+        """Pass on a job's report or question; refuse a question if the job was abandoned."""
         if ticket.job.hear is not None and ticket.work.lane.is_open(ticket):
             ticket.job.hear(ticket, message)
         elif isinstance(message, Question):
             message.answer(None)
 
     def _guarded(self, call: Callable[..., None], ticket: Ticket, *value: object) -> None:
-        """Let a work take in something; a failure is the outcome of that item alone."""
+        """Call a handler; if it fails, the failure is the outcome of this item only."""
         item = ticket.item
         try:
             call(item, *value)
@@ -258,11 +258,11 @@ class Engine:
             self._put(item)
 
     def _refuse_all(self, refusal: WanError) -> None:
-        """End what asks the API: the key is refused. Downloads need no key."""
+        """End every item that needs the API, which refuses the key. Downloads need no key."""
         for item in sorted(self._open, key=number_of):
             if len(self.run.events) >= UNTOLD_MAX:
                 return
-            # A POST that is under way may still be accepted.
+            # The API may still accept a POST that is under way.
             may_end = item.step is not Step.SAVE and item.ref not in self.run.posting
             if item.is_open and may_end:
                 self.run.end(
@@ -271,7 +271,7 @@ class Engine:
                 self._place(item)
 
     def _has_no_thread(self, item: Item, cause: OSError) -> None:
-        """Wait for a worker where there is one; end everything where no thread can be had."""
+        """Wait for a running worker if there is one; else end everything: no thread can start."""
         if any(map(len, self._lanes)):
             item.due = self.run.now + 0.5
             return

@@ -46,7 +46,7 @@ def fetch(
 
 
 def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWNLOADS) -> Outcomes:
-    """Fetch everything of the history that is not on disk, and settle what is unknown."""
+    """Fetch every video of the history that is not on disk, and settle unknown submissions."""
     _tidy_up(tools)
     journal, refs = tools.journal, []
     for record in journal.unresolved():
@@ -54,16 +54,16 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
             yield Note(being_sent(record).message)
         elif record.status is Status.CLAIMED:
             journal.give_up_claim(record, tools.clock.now())
-            yield Note(f"{record.ref} was never sent: its process ended before that")
+            yield Note(f"{record.ref} was never sent: its process ended first")
         else:
             refs.append(record.ref)
-    # One record at a time: all of them together would not fit into little memory.
+    # Read one record at a time: a small machine cannot hold all of them in memory.
     records = map(journal.at, chain(refs, journal.to_fetch()))
     yield from fetch(tools, records, goal, timing, downloads=downloads)
 
 
 def _tidy_up(tools: Tools) -> None:
-    """Remove what kills have left beside the newest videos."""
+    """Remove files that killed processes left beside the newest videos."""
     for record in tools.journal.newest(Listing(status=Status.COMPLETED)):
         if record.file and record.id:
             tidy(Path(record.file), record.id)

@@ -1,4 +1,4 @@
-"""The files of a generation on disk: copied to where this run wants the video, and FILE.json."""
+"""A generation's files on disk: copies for the destination of this run, and FILE.json."""
 
 import errno
 import json
@@ -14,9 +14,9 @@ from wan_cli.storage import replace_whole
 
 
 def is_elsewhere(record: Record, destination: Destination) -> bool:
-    """Whether a saved video is not where this run wants it.
+    """Whether a saved video is not at the destination of this run.
 
-    In the folder that is wanted, a name that was not asked for by the user is as good as another.
+    In the right folder, any name will do, unless the user asked for a name.
     """
     if record.stored is None:
         return False
@@ -32,10 +32,10 @@ def placed(
     overwrite: bool = False,
     sidecar: bool = False,
 ) -> tuple[Record, bool]:
-    """Return the record with the file that this run wants, and whether it was copied there.
+    """Return the record with its file at the destination, and whether a copy was made.
 
     Raises:
-        LocalFileError: the folder does not take it; the video stays where it is.
+        LocalFileError: the folder cannot be written; the video stays where it is.
         SetupError: the history cannot be written.
     """
     if record.stored is None:
@@ -45,7 +45,7 @@ def placed(
     if is_copy(wanted, source):
         return tools.save_new(record, file=str(wanted)), False
     if wanted.parent == source.parent and wanted.exists() and not overwrite:
-        # Something else had the name when the video was saved beside it.
+        # Another file had the wanted name when the video was saved beside it.
         return record, False
     destination.make_folder(record)
     saved = copy_video(source, Target(wanted, generation_id, overwrite))
@@ -57,7 +57,7 @@ def placed(
 
 
 def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
-    """Write FILE.json beside the video: request, id, cost, times; return why it cannot be."""
+    """Write FILE.json (request, id, cost, times) beside the video; return the error, or None."""
     data = {
         "id": record.id,
         "client_request_id": record.client_request_id,
@@ -76,7 +76,7 @@ def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
     try:
         replace_whole(sidecar_of(video), text.encode("utf-8"), private=False)
     except (OSError, RuntimeError) as trouble:
-        # Symbolic links in a circle are a RuntimeError of pathlib.
+        # pathlib raises RuntimeError for symbolic links in a circle.
         cause = (
             trouble if isinstance(trouble, OSError) else OSError(errno.ELOOP, "a link to itself")
         )

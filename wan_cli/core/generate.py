@@ -23,9 +23,9 @@ def generate(
     Args:
         tools: the client, the journal and the clock.
         order: what to submit.
-        goal: how far to take it.
+        goal: whether to wait for the video and save it.
         timing: the deadline and the polling interval.
-        known: the generation to continue with in place of a submission.
+        known: the generation to continue with, or None to submit.
 
     Raises:
         Interrupted: a signal; it says what happens to the generation.
@@ -48,7 +48,7 @@ def generate(
 
 
 def _placed(tools: Tools, order: Order, goal: Goal, known: Record) -> Outcome:
-    """Return the outcome of a generation on disk, at the FILE or in the DIR/ that was asked for."""
+    """Return the outcome of a generation on disk, copied to the requested FILE or DIR/ if any."""
     if not order.is_placed:
         return Outcome(known)
     try:

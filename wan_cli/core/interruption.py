@@ -1,4 +1,4 @@
-"""What a command that is cut short still writes down, so that no id is lost, and what it says."""
+"""The last steps of an interrupted command: write down every id, and explain what continues."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ from wan_cli.events import Warned
 from wan_cli.generation import Status
 from wan_cli.record import Record
 
-# Up to this many ids are named one by one.
+# Name at most this many ids one by one.
 NAMED_MAX = 3
 
 
@@ -25,7 +25,7 @@ def explain(
         refs = ", ".join(record.ref for record in unknown)
         words = f"interrupted while submitting {refs}: it is unknown whether it was accepted"
         if others:
-            words += f"; {others} other{'s go' if others > 1 else ' goes'} on"
+            words += f"; {others} other{'s continue' if others > 1 else ' continues'}"
             words += f" and {'are' if others > 1 else 'is'} safe"
         interrupted.explain(words, hint="wan recover", record=unknown[0])
         return
@@ -36,25 +36,25 @@ def explain(
         return
     if not going:
         if run.done and not interrupted.is_explained:
-            words = "interrupted; what was submitted is safe"
+            words = "interrupted; submitted generations are safe"
             interrupted.explain(words, hint="wan list", record=None)
         return
     _explain_going(interrupted, run, going)
 
 
 def _explain_going(interrupted: Interrupted, run: Run, going: Sequence[Item]) -> None:
-    """Say that generations go on, and how to get their videos."""
+    """Say that the generations continue, and how to get their videos."""
     ids, others = [item.generation_id for item in going], len(going)
     record = run.record_if_known(going[0]) if others == 1 else None
     if others == 1 and going[0].step is Step.SAVE:
         words = f"interrupted; the video of {ids[0]} is safe on the server"
     elif others == 1:
-        words = f"interrupted; generation {ids[0]} goes on and is safe"
+        words = f"interrupted; generation {ids[0]} continues and is safe"
     elif others <= NAMED_MAX:
-        words = f"interrupted; generations {', '.join(ids)} go on and are safe"
+        words = f"interrupted; generations {', '.join(ids)} continue and are safe"
     else:
-        words = f"interrupted; {others} generations go on and are safe"
-    # The history does not know these: they are another machine's, or it could not be written.
+        words = f"interrupted; {others} generations continue and are safe"
+    # The history lacks these: another machine made them, or the history could not be written.
     is_foreign = any(item.unsaved or (item.record and not item.record.request) for item in going)
     named = others <= NAMED_MAX or is_foreign
     hint = f"wan fetch {' '.join(ids)}" if named else "wan fetch --all"
@@ -64,10 +64,10 @@ def _explain_going(interrupted: Interrupted, run: Run, going: Sequence[Item]) ->
 def salvage(
     run: Run, works: Collection[Work], workers: Workers, items: Collection[Item]
 ) -> list[Record]:
-    """Let nothing more be sent, and write down what the answers so far bring.
+    """Send nothing more, and write down the answers that have arrived.
 
-    Returns the submissions whose outcome is unknown, since they were cut off. Nothing is raised:
-    one item whose record cannot be written must not keep the others from being written.
+    Return the submissions that were cut off, whose outcome is unknown. Raise nothing: one record
+    that cannot be written must not keep wan from writing the others.
     """
     for work in works:
         work.lane.waiting.clear()
@@ -83,7 +83,7 @@ def salvage(
 
 
 def _take(run: Run, answer: Answer) -> None:
-    """Take in the reply to a submission; let no worker wait."""
+    """Handle the reply to a submission; refuse any worker's question, so that no worker waits."""
     if isinstance(answer.value, Question):
         answer.value.answer(None)
         return
@@ -107,7 +107,7 @@ def _cut_off(run: Run, item: Item) -> Record | None:
 
 
 def keep_late_id(run: Run, ref: str, generation_id: str) -> None:
-    """Take in that a submission was accepted after nobody waited for its reply any longer."""
+    """Write down the id of a submission whose reply came after wan had stopped waiting for it."""
     try:
         record = run.tools.journal.at(ref)
         if record.id == generation_id:

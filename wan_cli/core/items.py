@@ -1,4 +1,4 @@
-"""Items: one generation each, on its way from a request to a video. No I/O."""
+"""Items: each is one generation on its way from a request to a video. No I/O."""
 
 from enum import Enum
 from typing import BinaryIO, NamedTuple
@@ -12,14 +12,14 @@ from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.record import Record
 from wan_cli.schedule import DEFAULT_MEDIAN_S, Expectation, backoff, expect, next_poll
 
-# Pauses after trouble grow to this.
+# Pauses after failures grow to at most this.
 PAUSE_MAX_S = 30.0
-# A short --poll-interval lets them grow to this.
+# With a short --poll-interval, pauses grow to at least this.
 PAUSE_CAP_MIN_S = 1.0
 
 
 class Law:
-    """How long the generations of one class take; shared by their items, and it may change."""
+    """How long generations of one class take. Their items share it, and it may change."""
 
     __slots__ = ("value",)
 
@@ -31,7 +31,7 @@ NO_LAW = Law(expect((), default_median_s=DEFAULT_MEDIAN_S))
 
 
 class Step(Enum):
-    """The kinds of work of an item. The next one follows from what the last one brought."""
+    """The steps of an item. The result of each step decides the next."""
 
     SUBMIT = "submit"
     SETTLE = "settle"
@@ -41,12 +41,12 @@ class Step(Enum):
 
 
 class Order(NamedTuple):
-    """What to submit, and for whom.
+    """A request to submit, with its purpose.
 
-    `keys` name what it is for, a row of a `batch` or the key of `once`: that has one generation;
-    another one only with `retry_failed`, after that one has failed. `row` is the row's number.
-    `again` submits although an identical submission may have been accepted. `attempts` is the
-    number of the last attempt that another machine made for the same keys, in vain.
+    `keys` identify a row of a `batch` or a `once` key, which get one generation each; a second one
+    needs `retry_failed`, after the first has failed. `row` is the row's number. `again` submits
+    even if the API may have accepted an identical submission. `attempts` is the number of the
+    last failed attempt that another machine made for the same keys.
     """
 
     request: GenerationRequest
@@ -61,33 +61,33 @@ class Order(NamedTuple):
     retry_failed: bool = False
     price: Price = NOT_ASKED
     attempts: int = 0
-    # Whether the user has named the destination.
+    # Whether the user named the destination.
     is_placed: bool = False
-    # Whether it is one of --count N: another generation of the same request does not replace it.
+    # Whether this is one of --count N: another generation of the same request cannot replace it.
     is_variation: bool = False
 
     def may_continue_with(self, record: Record) -> bool:
-        """Whether the generation of an identical request will do."""
+        """Whether the generation of an identical request can serve this order."""
         if self.keys is None:
             return not self.is_variation
         return self.owns(record)
 
     def owns(self, record: Record) -> bool:
-        """Whether a record is of a submission for the same keys."""
+        """Whether a record's submission had the same keys."""
         keys = self.keys.all if self.keys else ()
         return record.row_key in keys or record.other_key in keys
 
 
 class Goal(NamedTuple):
-    """How far a command takes its items.
+    """Whether a command waits for its items and saves their videos.
 
     Args:
-        wait: poll until the generation has ended; otherwise ask once.
+        wait: poll until the generation has ended; otherwise poll once.
         save: download the video.
-        destination: where videos go; None: where the history says.
+        destination: where to save videos; None: the destination in the history.
         overwrite: replace an existing file.
-        stdout: the stream that gets the video in place of a file.
-        accepts_saved: a video that another process has saved at the destination is enough.
+        stdout: write the video to this stream instead of a file.
+        accepts_saved: accept a video that another process has saved at the destination.
     """
 
     wait: bool = True
@@ -101,8 +101,8 @@ class Goal(NamedTuple):
 class Item:
     """One generation on its way. Times are seconds of the monotonic clock.
 
-    There may be 10,000: an item holds what the next step depends on. Its record is read from the
-    history when it is needed, unless the history cannot give it (`record`).
+    A run may have 10,000 items, so an item holds only the state that its next step needs. The
+    engine reads its record from the history when needed, unless the history lacks it (`record`).
     """
 
     __slots__ = (
@@ -150,29 +150,30 @@ class Item:
         self.step = step
         self.deadline = deadline
         self.due = now
-        # What it submits; None for a generation of an earlier command.
+        # The request to submit; None for a generation of an earlier command.
         self.order: Order | None = None
         self.row: int | None = None
         self.number = 0
-        # The name of its submission in the history, and earlier ones that do not stand in its way.
+        # The ref of its submission in the history, and refs of earlier ones that do not block it.
         self.ref = ""
         self.over: frozenset[str] = frozenset()
         self.record: Record | None = None
-        # The names of what the history has not taken yet.
+        # The names of the fields that the history could not store yet.
         self.unsaved: frozenset[str] = frozenset()
         self.status = Status.UNSENT
         self.counted_as: Status | None = None
-        # Submitting: how many attempts, how long a rate limit made it wait, why it is unknown.
+        # Submitting: the number of attempts, the seconds spent on rate limits, and (below) the
+        # reason why the outcome is unknown.
         self.tries = 0
         self.waited_s = 0.0
-        # What the budget counts for it, in USD.
+        # The amount that the budget counts for it.
         self.taken_usd = 0.0
-        # Whether it is not submitted after all, and has no outcome: submitting has stopped.
+        # Whether submitting stopped before this item was sent: it has no outcome.
         self.is_withdrawn = False
         self.reason = ""
         self.is_play = False
         self.settle_until = deadline
-        # Whether it settles an earlier submission that stands in the way of its own.
+        # Whether it settles an earlier submission that blocks its own.
         self.stands_for = False
         # Polling.
         self.generation_id = ""
@@ -182,7 +183,7 @@ class Item:
         self.said: Status | None = None
         self.seen_running = False
         self.without_url = 0
-        # A second id of the generation; and one that replies name in its place, and how often.
+        # A second id of the generation; an id that replies name in place of it, and how often.
         self.alias: str | None = None
         self.alias_id: str | None = None
         self.alias_seen = 0
@@ -190,7 +191,8 @@ class Item:
         self.failures = 0
         self.misses = 0
         self.renews = False
-        # Downloading: whether it has begun, and the bytes that had come when it last moved on.
+        # Downloading: whether it has begun, what is kept on disk, and the bytes received at the
+        # last progress.
         self.is_saving = False
         self.kept: Kept = NOTHING_KEPT
         self.tries_from = now
@@ -208,7 +210,7 @@ class Item:
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether it takes one of the places that --concurrency gives."""
+        """Whether it counts for --concurrency."""
         is_to_save = self.step is Step.SAVE and not self.is_saving
         return self.step is Step.WATCH or self.is_posting or is_to_save
 
@@ -218,15 +220,15 @@ class Item:
         return self.polled_at - self.start
 
     def go(self, step: Step, due: float) -> None:
-        """Take the next step at a time."""
+        """Schedule a step at a time."""
         if step is not self.step:
             self.failures = self.misses = 0
         self.step, self.due = step, due
 
     def saw(self, status: Status, *, has_url: bool) -> bool:
-        """Take in a poll's answer; return whether it ended since the last one saw it running.
+        """Handle a poll's answer; return whether the generation ended since the last poll.
 
-        Only a generation that was watched to its end tells how long one takes.
+        Only a generation that wan saw running until its end shows how long generations take.
         """
         is_completed = status is Status.COMPLETED
         ended_now = is_completed and self.seen_running
@@ -237,9 +239,9 @@ class Item:
         return ended_now
 
     def next_poll(self, now: float, interval_s: float | None) -> float:
-        """Return when to poll again: after a fixed interval, else by what is expected.
+        """Return when to poll again: after the fixed interval if set, else as long as expected.
 
-        Never later than the deadline, at which there is a last poll.
+        Never later than the deadline: the last poll is then.
         """
         if interval_s is not None:
             pause_s = interval_s
@@ -251,12 +253,12 @@ class Item:
 
 
 def number_of(item: Item) -> int:
-    """Return an item's place among those of its run."""
+    """Return an item's number within its run."""
     return item.number
 
 
 def pause_s(tries: int, interval_s: float | None, *, first_s: float = 0.5) -> float:
-    """Return how long to pause after that many tries: growing, and short where polls are fast."""
+    """Return the pause after some tries: it grows, but stays short with a short poll interval."""
     cap_s = (
         PAUSE_MAX_S if interval_s is None else min(PAUSE_MAX_S, max(PAUSE_CAP_MIN_S, interval_s))
     )

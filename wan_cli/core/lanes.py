@@ -1,6 +1,6 @@
-"""Lanes: worker threads that do the I/O of items, with a limit of their own for each kind of work.
+"""Lanes: worker threads that do the I/O of items; each kind of work has its own limit.
 
-A worker calls one function and puts its value on the queue of answers. It touches neither the
+A worker calls one function and puts the result on the queue of answers. It touches neither the
 history nor the terminal, and decides nothing.
 """
 
@@ -17,14 +17,14 @@ from wan_cli.core.tools import Clock
 
 # Abandoned workers still hold a connection; never keep more of a lane than this.
 ABANDONED_MAX = 8
-# Workers that do not wait for the network compete for one processor: within BURST_S start at most
-# BURST_MAX of them.
+# Workers that do not wait for the network compete for one processor, so start at most BURST_MAX
+# of them within BURST_S.
 BURST_S = 0.01
 BURST_MAX = 2
 
 
 class Question:
-    """What a worker asks the main thread while its job is running."""
+    """A question from a worker to the main thread while its job is running."""
 
     def __init__(self, about: object) -> None:
         self.about = about
@@ -32,12 +32,12 @@ class Question:
         self._word: object = None
 
     def wait(self, seconds: float) -> object:
-        """Return the main thread's word, None where there is none in time."""
+        """Return the main thread's answer, or None if none comes in time."""
         self._answered.wait(min(seconds, 3600.0))
         return self._word
 
     def answer(self, word: object) -> None:
-        """Let the worker go on with this word."""
+        """Give the worker this answer, so that it continues."""
         self._word = word
         self._answered.set()
 
@@ -55,19 +55,19 @@ class Work(Protocol):
         """Where its jobs run."""
 
     def begin(self, item: Item) -> "Job | None":
-        """Return the item's next I/O, None where the item has moved on without any."""
+        """Return the item's next I/O, or None if the item moved on without any."""
 
     def take(self, item: Item, value: object) -> None:
-        """Take in what the job brought, and let the item take its next step or end."""
+        """Handle the job's result: schedule the item's next step, or end it."""
 
     def late(self, item: Item) -> None:
-        """Take in that the job took too long."""
+        """Handle a job that took too long."""
 
 
 class Job(NamedTuple):
-    """I/O for one item: `call` runs in a worker, and is waited for during `seconds`.
+    """I/O for one item: a worker runs `call`; the engine waits for it at most `seconds`.
 
-    `hear` takes in, in the main thread, what the call reports and asks on its way.
+    The main thread calls `hear` with each report or question that the call sends while it runs.
     """
 
     call: Callable[[Client, "Desk"], object]
@@ -76,7 +76,7 @@ class Job(NamedTuple):
 
 
 class Ticket:
-    """A job that was handed to a worker. `until` and `began` are monotonic seconds."""
+    """A job in the hands of a worker. `until` and `began` are monotonic seconds."""
 
     __slots__ = ("began", "has_place", "item", "job", "until", "work")
 
@@ -86,23 +86,23 @@ class Ticket:
         self.work = work
         self.began = now
         self.until = now + job.seconds
-        # Whether it counts for its lane's limit.
+        # Whether it counts towards its lane's limit.
         self.has_place = True
 
 
 class Desk(NamedTuple):
-    """Where a worker reports: messages to the main thread about its ticket."""
+    """A worker's channel to the main thread, for messages about its ticket."""
 
     ticket: Ticket
     answers: "SimpleQueue[Answer]"
     is_closed: Callable[[], bool]
 
     def tell(self, message: object) -> None:
-        """Report something before the end, such as the progress of a download."""
+        """Report something before the job ends, such as download progress."""
         self.answers.put(Answer(self.ticket, message, is_last=False))
 
     def ask(self, about: object) -> object:
-        """Ask the main thread and wait for its word; None where there is none in time."""
+        """Ask the main thread; return its answer, or None if none comes in time."""
         question = Question(about)
         self.tell(question)
         if self.is_closed():
@@ -111,9 +111,9 @@ class Desk(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a worker reports. `value` is an exception where its call raised one.
+    """A message from a worker. `value` is the exception if the call raised one.
 
-    Without a ticket it is a signal of the process.
+    Without a ticket, `value` is a signal to the process.
     """
 
     ticket: Ticket | None
@@ -122,10 +122,10 @@ class Answer(NamedTuple):
 
 
 class Lane:
-    """One kind of work.
+    """The running and waiting jobs of one kind of work.
 
     Args:
-        limit: how many of its jobs may run at once.
+        limit: how many of its jobs may run at a time.
         yields_s: a job that runs longer gives its place to the next; inf: never.
     """
 
@@ -138,7 +138,7 @@ class Lane:
         self.paused_until = -inf
 
     def __len__(self) -> int:
-        """Return how many of its jobs are running and waited for."""
+        """Return the number of running jobs that the engine waits for."""
         return len(self._open)
 
     def has_room(self, now: float) -> bool:
@@ -153,31 +153,31 @@ class Lane:
         return sum(ticket.began > now - BURST_S for ticket in placed) < BURST_MAX
 
     def items(self) -> list[Item]:
-        """Return the items whose jobs are running and waited for."""
+        """Return the items of the running jobs that the engine waits for."""
         return [ticket.item for ticket in self._open]
 
     def is_open(self, ticket: Ticket) -> bool:
-        """Whether the answer of a job is still waited for."""
+        """Whether the engine still waits for a job's answer."""
         return ticket in self._open
 
     def opened(self, ticket: Ticket) -> None:
-        """Take in that a job began."""
+        """Note that a job began."""
         self._open.add(ticket)
 
     def closed(self, ticket: Ticket) -> bool:
-        """Take in that a job ended; return whether its answer was still waited for."""
+        """Note that a job ended; return whether the engine still waited for its answer."""
         was_open = ticket in self._open
         self._open.discard(ticket)
         return was_open
 
     def moved(self, ticket: Ticket, now: float) -> None:
-        """Take in that a job makes progress: it keeps its place."""
+        """Note that a job made progress, so that it keeps its place."""
         ticket.began = now
 
     def give_places(self, now: float, *, wanted: bool = False) -> None:
-        """Let jobs that have hung for long give their place to the next, if there is one.
+        """Give the places of jobs that hang to jobs that wait, if any.
 
-        `wanted`: something waits for a place elsewhere, such as a row that is not submitted yet.
+        `wanted`: work outside this lane waits for a place, such as a row not submitted yet.
         """
         if self.yields_s == inf or not (self.waiting or wanted):
             return
@@ -189,14 +189,14 @@ class Lane:
             ticket.has_place = False
 
     def overdue(self, now: float) -> list[Ticket]:
-        """Return the jobs that nobody waits for any longer, and forget them."""
+        """Return the jobs that are past their time limit, and stop waiting for them."""
         late = [ticket for ticket in self._open if ticket.until <= now]
         for ticket in late:
             self._open.discard(ticket)
         return late
 
     def wakes_at(self, now: float, *, wanted: bool = False) -> float:
-        """Return when something may change here without an answer, in monotonic seconds."""
+        """Return when this lane may change without an answer, in monotonic seconds."""
         wakes = min((ticket.until for ticket in self._open), default=inf)
         if not (self.waiting or wanted):
             return wakes
@@ -215,9 +215,9 @@ def _began(ticket: Ticket) -> float:
 
 
 class Workers:
-    """Threads that run jobs, started as they are needed and used again.
+    """Threads that run jobs. They start when needed, and are reused.
 
-    Every worker has a client of its own, for connections are not shared between threads.
+    Every worker has its own client, because threads must not share connections.
     """
 
     def __init__(self, client: Client, clock: Clock) -> None:
@@ -228,7 +228,7 @@ class Workers:
         self._closed = False
 
     def close(self) -> None:
-        """Let no worker wait for an answer any more: nobody gives one."""
+        """Release the workers that wait for an answer: none will come."""
         self._closed = True
         while (answer := self._clock.receive(self.answers, 0.0)) is not None:
             if isinstance(answer.value, Question):
@@ -247,7 +247,7 @@ class Workers:
 
 
 class _Worker:
-    """One thread, which runs one job after the other."""
+    """One thread, which runs one job after another."""
 
     def __init__(self, client: Client, idle: "deque[_Worker]") -> None:
         self._client: Client | None = None
@@ -257,7 +257,7 @@ class _Worker:
         self._is_running = False
 
     def run(self, desk: Desk) -> None:
-        """Run a job. Raises OSError where no thread can be started."""
+        """Run a job. Raises OSError if no thread can be started."""
         if not self._is_running:
             try:
                 threading.Thread(target=self._work, name="wan-io", daemon=True).start()
@@ -277,5 +277,5 @@ class _Worker:
                 value = error
             self._idle.append(self)
             desk.answers.put(Answer(desk.ticket, value))
-            # An error holds the frames of its call: keep neither until the next job.
+            # An exception keeps the frames of its call alive: drop both before the next job.
             del value, desk

@@ -1,4 +1,4 @@
-"""Models that this version does not know: their schema comes from the live catalogue."""
+"""Models that this version of wan does not know: their schema comes from the live catalogue."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ from wan_cli.text import one_line
 def live_schema(
     client: Client, cache_dir: Path, model: str, *, unchecked: bool = False
 ) -> ModelSchema:
-    """Return the schema of a model of the catalogue, by the document that `info.docsJson` names.
+    """Return the schema of a catalogue model, from the document that `info.docsJson` names.
 
     Args:
-        client: it needs no key.
-        cache_dir: where the document is kept with its ETag.
+        client: a client, with or without a key.
+        cache_dir: the folder that keeps the document with its ETag.
         model: an id or an alias.
-        unchecked: a model whose schema cannot be had takes any field.
+        unchecked: if the schema cannot be read, accept any field.
 
     Raises:
         NotFound: the catalogue has no such model.
-        Rejected: it names no usable schema.
-        WanError: the API cannot be asked.
+        Rejected: the catalogue names no usable schema.
+        WanError: the API cannot be reached.
     """
     try:
         return _schema(client, cache_dir, model)
@@ -39,7 +39,7 @@ def live_schema(
 
 
 def described(client: Client, cache_dir: Path, model: str) -> Offer:
-    """Return one model's fields, defaults and prices, of this version or of the live catalogue.
+    """Return a model's fields, defaults and prices, from this version or the live catalogue.
 
     Raises as `live_schema`.
     """
@@ -66,7 +66,7 @@ def _schema(client: Client, cache_dir: Path, model: str) -> ModelSchema:
     schema = schema_from_docs(document, str(row.get("id") or model), names)
     if schema is None:
         raise Rejected(
-            f"the catalogue names no schema for {word}, so its fields cannot be checked;"
+            f"the catalogue names no schema for {word}, so wan cannot check its fields;"
             " nothing was sent",
             hint="wan models --all, or add --unchecked",
         )
@@ -79,7 +79,7 @@ def _aliases(row: Mapping[str, object]) -> list[str]:
 
 
 def _document(client: Client, cache_dir: Path, url: str) -> Mapping[str, object]:
-    """Return the JSON object at a URL of the API's own host; another host gets no request."""
+    """Return the JSON object at a URL of the API's own host; never send requests to another."""
     here, there = urlsplit(client.base_url), urlsplit(url)
     if (there.scheme, there.netloc) != (here.scheme, here.netloc):
         raise Rejected(

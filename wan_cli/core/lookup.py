@@ -1,7 +1,7 @@
-"""Is there a generation to continue with? The history knows, or else the account's log.
+"""Find a generation to continue with, in the history or else in the account's log.
 
-Labels are derived from keys and requests, so every machine arrives at the same ones. The log shows
-finished generations of the key in use only: absence proves nothing about those still in flight.
+Labels are derived from keys and requests, so every machine derives the same ones. The log shows
+only finished generations of the API key in use: it says nothing about those still in flight.
 """
 
 from collections.abc import Generator, Sequence
@@ -23,11 +23,11 @@ from wan_cli.record import Record
 
 T = TypeVar("T")
 Events = Generator[Event, None, T]
-# How far back the log is searched.
+# Search the log back to this age.
 WINDOW_S = 7 * 86_400.0
-# A page that takes longer than this is asked for again.
+# Request a page again if it takes longer than this.
 PAGE_SECONDS = 10.0
-# Clocks may differ by this much before the window has to move.
+# Move the window if the clocks differ by about this much.
 CLOCK_S = 3600.0
 
 
@@ -40,11 +40,11 @@ def find_known(
         tools: the client, the journal and the clock.
         order: a request, with the keys of its `once` if it has one.
         timing: the deadline.
-        service: the API; another one knows nothing of what this one has made.
+        service: the API; ignore generations of other APIs.
         lookup: search the account's log for a key that the history does not know.
 
     Raises:
-        UsageError: its key of `once` stands for another request.
+        UsageError: its `once` key was used for another request.
         Unreachable, KeyRefused, Rejected: the account's log cannot be read; nothing was sent.
     """
     if order.once is None:
@@ -59,15 +59,15 @@ def find_known(
         return order, None
     words = f"continuing with generation {record.id}"
     if order.once is None:
-        why = "which goes to the same file; nothing is paid (--again submits another one)"
+        why = "which goes to the same file; no new charge (--again submits another one)"
         yield Warned(f"{words}, {why}")
     else:
-        yield Note(f"{words}, made for --once {order.once}; nothing is paid")
+        yield Note(f"{words}, made for --once {order.once}; no new charge")
     return order, record
 
 
 def _of_same_file(tools: Tools, order: Order, service: str) -> Record | None:
-    """Return the generation of the same request that goes to the same FILE, not on disk yet."""
+    """Return the generation of the same request for the same FILE, if it is not on disk yet."""
     place = order.destination
     if place.name is None or place.to_stdout:
         return None
@@ -78,7 +78,7 @@ def _of_same_file(tools: Tools, order: Order, service: str) -> Record | None:
 def _of_key(
     tools: Tools, order: Order, timing: Timing, *, lookup: bool
 ) -> Events[tuple[Order, Record | None]]:
-    """Return what the history, or else the account's log, knows of a key of `once`."""
+    """Return the generation of a `once` key, from the history or else from the account's log."""
     assert order.once is not None
     assert order.keys is not None
     record = standing(tools.journal.keys.of(*order.keys.all))
@@ -94,7 +94,7 @@ def _of_key(
 
 
 def unsearched(failure: WanError) -> WanError:
-    """Return the failure to read the account's log before a submission, which is not made then."""
+    """Return the error to raise if wan could not read the account's log before submitting."""
     words = (
         f"the account's log cannot be read ({failure.message}), so another machine may have made"
         " this already; nothing was submitted"
@@ -103,28 +103,28 @@ def unsearched(failure: WanError) -> WanError:
     if isinstance(failure, KeyNotAllowed | NoCredits | Rejected):
         hint = "add --no-lookup if no other machine has done this"
     elif isinstance(failure, KeyRefused) or (isinstance(failure, Unreachable) and failure.is_final):
-        # What is wrong is not the log: the submission would fail too.
+        # The trouble is not the log: the submission would fail as well.
         hint = failure.hint
     return failure.with_message(words).with_hint(hint)
 
 
 def _confirmed(tools: Tools, record: Record) -> Record:
-    """Return the record with what the API says of it now, where it answers; on disk it may stay."""
+    """Return the record updated from the API, if it answers; leave records on disk alone."""
     if is_on_disk(record) or record.id is None:
         return record
     try:
         generation = tools.client.generation(record.id, alias=record.other_id)
     except WanError:
-        # The wait asks again, and says what is wrong.
+        # The engine polls again, and reports the error.
         return record
     return tools.save_new(record, **changes(tools, record, generation))
 
 
 class Found(NamedTuple):
-    """What the log shows for one order: the first generation that succeeded, and the last attempt.
+    """The log's rows for one order: the first generation that succeeded, and the last attempt.
 
-    `paid` counts the generations that succeeded: more than one were paid for by machines that share
-    no history.
+    `paid` counts the generations that succeeded. It exceeds 1 if machines without a common history
+    each paid for one.
     """
 
     row: LogRow | None = None
@@ -132,7 +132,7 @@ class Found(NamedTuple):
     paid: int = 0
 
     def with_row(self, row: LogRow) -> "Found":
-        """Return it with one more row of the log; rows come newest first."""
+        """Return a copy with one more row of the log; rows come newest first."""
         attempts = max(self.attempts, Label.of(row.client_request_id).attempt)
         if not row.succeeded:
             return self._replace(attempts=attempts)
@@ -144,24 +144,24 @@ def look_up(
 ) -> Events[list[tuple[Order, Record | None]]]:
     """Return each order with the record to continue with, or None to submit it.
 
-    What succeeded on another machine is written to the history; what failed there makes the next
-    attempt of the order a later one.
+    A generation that succeeded on another machine is written to the history; a failed one raises
+    the order's attempt number.
 
     Args:
         tools: the client, the journal and the clock.
-        orders: with keys; the history knows no generation for them.
-        timing: until its deadline, a log that cannot be read is asked for again.
+        orders: orders with keys for which the history has no generation.
+        timing: until its deadline, retry a log that cannot be read.
 
     Raises:
         Unreachable: the log could not be read; nothing was sent.
-        KeyRefused, Rejected: this key may not read it.
+        KeyRefused, Rejected: this key may not read the log.
     """
     bases = {base: number for number, order in enumerate(orders) for base in _bases(order)}
     found = [Found() for _ in orders]
     seen: set[str] = set()
     yield Note(
-        "searching the account's log of the last 7 days for what another machine made"
-        " (--no-lookup skips this); generations still in flight cannot be seen there"
+        "searching the account's log of the last 7 days for generations of other machines"
+        " (--no-lookup skips this); the log does not show generations still in flight"
     )
     rows = yield from _rows(tools, timing)
     for row in rows:
@@ -170,13 +170,13 @@ def look_up(
             seen.add(row.id)
             found[number] = found[number].with_row(row)
     pairs = []
-    for order, what in zip(orders, found, strict=True):
-        record = _adopted(tools, order, what.row) if what.row else None
-        pairs.append((order._replace(attempts=what.attempts), record))
-        if record and what.paid > 1:
+    for order, result in zip(orders, found, strict=True):
+        record = _adopted(tools, order, result.row) if result.row else None
+        pairs.append((order._replace(attempts=result.attempts), record))
+        if record and result.paid > 1:
             yield Warned(
-                f"{what.paid} generations were paid for the same key by machines that share no"
-                f" history; continuing with the first, {record.id}"
+                f"machines that share no history paid for {result.paid} generations of the same"
+                f" key; continuing with the first, {record.id}"
             )
     if count := sum(record is not None for _, record in pairs):
         many = "1 generation" if count == 1 else f"{count} generations"
@@ -190,7 +190,7 @@ def _bases(order: Order) -> list[str]:
 
 
 def _rows(tools: Tools, timing: Timing) -> Events[list[LogRow]]:
-    """Return the labelled rows of the window, newest first; continue where trouble interrupted."""
+    """Return the labelled rows of the window, newest first; after a failure, resume in place."""
     client, clock = tools.client, tools.clock
     rows: list[LogRow] = []
     tries, offset, oldest = 0, client.server_offset_s, inf
@@ -217,12 +217,12 @@ def _rows(tools: Tools, timing: Timing) -> Events[list[LogRow]]:
         shift = (client.server_offset_s or 0.0) - (offset or 0.0)
         if abs(shift) < CLOCK_S / 2:
             return rows
-        # This was the first reply ever: only now it is known how far the server's clock is off.
+        # Only the first reply shows how much the clocks differ: search again, by the server's.
         offset, rows, oldest = client.server_offset_s, [], inf
 
 
 def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
-    """Return the record of a generation of another machine, after it is in the history."""
+    """Add another machine's generation to the history; return its record."""
     label = Label.of(row.client_request_id)
     now = tools.clock.now()
     created_at = now

@@ -1,4 +1,4 @@
-"""What the words ID, PREFIX, @last and @KEY mean."""
+"""Check the words that name a generation: ID, PREFIX, @last, @KEY."""
 
 from wan_cli.errors import UsageError
 from wan_cli.generation import parse_id
@@ -7,15 +7,15 @@ from wan_cli.text import one_line
 
 
 def may_be_id(word: str) -> bool:
-    """Whether a word can be an id, or the beginning of one, whatever the history holds."""
+    """Whether a word can be an id or a prefix of one, whether or not the history has it."""
     return parse_id(word) is not None and not word.startswith("@") and len(word) >= MIN_PREFIX
 
 
 def check_word(journal: Journal, word: str) -> None:
-    """Refuse a word that can mean no generation.
+    """Check that a word can name a generation.
 
     Raises:
-        UsageError: it says why.
+        UsageError: it cannot; the message says why.
     """
     shown = one_line(word, 60)
     if word == "@last":
@@ -24,7 +24,7 @@ def check_word(journal: Journal, word: str) -> None:
     elif word.startswith("@"):
         if journal.find(word) is None:
             raise UsageError(
-                f"{shown}: the history knows nothing made with --once {shown[1:]}",
+                f"{shown}: the history has no generation made with --once {shown[1:]}",
                 hint=f'wan generate "a fox in the snow" --once {shown[1:] or "KEY"}',
             )
     elif parse_id(word) is None:

@@ -54,7 +54,7 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
 def _recover(tools: Tools, record: Record) -> Events[Outcome]:
     if record.status is Status.CLAIMED:
         tools.journal.give_up_claim(record, tools.clock.now())
-        yield Note(f"{record.ref} was never sent: its process ended before that")
+        yield Note(f"{record.ref} was never sent: its process ended first")
         return Outcome(tools.journal.reread(record))
     yield Note(f"looking for {record.ref} in the account's log")
     if record.key_fingerprint != tools.key_fingerprint:
