@@ -50,7 +50,7 @@ def test_a_stray_nul_is_taken_out_by_the_command(tmp_path: Path) -> None:
 
 def test_a_damaged_byte_is_no_other_encoding(tmp_path: Path) -> None:
     data = "déjà vu, a “fox” – ".encode() + b"\xe9 snow\n"
-    assert hint_of(data).startswith("correct that byte, or leave out what is invalid: iconv -c ")
+    assert hint_of(data).startswith("correct that byte, or drop the invalid bytes: iconv -c ")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_without_an_opener_open_says_so(wan: Wan, api: FakeApi, tmp_path: Path) 
     empty.mkdir()
     result = wan("generate", "a fox", "--open", env={"PATH": str(empty)})
     assert result.code == 0
-    assert "no program to show it was found" in result.err
+    assert "found no program to open it" in result.err
 
 
 def test_the_opener_does_not_see_the_key(wan: Wan, api: FakeApi, tmp_path: Path) -> None:

@@ -430,7 +430,7 @@ ANIMATED = {
 @pytest.mark.parametrize("data", ANIMATED.values(), ids=ANIMATED.keys())
 def test_what_moves_is_refused_with_the_way_to_a_frame(refuse, data):
     words, hint = refuse(data, "cat in snow.png")
-    assert words in {"is animated, and a model takes a still picture", "is a GIF"}
+    assert words in {"is animated, and models need a still picture", "is a GIF"}
     assert "take one frame of it, for example with: ffmpeg -i '" in hint
     assert hint.endswith("cat in snow.png' -frames:v 1 'cat in snow.png'")
 
@@ -445,7 +445,7 @@ OTHERS = {
     "a video ": b"\x1aE\xdf\xa3" + bytes(20),
     "a video  ": b"RIFF\0\0\0\0AVI " + bytes(20),
     "a video   ": (b"G" + bytes(187)) * 4,
-    "a sound": b"RIFF\0\0\0\0WAVE" + bytes(20),
+    "a sound file": b"RIFF\0\0\0\0WAVE" + bytes(20),
     "a HEIC picture": b"\0\0\0\x18ftypheic" + bytes(20),
     "an AVIF picture": b"\0\0\0\x18ftypavif" + bytes(20),
     "a PDF file": b"%PDF-1.7\n",
@@ -458,7 +458,7 @@ OTHERS = {
     "an archive": b"PK\x03\x04" + bytes(20),
     "an HTML page, not a picture": b"<!DOCTYPE html><title>404",
     "XML, not a picture": b"<Error><Code>AccessDenied",
-    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\n",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\n",
     "text, not a picture": "ein Fuchs im Schnee, größer".encode() * 400,
     "not a picture": bytes(range(1, 256)),
 }
@@ -557,7 +557,7 @@ def test_dimensions_out_of_bounds_are_refused_before_decoding(refuse):
     huge = huge[: at + 17] + struct.pack(">I", zlib.crc32(huge[at : at + 17])) + huge[at + 21 :]
     words = "has 2,500 megapixels; the limit is 100"
     assert refuse(huge) == (words, "crop or resize it, or use another picture")
-    assert refuse(encoded(scene(15, 40)))[0] == "is 15x40 pixels; each side needs 16 or more"
+    assert refuse(encoded(scene(15, 40)))[0] == "is 15x40 pixels; each side needs at least 16"
     assert (
         refuse(encoded(scene(16, 161)))[0]
         == "is 16x161 pixels: one side is over 10 times the other"
@@ -590,7 +590,7 @@ DAMAGED = {
     ),
     "countless chunks": (
         png(before=chunk(b"aaAa") * 200_001),
-        "is a PNG file of too many parts",
+        "is a PNG file with too many parts",
     ),
 }
 
@@ -688,7 +688,7 @@ def test_without_pillow_only_what_needs_no_change_is_sent(tmp_path):
         (encoded(scene().convert("CMYK"), "JPEG"), f"is CMYK, {pip}"),
         (encoded(scene().convert("L"), "JPEG"), f"is greyscale, {pip}"),
         (encoded(scene().quantize(64)), f"has a palette of colours, {pip}"),
-        (png(bits=16, row=bytes(192)), f"has 16 bits a colour, {pip}"),
+        (png(bits=16, row=bytes(192)), f"has 16 bits per colour, {pip}"),
         (ANIMATED["PNG"], "is animated"),
         (ANIMATED["WebP"], "is animated"),
         (encoded(noise(200, 200)), "is 160 kB as base64; the limit is 50 kB | --shrink"),

@@ -41,7 +41,7 @@ CERTAIN = {
     "CSV without prompt": ("title,description\nFox,a fox in the snow\n", 1, "name the columns"),
     "TSV": ("prompt\tduration\na fox\t5\n", 1, "--format tsv"),
     "column": ("prompt\na fox\na hen\n", 1, "wan batch list.txt --format csv"),
-    "columns of many": ("Prompts\na fox\na hen\n", 1, "take that line away"),
+    "columns of many": ("Prompts\na fox\na hen\n", 1, "remove that line"),
     "YAML": ("- prompt: a fox\n  duration: 5\n", 1, "JSON Lines or CSV"),
     "YAML with a root": ("prompts:\n  - a fox\n  - a hen\n", 1, "JSON Lines or CSV"),
     "YAML document": ("---\na fox\n", 1, "remove that line"),
@@ -66,10 +66,10 @@ CERTAIN = {
 }
 # What is hardly ever a list of prompts: refused unless the user says that each line is one.
 LIKELY = {
-    "bullets": ("- a fox\n- a hen\n", "take the bullets away"),
-    "stars": ("* a fox\n* a hen\n", "take the bullets away"),
-    "bullets under a heading": ("Clips:\n  • a fox\n  • a hen\n", "take the bullets away"),
-    "tasks": ("- [ ] a fox\n- [x] a hen\n", "take the bullets away"),
+    "bullets": ("- a fox\n- a hen\n", "remove the bullets"),
+    "stars": ("* a fox\n* a hen\n", "remove the bullets"),
+    "bullets under a heading": ("Clips:\n  • a fox\n  • a hen\n", "remove the bullets"),
+    "tasks": ("- [ ] a fox\n- [x] a hen\n", "remove the bullets"),
     "table with tabs": ("a fox\t5\na hen\t10\n", "--format tsv"),
     "one row with tabs": ("a fox\t5\t720p\n", "--format tsv"),
     "ragged table": ("a fox\t5\nan owl\na hen\t10\n", "--format tsv"),

@@ -1,4 +1,4 @@
-"""One line of `wan doctor`: what was looked at, how it is, what to type."""
+"""One line of `wan doctor`: the thing checked, the result, and the command to type."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 
 class Check(NamedTuple):
-    """A thing that was looked at. A problem has an exit code above 0."""
+    """The check of one thing. A problem has an exit code above 0."""
 
     name: str
     level: Level
@@ -42,12 +42,12 @@ class Check(NamedTuple):
 
 
 def fine(name: str, text: str) -> Check:
-    """Return a check that is well."""
+    """Return a check without a problem."""
     return Check(name, Level.OK, text)
 
 
 def warning(name: str, text: str, *, hint: str) -> Check:
-    """Return a check that wants to be looked at."""
+    """Return a check with a warning."""
     return Check(name, Level.WARNING, text, hint)
 
 

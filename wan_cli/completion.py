@@ -1,4 +1,4 @@
-"""Ids for shell completion: asked at each key, so that nothing slow is imported."""
+"""Ids for shell completion, which runs at every key press: import nothing slow here."""
 
 import os
 import sqlite3
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 MAX_IDS = 50
 PROMPT_MAX_CHARS = 50
 _YES = ("1", "true", "yes", "on")
-# The submissions whose id is not known are named by their ref.
+# Submissions with an unknown id are listed by their ref.
 _NEWEST = (
     "SELECT coalesce(id, ref) AS handle, CASE WHEN file IS NOT NULL THEN 'saved'"
     " WHEN status = 'completed' THEN 'ready' WHEN status = 'error' THEN 'failed' ELSE status END,"
@@ -20,7 +20,7 @@ def newest_ids(args: Sequence[str], env: Mapping[str, str]) -> list[str]:
     """Return the newest ids of the history, each with its state and prompt after a tab.
 
     Args:
-        args: what stands after `--complete-ids`: `--sandbox` or `--no-sandbox` if the command line
+        args: the words after `--complete-ids`: `--sandbox` or `--no-sandbox` if the command line
             has it, and the beginning of an id.
         env: the environment.
     """
@@ -33,7 +33,7 @@ def newest_ids(args: Sequence[str], env: Mapping[str, str]) -> list[str]:
 
 
 def _data_folder(env: Mapping[str, str]) -> str:
-    """Return what config.paths says; that module, and pathlib, would cost more than the answer."""
+    """Return the folder that config.paths gives; importing it and pathlib would take longer."""
     if home := env.get("WAN_HOME"):
         return os.path.abspath(os.path.expanduser(home))  # noqa: PTH100, PTH111
     import platformdirs
@@ -57,7 +57,7 @@ def _ids_in(file: str, prefix: str) -> list[str]:
 
 
 def _line(handle: object, state: object, prompt: object) -> str:
-    """Return an id with what a shell shows beside it, in one printable line."""
+    """Return an id and its description for the shell, in one printable line."""
     text = " ".join(f"{prompt or ''}"[: 4 * PROMPT_MAX_CHARS].split())
     if len(text) > PROMPT_MAX_CHARS:
         text = f"{text[: PROMPT_MAX_CHARS - 1]}…"

@@ -1,4 +1,4 @@
-"""Bytes become text if they are UTF-8; otherwise the hint is the command that converts them."""
+"""Decode bytes as UTF-8; if they are not, the hint is the command that converts them."""
 
 import re
 from pathlib import PurePath
@@ -16,7 +16,7 @@ _MARKS = (
     (b"\xfe\xff", "UTF-16BE"),
 )
 _WIDE = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
-# A run of three bytes beyond ASCII: letters of no western alphabet.
+# Three bytes beyond ASCII in a row: not letters of a western alphabet.
 _RUN = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 
@@ -25,7 +25,7 @@ def decode(data: bytes, source: Source) -> str:
     """Return the text of a file or of stdin, without a byte order mark.
 
     Raises:
-        UsageError: it is no text, not UTF-8, or holds NUL; the hint is the way to mend that.
+        UsageError: it is not text, not UTF-8, or contains NUL; the hint says how to fix it.
     """
     kind = by_content(data, PurePath(source.file).suffix)
     if kind:
@@ -37,22 +37,24 @@ def decode(data: bytes, source: Source) -> str:
     if "\x00" not in text:
         return text
     encoding = _wide_encoding(data)
-    what = f"is {encoding}, not UTF-8" if encoding else "holds a NUL byte, which no prompt can have"
+    what = (
+        f"is {encoding}, not UTF-8" if encoding else "contains a NUL byte, which no prompt can have"
+    )
     raise UsageError(
         f"{source.name} {what} (NUL at offset {data.index(0)})", hint=_conversion(data, source)
     )
 
 
 def _conversion(data: bytes, source: Source) -> str:
-    """Return the command that makes UTF-8 without NUL of bytes."""
+    """Return the command that converts bytes to UTF-8 without NUL."""
     encoding = _wide_encoding(data)
     if encoding is None and b"\x00" in data:
         if not _is_utf8(data):
-            return "this is no text; wan batch --help names the formats that are read"
+            return "this is not text; wan batch --help lists the formats that wan reads"
         return source.converted("tr -d '\\000'", source.beside("-clean"))
     if encoding is None and _is_damaged_utf8(data):
         command = source.converted("iconv -c -f utf-8 -t utf-8", source.beside("-utf8"), takes="")
-        return f"correct that byte, or leave out what is invalid: {command}"
+        return f"correct that byte, or drop the invalid bytes: {command}"
     encoding = encoding or ("windows-1252" if _is_western(data) else "ENCODING")
     command = source.converted(f"iconv -f {encoding} -t utf-8", source.beside("-utf8"), takes="")
     if encoding != "ENCODING":
@@ -64,14 +66,14 @@ def _conversion(data: bytes, source: Source) -> str:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether most of what is not ASCII is UTF-8: text in another encoding hardly ever is."""
+    """Whether most bytes beyond ASCII are UTF-8: in another encoding they hardly ever are."""
     valid = data.decode("utf-8", "ignore")
     good = len(valid.encode("utf-8")) - len(valid.encode("ascii", "ignore"))
     return good > len(_HIGH.findall(data)) / 2
 
 
 def _wide_encoding(data: bytes) -> str | None:
-    """Return the encoding of bytes that hold each character in two or four, None for others."""
+    """Return the encoding of text with two or four bytes per character, or None."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
@@ -85,10 +87,10 @@ def _width(encoding: str) -> int:
 
 
 def _is_wide(sample: bytes, encoding: str) -> bool:
-    """Whether most characters have NUL in their high byte, as ASCII has in this encoding.
+    """Whether most characters have NUL as their high byte, as ASCII does in this encoding.
 
-    Where fewer have it (of Chinese text only the spaces and ends of lines do), the bytes must be
-    no UTF-8: text in UTF-8 may hold a stray NUL.
+    If fewer do (in Chinese text, only spaces and line ends), the bytes must not be UTF-8: UTF-8
+    text may contain a stray NUL.
     """
     width = _width(encoding)
     low = 0 if encoding.endswith("LE") else width - 1
@@ -107,7 +109,7 @@ def _is_utf8(sample: bytes) -> bool:
     try:
         sample.decode("utf-8")
     except UnicodeDecodeError as cause:
-        # A sample may end amid a character.
+        # A sample may end within a character.
         return cause.end == len(sample)
     return True
 

@@ -1,4 +1,4 @@
-"""Files that are not lists of prompts: what each is, and the command that makes one of it. Pure."""
+"""Files that are not lists of prompts: the kinds, and the commands that convert them. Pure."""
 
 import shlex
 from pathlib import PurePath
@@ -22,12 +22,12 @@ class Source(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name for messages."""
         return "stdin" if self.file == STDIN else self.file
 
     @property
     def quoted(self) -> str:
-        """The file as a shell takes it."""
+        """The file, quoted for a shell."""
         return shlex.quote(self.file)
 
     def command(self, file: str | None = None, options: str | None = None) -> str:
@@ -41,9 +41,9 @@ class Source(NamedTuple):
         return str(path.with_name(path.stem + mark + (path.suffix if suffix is None else suffix)))
 
     def converted(self, program: str, new: str, *, takes: str = "<") -> str:
-        """Return the command that has a program convert the file, and reads the result.
+        """Return the command that converts the file with a program, and reads the result.
 
-        `takes` stands before the file: `<` where the program reads stdin only.
+        `takes` comes before the file: `<` if the program reads only stdin.
         """
         if self.file == STDIN:
             return f"put {program} before wan in the pipe: … | {program} | {self.command()}"
@@ -51,10 +51,10 @@ class Source(NamedTuple):
 
 
 class FileType(NamedTuple):
-    """What a file is, and what its owner can do before wan reads the file with suffix `becomes`.
+    """A kind of file, and how to convert it to a file with suffix `becomes` that wan reads.
 
-    `way` says it in words, unless a `program` writes the text of the file to stdout.
-    Text of such a kind (`is_text`) may be a single prompt, though it is no list of prompts.
+    `way` is the instruction, unless a `program` writes the text of the file to stdout.
+    A text (`is_text`) may still be a single prompt, but not a list of prompts.
     """
 
     what: str
@@ -64,7 +64,7 @@ class FileType(NamedTuple):
     is_text: bool = False
 
     def hint(self, source: Source) -> str:
-        """Return what to do, with the command to type at last."""
+        """Return the instruction, with the command to type at the end."""
         suffix = PurePath(source.file).suffix.lower()
         if self.program:
             is_named = by_suffix(suffix) is self
@@ -78,14 +78,14 @@ _AS_CSV = "save its sheet as CSV UTF-8 in your spreadsheet program"
 _LINES = "copy the prompts into a text file, each on a line of its own"
 _ROWS = "write its entries as rows of a CSV file whose first line names the columns"
 WORKBOOK = FileType("a workbook", _AS_CSV, ".csv")
-DOCUMENT = FileType("a document of a word processor", _LINES)
+DOCUMENT = FileType("a word-processor document", _LINES)
 PDF = FileType("a PDF file", _LINES)
 MARKDOWN = FileType("Markdown", _LINES, is_text=True)
 MARKUP = FileType("markup", _LINES, is_text=True)
-SUBTITLES = FileType("a file of subtitles", _LINES, is_text=True)
+SUBTITLES = FileType("a subtitle file", _LINES, is_text=True)
 SCRIPT = FileType("a program", _LINES, is_text=True)
 YAML = FileType("YAML", "convert it to a JSON array of rows", ".json", is_text=True)
-SETTINGS = FileType("a file of settings", _ROWS, ".csv", is_text=True)
+SETTINGS = FileType("a settings file", _ROWS, ".csv", is_text=True)
 DATABASE = FileType("a database", "export the table as CSV", ".csv")
 MEDIA = FileType("not text (an image, a sound or a video)", _LINES)
 ARCHIVE = FileType("an archive", "unpack it", ".csv")
@@ -113,7 +113,7 @@ _SUFFIXES = {
     ZSTD: ".zst",
 }
 _BY_SUFFIX = {suffix: kind for kind, all_of in _SUFFIXES.items() for suffix in all_of.split()}
-# How files begin that no text begins with.
+# First bytes of files that no text begins with.
 _BEGINNINGS = (
     (b"PK\x03\x04", ARCHIVE),
     (b"PK\x05\x06", ARCHIVE),
@@ -133,7 +133,7 @@ _BEGINNINGS = (
     (b"GIF87a", MEDIA),
     (b"GIF89a", MEDIA),
 )
-# What a zip file of an office program holds, and an old one of Microsoft.
+# Names inside the zip files of office programs, and inside old Microsoft files.
 _INSIDE_ZIP = (
     (b"xl/workbook", WORKBOOK),
     (b"opendocument.spreadsheet", WORKBOOK),
@@ -144,20 +144,20 @@ _WORKBOOK_OF_OLD = "Workbook".encode("utf-16-le")
 
 
 def by_suffix(suffix: str) -> FileType | None:
-    """Return what a file with this suffix (with its dot) is, as far as it is no list of prompts."""
+    """Return the kind of file with this suffix (with its dot), or None for a list of prompts."""
     return _BY_SUFFIX.get(suffix.lower())
 
 
 def by_content(data: bytes, suffix: str) -> FileType | None:
-    """Return what bytes are that no text begins with, None for text.
+    """Return the kind of file that begins with these bytes, or None for text.
 
-    The suffix tells what an archive is that office programs make in a way of their own.
+    The suffix identifies archives in which no name tells the office program.
     """
     if data[4:8] == b"ftyp" and data[0] == 0:
         return MEDIA
     kind = next((kind for begin, kind in _BEGINNINGS if data.startswith(begin)), None)
     if kind is BZIP2:
-        # Text may begin with these letters too; the size of a block and a number follow.
+        # Text may begin with these letters too; in an archive, a block size and a number follow.
         return kind if data[4:10] == b"1AY&SY" else None
     if kind is DOCUMENT and _WORKBOOK_OF_OLD in data:
         return WORKBOOK

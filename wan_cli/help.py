@@ -2,16 +2,16 @@
 
 from wan_cli.page import DEFAULT_WIDTH, examples, exit_codes, section, table, wrapped
 
-# In the order of the help, each with its line there.
+# The commands in the order of the help, each with its line.
 COMMANDS = {
     "generate": "submit a prompt, wait for its video, download it",
     "status": "show the state of generations",
     "fetch": "wait for generations and download their videos",
-    "list": "list the local history and what was spent",
+    "list": "list the local history and its total cost",
     "show": "show everything about one generation, and how to repeat it",
     "recover": "resolve submissions whose outcome is unknown",
     "batch": "submit many prompts from a file; run it again to continue",
-    "models": "list the Wan models, their prices and what each accepts",
+    "models": "list the Wan models with their prices and options",
     "balance": "print the account's balance",
     "config": "read and change the configuration",
     "doctor": "check the key, the files, the API and the clock",
@@ -36,7 +36,7 @@ EXIT_CODES = {
     13: "local file trouble (disk full, permission); the generation is safe",
     130: "interrupted (143: SIGTERM, 129: SIGHUP); the message says what happens",
 }
-# The topics of `wan help`, each with its line there.
+# The topics of `wan help`, each with its line.
 TOPICS = {
     "exit-codes": "what each exit code means, and which are worth a retry",
     "environment": "the variables that wan reads",
@@ -52,7 +52,7 @@ _SAYS = (
 )
 _START = (
     ("wan generate fox --sandbox", "a first video: free, no key needed"),
-    ("wan config set api_key", "then the same without --sandbox, for money"),
+    ("wan config set api_key", "then run it without --sandbox, for money"),
     ("wan --help", "all options, topics, examples and exit codes"),
 )
 _OPTIONS = (

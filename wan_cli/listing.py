@@ -1,4 +1,4 @@
-"""Which records a listing shows, and what was spent on them. Pure."""
+"""The filter of a listing, and the spending on its records. Pure."""
 
 import time
 from datetime import datetime
@@ -11,17 +11,17 @@ from wan_cli.text import check_encodable, one_line
 
 # Words for a status that people use.
 _ALIASES = {"failed": "error", "running": "generating", "done": "completed"}
-# The states that a list shows and the server does not tell apart: whether a video is on disk.
+# States of the list that the server does not distinguish: whether a video is on disk.
 SAVED, READY = "saved", "ready"
-# What `wan list --status` takes, the states of the list first.
+# The values of `wan list --status`, the states of the list first.
 STATES = (SAVED, READY, "generating", "queued", "failed", "unknown")
 DEFAULT_LIMIT = 20
-# SQLite takes it for no limit.
+# SQLite reads this as no limit.
 NO_LIMIT = -1
 
 
 class Listing(NamedTuple):
-    """Which records: of a state, since a time (seconds since the epoch), with a text, how many.
+    """The filter: a state, a time (seconds since the epoch), a text, and the highest number.
 
     `status` is a status, SAVED or READY; "unknown" is every submission without an outcome.
     """
@@ -33,7 +33,7 @@ class Listing(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What some generations cost. `day` is UTC; day and model are "" for the total of all."""
+    """The cost of some generations. `day` is UTC; day and model are "" for the total of all."""
 
     generations: int
     credits: int
@@ -46,7 +46,7 @@ def parse_status(word: str | None) -> str | None:
     """Return the status, SAVED or READY that a word means.
 
     Raises:
-        UsageError: no such state.
+        UsageError: there is no such state.
     """
     word = _ALIASES.get(word or "", word)
     if word is not None and word not in {*Status, SAVED, READY}:
@@ -58,18 +58,18 @@ def parse_status(word: str | None) -> str | None:
 
 
 def parse_limit(limit: int | None, *, everything: bool) -> int:
-    """Return how many records to list, by --limit and --all.
+    """Return the number of records to list, from --limit and --all.
 
     Raises:
-        UsageError: both of them.
+        UsageError: both are given.
     """
     if everything and limit is not None:
-        raise UsageError("--limit and --all exclude each other", hint="wan list --all")
+        raise UsageError("--limit and --all are mutually exclusive", hint="wan list --all")
     return NO_LIMIT if everything else limit or DEFAULT_LIMIT
 
 
 def parse_search(word: str | None) -> str | None:
-    """Return the text that prompts are searched for.
+    """Return the text to search prompts for.
 
     Raises:
         UsageError: it is not UTF-8.
@@ -81,7 +81,7 @@ def parse_since(word: str | None) -> float:
     """Return the time that `7d`, `12h` (before now) or `2026-08-21` means; 0 for none.
 
     Raises:
-        UsageError: neither a span nor a date.
+        UsageError: the word is neither a span nor a date.
     """
     if word is None:
         return 0.0

@@ -127,7 +127,7 @@ def _read_box(file: BinaryIO, start: int, end: int) -> Box:
 
 
 class Clip(NamedTuple):
-    """What is known of a video."""
+    """The known properties of a video."""
 
     seconds: float | None
     width: int
@@ -136,7 +136,7 @@ class Clip(NamedTuple):
 
 
 def clip_of(file: BinaryIO, size: int) -> Clip | None:
-    """Return what an mp4 file of `size` bytes shows, None if it does not tell.
+    """Return the properties of an mp4 file of `size` bytes, or None if it has none.
 
     Raises:
         OSError: the file cannot be read.
@@ -178,7 +178,7 @@ def _track(file: BinaryIO, track: Box) -> tuple[int, int, bytes]:
 
 
 def _seconds(header: bytes) -> float | None:
-    """Return the length of a movie by its header, of version 0 or 1."""
+    """Return the length of a movie from its header, of version 0 or 1."""
     is_long = header[:1] == b"\x01"
     at, size = (20, 8) if is_long else (12, 4)
     scale, length = int.from_bytes(header[at : at + 4]), header[at + 4 : at + 4 + size]

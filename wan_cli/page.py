@@ -1,4 +1,4 @@
-"""Help as text: rows in two columns, wrapped to the screen. Quick: nothing slow is imported."""
+"""Help as text: rows in two columns, wrapped to the screen. This module imports nothing slow."""
 
 import os
 
@@ -31,7 +31,7 @@ def wrapped(text: str, width: int, indent: str = "", first: str | None = None) -
         text: one paragraph.
         width: the cells of a line.
         indent: the beginning of each line.
-        first: the beginning of the first line, if it is another one.
+        first: the beginning of the first line, if it differs.
     """
     lines: list[str] = []
     line = indent if first is None else first
@@ -78,7 +78,7 @@ def exit_codes(codes: dict[int, str], width: int) -> str:
 
 
 def examples(rows: Rows, width: int) -> str:
-    """Return command lines, each under a comment; a long one goes on after a backslash."""
+    """Return command lines, each under a comment; a long one continues after a backslash."""
     lines = []
     for command, says in rows:
         lines.append(wrapped(says, width, "  # "))
@@ -87,7 +87,7 @@ def examples(rows: Rows, width: int) -> str:
 
 
 def _command(command: str, width: int) -> str:
-    """Return a command line that a shell reads as it is, whatever the width."""
+    """Return a command line that a shell can read, whatever the width."""
     lines = []
     line = "  "
     for word in _words(command):
@@ -100,7 +100,7 @@ def _command(command: str, width: int) -> str:
 
 
 def _words(command: str) -> list[str]:
-    """Return the words of a command line; what stands in double quotes is one word."""
+    """Return the words of a command line; text in double quotes is one word."""
     words: list[str] = []
     for part in command.split(" "):
         if words and words[-1].count('"') % 2:

@@ -1,7 +1,7 @@
-"""The programs that wan starts: to show a video, to notify, and the user's own. None sees the key.
+"""Start programs: to show a video, to notify, and the user's own. None of them sees the key.
 
-A program of the desktop is waited for only briefly: where it fails, it fails at once, and where it
-stays, it is the player itself.
+wan waits only briefly for a program of the desktop: a failing program fails at once, and one that
+keeps running is the player itself.
 """
 
 import os
@@ -15,21 +15,21 @@ from wan_cli.secrets import without_keys
 
 # How long a program of the desktop may take to fail.
 START_SECONDS = 3.0
-# Programs write there: standard output carries results only.
+# Programs write to stderr: standard output carries only results.
 _STDERR = 2
 _MACOS_SCRIPT = 'on run argv\ndisplay notification (item 1 of argv) with title "wan"\nend run'
 
 
 def open_file(path: Path) -> str | None:
-    """Show a file with the program that the desktop has for it; return why that cannot be."""
+    """Open a file with the desktop's program for it; return the reason if that fails."""
     opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
     if opener is None:
-        return "no program to show it was found (xdg-open is not installed)"
+        return "found no program to open it (xdg-open is not installed)"
     return _start([opener, os.fspath(path)])
 
 
 def notify(text: str) -> bool:
-    """Show a notification on the desktop; return whether there is a program that did."""
+    """Show a notification on the desktop; return whether a program did."""
     if sys.platform == "darwin" and (script := shutil.which("osascript")):
         return _start([script, "-e", _MACOS_SCRIPT, text]) is None
     if sender := shutil.which("notify-send"):
@@ -40,9 +40,9 @@ def notify(text: str) -> bool:
 
 
 def run_program(argv: Sequence[str], data: bytes) -> str | None:
-    """Run a program to its end with data on its stdin; return why it failed, None if it did not.
+    """Run a program to its end with data on its stdin; return why it failed, or None.
 
-    What it writes to its standard output goes to stderr.
+    Its standard output goes to stderr.
     """
     try:
         code = subprocess.run(  # noqa: S603  The program that the user named.
@@ -51,12 +51,12 @@ def run_program(argv: Sequence[str], data: bytes) -> str | None:
     except OSError as cause:
         return f"{argv[0]} cannot be started: {cause.strerror}"
     if code < 0:
-        return f"{argv[0]} was ended by signal {-code}"
-    return f"{argv[0]} ended with exit code {code}" if code else None
+        return f"{argv[0]} was killed by signal {-code}"
+    return f"{argv[0]} exited with code {code}" if code else None
 
 
 def _start(argv: Sequence[str]) -> str | None:
-    """Start a program of the desktop, and leave it alone; return why it failed, if it did."""
+    """Start a program of the desktop in the background; return why it failed, or None."""
     try:
         started = subprocess.Popen(  # noqa: S603  Of the desktop, and a file or words of ours.
             argv,

@@ -1,4 +1,4 @@
-"""Prompts from outside: one from exactly one source (the argument, stdin, a file), or a batch."""
+"""Read prompts: one from exactly one source (the argument, stdin, a file), or a batch."""
 
 import os
 import re
@@ -16,11 +16,11 @@ from wan_cli.text import check_encodable, one_line
 LIMIT_BYTES = 1 << 20
 BATCH_LIMIT_BYTES = 1 << 26
 _HINT = 'wan generate "a fox in the snow"'
-# Files of these suffixes are read by wan batch, and by --prompt-file.
+# wan batch and --prompt-file read files with these suffixes.
 _LIST_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"})
 _TEXT_SUFFIXES = _LIST_SUFFIXES | {".text", ".list", ".log"}
 _PATH_MAX_CHARS = 1000
-# What editors and phones write in place of a hyphen.
+# The dashes that editors and phones write instead of a hyphen.
 LONG_DASHES = "‐‑‒–—―−﹘﹣－"
 _DASHES = f"-{LONG_DASHES}"
 _OPTION = rf"[{_DASHES}]+([A-Za-z][A-Za-z0-9-]*(?:=\S*)?)?"
@@ -29,12 +29,12 @@ _OPTIONS = frozenset({*map(flag_of, FIELD_NAMES), *_SHORT_FORMS})
 
 
 def read_prompt(argument: str | None, file: Path | None, *, is_literal: bool = False) -> str:
-    """Return the prompt exactly; of a file, or of stdin, without the end of the last line.
+    """Return the prompt exactly; from a file or stdin, without the last line's end.
 
     Args:
-        argument: the prompt as it was typed; `-` is stdin.
-        file: what --prompt-file names.
-        is_literal: the argument stood after `--`, and is a prompt whatever it looks like, also `-`.
+        argument: the prompt as the user typed it; `-` is stdin.
+        file: the file of --prompt-file.
+        is_literal: the argument came after `--`, so it is a prompt, even `-`.
 
     Raises:
         UsageError: no source, two sources, a file that cannot be read, no text, or an argument
@@ -72,7 +72,7 @@ def read_batch(source: Source) -> str:
     """Return the text of a batch file, or of stdin.
 
     Raises:
-        UsageError: it cannot be read, is no text, or is too large.
+        UsageError: the file cannot be read, is not text, or is too large.
     """
     return _read(source, BATCH_LIMIT_BYTES)
 
@@ -87,7 +87,7 @@ def _read(source: Source, limit_bytes: int) -> str:
         ) from None
     if len(data) > limit_bytes:
         raise UsageError(
-            f"{source.name} holds more than {limit_bytes >> 20} MiB: too much",
+            f"{source.name} is larger than {limit_bytes >> 20} MiB",
             hint=f"split the file, then: {source.reader} FILE",
         )
     return decode(data, source)
@@ -98,12 +98,12 @@ def _bytes_of(source: Source, count: int) -> bytes:
         with Path(source.file).open("rb") as stream:
             return stream.read(count)
     if sys.stdin is None:
-        raise UsageError("stdin is closed, and the prompt was to come from it", hint=_HINT)
+        raise UsageError("cannot read the prompt: stdin is closed", hint=_HINT)
     return sys.stdin.buffer.read(count)
 
 
 def refuse_dash(prompt: str) -> None:
-    """Let a prompt pass that is no mistyped option.
+    """Refuse a prompt that looks like a mistyped option.
 
     Raises:
         UsageError: it begins with a dash.
@@ -121,12 +121,12 @@ def refuse_dash(prompt: str) -> None:
 
 
 def literal(prompt: str) -> str:
-    """Return the command that takes words as a prompt whatever they look like."""
+    """Return the command that takes any words as a prompt, whatever they look like."""
     return f"wan generate -- {shlex.quote(one_line(prompt, 200))}"
 
 
 def refuse_file(prompt: str) -> None:
-    """Let a prompt pass that is not the name of a file.
+    """Refuse a prompt that is the name of a file.
 
     Raises:
         UsageError: it names a file that exists and holds text.
@@ -150,10 +150,10 @@ def refuse_file(prompt: str) -> None:
 
 
 def file_meant(prompt: str) -> str | None:
-    """Return the file that a prompt is the name of, None for a prompt.
+    """Return the file that a prompt names by mistake, or None.
 
-    A name with the suffix of a text file, or of an office program, is enough; any other single
-    word must name a file that holds text: `fox` may be a prompt beside a video of that name.
+    A name with the suffix of a text file or an office document is enough. Any other single word
+    must name an existing file with text: `fox` may be a prompt next to a video named `fox`.
     """
     name = prompt.strip().removeprefix("@")
     if not name or len(name) > _PATH_MAX_CHARS or not name.isprintable():
@@ -186,10 +186,10 @@ def _is_binary(head: bytes) -> bool:
 
 
 def option_meant(prompt: str) -> str | None:
-    """Return the option that a row begins with by mistake, None for a prompt.
+    """Return the option that a row begins with by mistake, or None.
 
-    A row may begin with a dash, as speech does: `— Hello, said the fox`. It is an option where it
-    is a single word, or where its first word is one of wan's.
+    A row may begin with a dash, as speech does: `— Hello, said the fox`. It is an option if it is
+    a single word, or if its first word is an option of wan.
     """
     word, *rest = prompt.split(maxsplit=1) or [""]
     match = re.fullmatch(_OPTION, word)

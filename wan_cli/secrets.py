@@ -6,5 +6,5 @@ KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
 
 
 def without_keys(env: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the variables that hold a key, for a program that wan opens."""
+    """Return an environment without the variables that hold a key, for another program."""
     return {name: value for name, value in env.items() if name not in KEY_VARIABLES}

@@ -1,4 +1,4 @@
-"""Text from outside made harmless, and file names made from it. Pure."""
+"""Make text from outside harmless, and turn it into file names. Pure."""
 
 import re
 import unicodedata
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from wan_cli.errors import UsageError
 
 REPLACEMENT = "\ufffd"
-# C0 but tab and newline, DEL, C1, bidi controls, line and paragraph separators, lone surrogates.
-# Not compiled yet: that takes 1 ms, and nearly all text is printable.
+# C0 except tab and newline, DEL, C1, bidi controls, line and paragraph separators, lone surrogates.
+# Compiled only when needed: that takes 1 ms, and nearly all text is printable.
 _HARMFUL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _SPACE = re.compile(r"\s+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-# All of ASCII but controls and "*/:<>?\|, which FAT and its successors refuse; no name ends in a
+# All of ASCII except controls and "*/:<>?\|, which FAT and its successors refuse; no name ends in a
 # space or a dot there.
 _PORTABLE = re.compile(
     r"""[^\x00-\x20."*/:<>?\\|\x7f-\U0010ffff]"""
@@ -28,7 +28,7 @@ _RESERVED = frozenset(
 )
 # Categories of Unicode: separators, controls, formats, lone surrogates, marks without a letter.
 _UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Mc", "Me"))
-# Letters and signs that are drawn as nothing: of Hangul, Khmer and Braille.
+# Invisible letters and signs of Hangul, Khmer and Braille.
 _FILLERS = "\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800"
 SLUG_MAX_BYTES = 60
 # A name leaves room for ".part" and ".json" below the 255 bytes that file systems allow.
@@ -40,7 +40,7 @@ DEFAULT_NAME_TEMPLATE = "{slug}-{id8}.mp4"
 def clean(text: str, limit: int = 1000) -> str:
     """Return text from outside without control characters, bidi controls and lone surrogates.
 
-    Tab and newline stay. More than `limit` characters are cut, with an ellipsis as the sign of it.
+    Tab and newline stay. Longer text is cut to `limit` characters and ends with an ellipsis.
     """
     if len(text) > limit:
         text = text[: limit - 1] + "…"
@@ -53,16 +53,16 @@ def one_line(text: str, limit: int = 300) -> str:
 
 
 def check_prompt(prompt: object) -> str:
-    """Return a prompt exactly as it is, if the server can make something of it.
+    """Return a prompt unchanged, if the server can use it.
 
     Raises:
-        UsageError: it is no text, holds NUL, or has no character that can be seen.
+        UsageError: it is not text, contains NUL, or has no visible character.
     """
     words = "is not text"
     if isinstance(prompt, str):
         words = "is empty" if not prompt.strip() else ""
         if "\x00" in prompt:
-            words = "holds a NUL character"
+            words = "contains a NUL character"
         elif not words and not _has_visible(prompt):
             words = "has no visible character"
         if not words:
@@ -78,7 +78,7 @@ def _has_visible(text: str) -> bool:
 
 
 def hide_queries(text: str) -> str:
-    """Return text with the query of each URL left out: whoever holds a signed one can read."""
+    """Return text without the queries of URLs: anyone with a signed URL can use it."""
     return _QUERY.sub(r"\1?…", text)
 
 
@@ -89,7 +89,7 @@ def decode_utf8(data: bytes, source: str) -> str:
         UsageError: the bytes are not UTF-8; the message gives the offset of the first bad byte.
     """
     try:
-        # Not as utf-8-sig, which counts the offset of a bad byte from behind the mark.
+        # Not as utf-8-sig, which counts the offset of a bad byte from after the mark.
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as cause:
         bad = f"invalid byte 0x{data[cause.start]:02x} at offset {cause.start}"
@@ -106,7 +106,7 @@ def check_encodable(text: str, source: str) -> str:
     In a locale without UTF-8, Python leaves its bytes undecoded: they are decoded here.
 
     Raises:
-        UsageError: it holds bytes that are not UTF-8 (lone surrogates in Python).
+        UsageError: it contains bytes that are not UTF-8 (lone surrogates in Python).
     """
     if text.isascii():
         return text
@@ -143,10 +143,10 @@ def slug(prompt: str) -> str:
 
 
 def id8(generation_id: str) -> str:
-    """Return eight letters or digits that stand for an id: its first ones, filled from its hash."""
+    """Return eight letters or digits for an id: its first ones, filled up from its hash."""
     letters = re.sub(r"[^A-Za-z0-9]", "", generation_id)
     if len(letters) < 8:
-        # OpenSSL comes with it: 3 ms for what hardly any id needs.
+        # It imports OpenSSL, which takes 3 ms; hardly any id needs it.
         import hashlib
 
         letters += hashlib.sha256(generation_id.encode("utf-8", "surrogatepass")).hexdigest()
@@ -171,12 +171,12 @@ def check_name_template(template: str) -> str:
 
 
 def is_portable(name: str) -> bool:
-    """Whether every drive takes a file name: plain ASCII, not long, and no device's name."""
+    """Whether every drive accepts a file name: plain ASCII, not long, not a device's name."""
     return bool(_PORTABLE.fullmatch(name)) and name.split(".")[0].lower() not in _RESERVED
 
 
 def file_name(template: str, values: Mapping[str, str]) -> str:
-    """Return the file name that a template makes of values; slashes come from the template only."""
+    """Fill a template with values; only the template, not a value, can add a slash."""
     filled = _PLACEHOLDER.sub(
         lambda match: _NOT_IN_NAME.sub("-", values.get(match[1], "")), template
     )

@@ -1,4 +1,4 @@
-"""The topics of `wan help`: what no single command's help can tell. Plain data, like `help`."""
+"""The topics of `wan help`: facts that concern several commands. Plain data, like `help`."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -27,7 +27,7 @@ Block = str | Table | Lines
 
 RETRY = "7, 8, 11, 12, 13, 129, 130 and 143"
 STOP = "2, 3, 4, 5, 6 and 9"
-# By the key of the configuration: what its value is.
+# The meaning of each key of the configuration.
 KEYS: Mapping[str, str] = {
     "api_key": "the API key",
     "api_key_command": "a command whose first line of output is the key",
@@ -48,7 +48,7 @@ KEYS: Mapping[str, str] = {
 # Variables without a key of the configuration.
 OTHER_VARIABLES: Rows = (
     ("WAN_HOME", "folder for the configuration, the history, the caches and the sandbox"),
-    ("WAN_DEBUG", "1: do what -v does, on every command"),
+    ("WAN_DEBUG", "1: turn on -v for every command"),
     ("NO_COLOR, FORCE_COLOR", "no colors; colors in a pipe too"),
     ("TERM=dumb, CI=true", "plain lines on the terminal, no moving display"),
     ("COLUMNS", "width of the help and of tables"),
@@ -59,7 +59,7 @@ OTHER_VARIABLES: Rows = (
         "trusted certificates; the first of these that is set",
     ),
 )
-# What a file's name may hold, as `text.NAME_FIELDS` has it.
+# The fields of a file name, the same as in `text.NAME_FIELDS`.
 NAME_FIELDS: Rows = (
     ("{slug}", "words of the prompt: a-z, 0-9 and -"),
     ("{id}", "the generation's id"),
@@ -73,7 +73,7 @@ REFERENCES: Rows = (
     ("ID", "a generation's id; one that begins with - needs no quotes"),
     ("G3b3vV", "the first characters of an id, six or more"),
     ("@last", "the newest generation in the history"),
-    ("@KEY", "what --once KEY made"),
+    ("@KEY", "the generation of --once KEY"),
     ("wan-…", "a submission (REF) whose id is not known; for wan recover"),
 )
 
@@ -104,8 +104,8 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
         Table("Others", OTHER_VARIABLES),
     ),
     "config": (
-        "wan config path prints where the file is. It is TOML, and only you can read it. A mistake"
-        " in it is exit 3, with its line or key; wan ignores nothing.",
+        "wan config path prints where the file is. It is TOML, and only you can read it. wan"
+        " exits with code 3 at any mistake in it, and names its line or key.",
         "Flags override environment variables, which override the file, which overrides the"
         " defaults.",
         Table("Keys", tuple(KEYS.items())),
@@ -137,7 +137,7 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
     "money": (
         "Only wan generate and wan batch pay. They print the price before each submission. A"
         " generation that fails on the server is not charged.",
-        "--dry-run prints the request and its price, and sends nothing paid. --sandbox uses a free"
+        "--dry-run prints the request and its price, and submits nothing. --sandbox uses a free"
         " API on this machine, with test pictures.",
         "--max-cost USD (or max_cost in the configuration) refuses to pay more, and refuses a"
         " price that wan cannot find out: exit 5, nothing sent. For wan batch the limit is for the"

@@ -63,7 +63,7 @@ def test_exec_does_not_see_the_key_and_its_output_is_no_result(
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [("exit 3", "ended with exit code 3"), ("kill -9 $$", "was ended by signal 9")],
+    [("exit 3", "exited with code 3"), ("kill -9 $$", "was killed by signal 9")],
 )
 def test_a_failure_of_exec_is_said_and_changes_nothing(
     wan: Wan, api: FakeApi, work: Path, programs: Path, script: str, words: str

@@ -91,11 +91,14 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
     "notes.md": (b"# Clips\n\n* a fox\n* a hen\n", Refused("is Markdown", OWN_LINES + "notes.txt")),
     "film.srt": (
         b"1\n00:00:01,000 --> 00:00:04,000\na fox\n",
-        Refused("is a file of subtitles", OWN_LINES + "film.txt"),
+        Refused("is a subtitle file", OWN_LINES + "film.txt"),
     ),
     "subtitles.txt": (b"1\n00:00:01,000 --> 00:00:04,000\na fox\n", Refused("a cue of", "a line")),
     "page.html": (b"<ul><li>a fox</li></ul>", Refused("is markup", OWN_LINES + "page.txt")),
-    "letter.docx": (zipped(word__document="<w/>"), Refused("a document", "wan batch letter.txt")),
+    "letter.docx": (
+        zipped(word__document="<w/>"),
+        Refused("a word-processor document", "wan batch letter.txt"),
+    ),
     "comments.txt": (
         b"# act one\na fox, in the snow\n\n# act two\n\\#1 hen of the yard\n",
         ["a fox, in the snow", "#1 hen of the yard"],

@@ -1,6 +1,6 @@
-"""What can be asked for: models, their fields, and a valid request.
+"""Models, their fields, and valid requests.
 
-`schema` says what a field is, `family` which models there are, `request` what is sent.
+`schema` defines fields, `family` lists the models, `request` builds the request to send.
 """
 
 from wan_cli.models.family import (

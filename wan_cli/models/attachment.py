@@ -10,9 +10,9 @@ from wan_cli.text import one_line
 
 
 class LocalPicture(NamedTuple):
-    """A picture that was checked. A batch may have thousands: their bytes are not kept.
+    """A checked picture. A batch may have thousands, so their bytes are not kept.
 
-    `sha256` is that of the file, `shown` stands for its data where a request is shown.
+    `sha256` is the file's hash; `shown` replaces its data when a request is printed.
     """
 
     path: str
@@ -23,14 +23,14 @@ class LocalPicture(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the history keeps in place of the bytes: equal for equal files."""
+        """The text that the history keeps instead of the bytes: equal for equal files."""
         return f"sha256:{self.sha256}"
 
     def data_uri(self) -> str:
-        """Return the picture as it is sent.
+        """Return the picture as a data URI.
 
         Raises:
-            UsageError: the file is gone, or another one than the one that was checked.
+            UsageError: the file is gone, or has changed since it was checked.
         """
         picture = load_picture(Path(self.path), limit_bytes=DEFAULT_LIMIT_BYTES, shrink=self.shrink)
         if picture.sha256 != self.sha256:
@@ -42,7 +42,7 @@ class LocalPicture(NamedTuple):
 
 
 def attaching(folder: Path, *, shrink: bool = False) -> Callable[[str], LocalPicture]:
-    """Return what checks pictures whose paths are relative to a folder, each file once."""
+    """Return a function that checks pictures relative to a folder, each file once."""
     known: dict[Path, LocalPicture] = {}
 
     def attach(text: str) -> LocalPicture:

@@ -15,9 +15,9 @@ Node = Mapping[str, object]
 
 
 def schema_from_docs(document: Node, name: str, names: Collection[str]) -> ModelSchema | None:
-    """Return the schema of a model that goes by some names, None where the document has none.
+    """Return the schema of the model with one of the names, or None.
 
-    Unions are taken apart: the part counts whose `model` allows one of the names.
+    Of a union, take the part whose `model` allows one of the names.
     """
     bodies = list(_bodies(document))
     meant = [body for body in bodies if {*_words(_property(document, body, "model"))} & {*names}]
@@ -38,7 +38,7 @@ def schema_from_docs(document: Node, name: str, names: Collection[str]) -> Model
 
 
 def _bodies(document: Node) -> Iterator[Node]:
-    """Yield the schemas of what POST requests send, the parts of a union each."""
+    """Yield the schemas of the bodies of POST requests, and each part of a union."""
     for path in _mapping(document.get("paths")).values():
         post = _mapping(_mapping(path).get("post"))
         content = _mapping(_mapping(_resolved(document, post.get("requestBody"))).get("content"))
@@ -56,7 +56,7 @@ def _parts(document: Node, schema: Node, depth: int) -> Iterator[Node]:
 
 
 def _resolved(document: Node, node: object) -> Node:
-    """Return a node, or what it refers to in the same document; of `X or null`, X."""
+    """Return a node, or the node it refers to in the same document; X for `X or null`."""
     for _ in range(DEPTH_MAX):
         found = _mapping(node)
         reference = found.get("$ref")
@@ -71,7 +71,7 @@ def _resolved(document: Node, node: object) -> Node:
         parts = [part for part in parts if part.get("type") != "null"]
         if len(parts) != 1:
             return found
-        # What stands beside the union, such as a default, stays.
+        # Keep keys beside the union, such as a default.
         node = {**{key: found[key] for key in {*found} - {"anyOf", "oneOf"}}, **parts[0]}
     return {}
 
@@ -81,7 +81,7 @@ def _property(document: Node, schema: Node, name: str) -> Node:
 
 
 def _words(node: Node) -> Iterator[str]:
-    """Yield the texts that a field may be."""
+    """Yield the texts that a field allows."""
     options = node.get("enum")
     yield from (str(word) for word in (options if isinstance(options, list) else ()))
     if isinstance(node.get("const"), str):

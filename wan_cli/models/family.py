@@ -1,4 +1,4 @@
-"""The Wan models that this version knows: what each accepts, and the names people call it by."""
+"""The Wan models that this version knows: their fields, and the names that people use."""
 
 import re
 from collections.abc import Mapping
@@ -45,12 +45,12 @@ _PREVIEW = (
 
 
 def _with(fields: tuple[Field, ...], *others: Field) -> tuple[Field, ...]:
-    """Return the fields, those of the same name replaced."""
+    """Return the fields, with those of the same name replaced."""
     replaced = {field.name: field for field in others}
     return tuple(replaced.get(field.name, field) for field in fields)
 
 
-# Durations: seen in the reference (facts.md of the design); `short` begins with the shortest.
+# Durations come from the API's reference. `short` begins with the shortest name.
 MODELS: Mapping[str, ModelSchema] = {
     schema.name: schema
     for schema in (
@@ -130,12 +130,12 @@ FIELD_NAMES = (
     "watermark",
     "enable_prompt_expansion",
 )
-# What comes from files and other servers belongs to one request, not into the configuration.
+# Files and URLs belong to one request, not in the configuration.
 MEDIA_NAMES = ("image_url", "first_frame_image", "image_urls", "video_urls")
 
 
 def find_schema(name: str) -> ModelSchema | None:
-    """Return the schema of a model by its id, an alias or a short name; None: not in the table."""
+    """Return the schema of a model by its id, an alias or a short name, or None."""
     if name in MODELS:
         return MODELS[name]
     word = _plain(name)
@@ -146,7 +146,7 @@ def schema_of(model: str) -> ModelSchema:
     """Return the schema of a model.
 
     Raises:
-        UsageError: no such model in the schema table.
+        UsageError: the table has no such model.
     """
     schema = find_schema(model)
     if schema is None:
@@ -163,19 +163,19 @@ def is_id(model: str) -> bool:
 
 
 def for_picture(model: str) -> ModelSchema | None:
-    """Return the model of the same version that starts from a picture, None where there is none."""
+    """Return the model of the same version that starts from a picture, or None."""
     schema = find_schema(model)
     version = schema.short[0].partition("-")[0] if schema and schema.short else ""
     return find_schema(f"{version}-i2v")
 
 
 def models_with(name: str) -> str:
-    """Return the models that have a field, as words."""
+    """Return the names of the models that have a field, as a list for people."""
     return ", ".join(schema.name for schema in MODELS.values() if schema.field(name))
 
 
 def any_model(name: str) -> Field:
-    """Return a field with the values that any model takes: a flag may still choose the model."""
+    """Return a field with the values of all models: a flag may still choose the model."""
     found = [field for schema in MODELS.values() if (field := schema.field(name))]
     choices = dict.fromkeys(choice for field in found for choice in field.choices)
     most = max((field.most or 0 for field in found), default=0)
@@ -187,7 +187,7 @@ def _names(schema: ModelSchema) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without what people leave out or write otherwise."""
+    """Return a name without the parts that people leave out or write differently."""
     word = name.strip().lower().removeprefix("alibaba/").replace(".", "-").replace("_", "-")
     return re.sub(r"^wan-?", "", word)
 

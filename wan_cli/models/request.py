@@ -1,4 +1,4 @@
-"""GenerationRequest: what is sent, validated once."""
+"""GenerationRequest: the request to send, validated once."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from wan_cli.models.family import DEFAULT_MODEL, FIELD_NAMES, no_such_field, sch
 from wan_cli.models.schema import Attach, Field, ModelSchema, Value, parse_field, wanted
 from wan_cli.text import check_prompt
 
-# The model's vendor documents these for its own endpoint; this API states neither, so they warn.
+# The model's vendor documents these for its own endpoint; this API does not, so wan only warns.
 PROMPT_HINT_MAX_CHARS = 1500
 SEED_HINT_MAX = 2**31 - 1
 _ORDER = {name: number for number, name in enumerate(FIELD_NAMES)}
@@ -19,7 +19,7 @@ _ORDER = {name: number for number, name in enumerate(FIELD_NAMES)}
 class GenerationRequest(NamedTuple):
     """A valid request. A field that is not among `fields` was not set and is not sent.
 
-    The server decides what was not set. `fields` are names and values in the order of sending.
+    The server chooses the other values. `fields` holds names and values in the order of sending.
     """
 
     schema: ModelSchema
@@ -37,7 +37,7 @@ class GenerationRequest(NamedTuple):
         """Return the request that flags, settings or a row describe; None means not set.
 
         Args:
-            values: by the names of the fields, `model` and `prompt` among them.
+            values: by the names of the fields, including `model` and `prompt`.
             attach: checks a local picture.
             schema_of: finds a model's schema.
 
@@ -69,24 +69,24 @@ class GenerationRequest(NamedTuple):
 
     @property
     def paths(self) -> dict[str, str]:
-        """Where its local pictures are, by what stands for them in `body`."""
+        """The paths of its local pictures, by their text in `body`."""
         found = (picture for pictures in self.pictures.values() for picture in pictures)
         return {picture.key: picture.path for picture in found}
 
     def body(self) -> dict[str, Value]:
-        """Return the request as it is kept: the fields that were set, a picture by its hash."""
+        """Return the request for the history: the set fields, and pictures by their hash."""
         return self._body(lambda picture: picture.key)
 
     def shown(self) -> dict[str, Value]:
-        """Return the request as it is shown: the data of a picture shortened."""
+        """Return the request for display, with the data of pictures shortened."""
         return self._body(lambda picture: picture.shown)
 
     def shown_json(self) -> str:
-        """Return the request as it is shown as compact JSON."""
+        """Return the request for display, as compact JSON."""
         return _compact(self.shown())
 
     def to_json(self) -> str:
-        """Return the request as it is kept as compact JSON, equal for equal requests."""
+        """Return the request for the history, as compact JSON: equal for equal requests."""
         return _compact(self.body())
 
     def payload(self) -> bytes:
@@ -103,7 +103,7 @@ class GenerationRequest(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the API may not take, by the documentation of the model's vendor."""
+        """Values that the API may refuse, according to the model's vendor."""
         found = []
         if len(self.prompt) > PROMPT_HINT_MAX_CHARS:
             found.append(
@@ -119,7 +119,7 @@ class GenerationRequest(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done to its pictures."""
+        """The changes that wan made to its pictures."""
         return tuple(
             note for found in self.pictures.values() for picture in found for note in picture.notes
         )
@@ -155,14 +155,14 @@ def one_shot_type(shot_type: str | None, *, multi: bool, single: bool) -> str | 
     """Return the shot type of --shot-type and its short forms.
 
     Raises:
-        UsageError: two of them that differ.
+        UsageError: two of them differ.
     """
     given = {shot_type} | ({"multi"} if multi else set()) | ({"single"} if single else set())
     given.discard(None)
     if len(given) > 1:
         raise UsageError(
             "--shot-type, --multi-shot and --single-shot contradict each other",
-            hint="leave all but one of them out",
+            hint="keep only one of them",
         )
     return given.pop() if given else None
 
@@ -190,7 +190,7 @@ def _refuse_ineffective(values: Mapping[str, Value]) -> None:
     if values.get("enhance_prompt") is False and "shot_type" in values:
         raise UsageError(
             "--shot-type has no effect with --no-enhance-prompt: "
-            "the shots are planned by the prompt's enhancement",
+            "the server plans the shots when it enhances the prompt",
             hint="leave out --shot-type (--multi-shot, --single-shot) or --no-enhance-prompt",
         )
     if "audio_url" in values and "generate_audio" in values:

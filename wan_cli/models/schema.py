@@ -1,4 +1,4 @@
-"""The schema of a model's request as data: its fields, and a value of each, checked.
+"""The schema of a model's request as data: its fields, and the check of their values.
 
 Facts of the API come from its public reference (api.aimlapi.com, as of 2026-08-21).
 """
@@ -14,12 +14,12 @@ from wan_cli.models.attachment import LocalPicture
 from wan_cli.text import check_encodable, one_line
 
 Kind = Literal["text", "url", "image", "urls", "images", "choice", "integer", "boolean", "json"]
-# What a request holds of a field. "json" is any value of a live schema.
+# The value of a field in a request.
 Value = object
-# Checks a local picture: takes what the user typed for it.
+# Checks a local picture, given the text that the user typed.
 Attach = Callable[[str], LocalPicture]
 
-# The flags that are not called as their field.
+# Flags whose name differs from their field.
 _FLAGS = {
     "image_url": "--image",
     "image_urls": "--reference",
@@ -55,9 +55,9 @@ class Field(NamedTuple):
 class ModelSchema(NamedTuple):
     """What one model accepts beside `model` and `prompt`.
 
-    `short` are the names by which people call it, `required` the fields it does not go without,
-    `median_s` how long a generation takes before anything was learned. `is_live`: it comes from
-    the catalogue, not from this program; `is_unchecked`: nothing is known of its fields.
+    `short` are its short names, `required` its mandatory fields, `median_s` the seconds that a
+    generation takes until wan has learned better. `is_live`: it comes from the catalogue, not from
+    this program. `is_unchecked`: its fields are unknown.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ModelSchema(NamedTuple):
     is_unchecked: bool = False
 
     def field(self, name: str) -> Field | None:
-        """Return the field of that name, or None where the model has none."""
+        """Return the field of that name, or None."""
         return next((field for field in self.fields if field.name == name), None)
 
 
@@ -87,10 +87,10 @@ def field_of_flag(flag: str) -> str:
 def parse_field(field: Field, value: object, attach: Attach | None = None) -> Value:
     """Return a value from a flag, the environment, a file or a row as the API wants it.
 
-    A picture that is no URL is a local file, which `attach` checks.
+    A picture that is not a URL is a local file, which `attach` checks.
 
     Raises:
-        UsageError: not a value of this field; the message lists the right ones.
+        UsageError: the field has no such value; the message lists the valid ones.
     """
     if attach and field.kind in ("image", "images"):
         value = _attached(field, value, attach)
@@ -131,14 +131,14 @@ def _is_url(text: str) -> bool:
 
 
 def _suggestion(field: Field, text: str) -> str | None:
-    """Return the flag with what was meant: 1080 for 1080p, 5s for 5, MULTI for multi."""
+    """Return the flag with the likely value: 1080p for 1080, 5 for 5s, multi for MULTI."""
     word = re.sub(r" ?[ps]$", "", text.strip().lower())
     meant = [choice for choice in field.choices if str(choice).lower() in (word, f"{word}p")]
     return f"{field.flag}{'=' if field.is_live else ' '}{meant[0]}" if meant else None
 
 
 def wanted(field: Field) -> str:
-    """Return in words what a field takes."""
+    """Describe the values of a field in words."""
     if field.kind == "choice":
         return "one of: " + ", ".join(str(choice) for choice in field.choices)
     many = f"up to {field.most} of them" if field.most else "one or more"
@@ -147,9 +147,9 @@ def wanted(field: Field) -> str:
         if field.max_chars
         else "text without NUL",
         "url": "an http or https URL",
-        "image": "a picture's file, or an http or https URL",
+        "image": "a picture file, or an http or https URL",
         "urls": f"an http or https URL ({many})",
-        "images": f"a picture's file, or an http or https URL ({many})",
+        "images": f"a picture file, or an http or https URL ({many})",
         "integer": "an integer",
         "boolean": "true or false",
         "json": f"a JSON value ({' or '.join(field.types)})" if field.types else "a JSON value",
@@ -213,7 +213,7 @@ def _parse_image(field: Field, value: object) -> Value | None:
 
 
 def _parse_items(field: Field, value: object) -> Value | None:
-    """Return a list as a tuple: it must not change, and a text is a list of one."""
+    """Return a list as a tuple, which cannot change; a text is a list of one."""
     items = value if isinstance(value, list | tuple) else [value]
     parse = _parse_image if field.kind == "images" else _parse_url
     parsed = [parse(field, item) for item in items]
@@ -222,7 +222,7 @@ def _parse_items(field: Field, value: object) -> Value | None:
 
 
 def _parse_json(field: Field, value: object) -> Value | None:
-    """Return a value of a live schema; a text may be JSON, unless a text is what is wanted."""
+    """Return a value of a live schema; a text may be JSON, unless the field is a text."""
     if isinstance(value, str) and "string" not in field.types:
         try:
             value = json.loads(value)

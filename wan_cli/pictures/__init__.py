@@ -1,7 +1,7 @@
-"""A local picture becomes the data URI that image-to-video models take. Pure but for the reading.
+"""Turn a local picture into the data URI for image-to-video models. Pure except for reading.
 
-A picture that needs no change is sent byte for byte. Anything else is redrawn by Pillow, which is
-an extra and imported only then.
+wan sends a picture that needs no change byte for byte. Pillow, an extra that is imported only
+then, redraws any other picture.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ class Picture(NamedTuple):
         return uri_start(self.media_type) + base64_text(self.data)
 
     def shown(self) -> str:
-        """Return what people see in place of the data URI."""
+        """Return the text that people see instead of the data URI."""
         return f"{uri_start(self.media_type)}… ({in_words(len(self.data))})"
 
 
@@ -56,14 +56,14 @@ def load_picture(
 
     Args:
         path: the file; its content decides what it is, not its suffix.
-        limit_bytes: how long the data URI may be.
+        limit_bytes: the longest allowed data URI.
         shrink: scale the picture down, or lower its quality, if it exceeds the limit.
 
     Raises:
-        UsageError: the file cannot be read, is no PNG, JPEG or WebP picture, is animated or
+        UsageError: the file cannot be read, is not a PNG, JPEG or WebP picture, is animated or
             damaged, its dimensions or its size are out of bounds, or Pillow is needed and missing.
     """
-    # Few commands have a picture, and all of them import this package.
+    # All commands import this package, but few of them have a picture.
     from wan_cli.pictures.loading import load
 
     return load(path, limit_bytes, shrink=shrink)

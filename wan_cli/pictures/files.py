@@ -21,7 +21,7 @@ _SPECIAL = (
 
 
 def called(path: Path) -> str:
-    """Return what messages call a file."""
+    """Return the name of a file for messages."""
     return one_line(str(path), 200)
 
 
@@ -29,10 +29,10 @@ def read(path: Path) -> bytes:
     """Return the content of a regular file.
 
     Raises:
-        UsageError: it cannot be read, is no regular file, is empty or far too large.
+        UsageError: the file cannot be read, is not a regular file, is empty or far too large.
     """
     try:
-        # Opening a device may do something, so look first; and look again at what was opened.
+        # Opening a device may have an effect, so check first; then check the opened file again.
         _check(path, path.stat())
         handle = os.open(path, _FLAGS)
         with os.fdopen(handle, "rb") as file:
@@ -50,10 +50,10 @@ def read(path: Path) -> bytes:
 
 
 def _check(path: Path, status: os.stat_result) -> None:
-    """Refuse what is no regular file of a sane size.
+    """Refuse anything but a regular file of a sane size.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the file is something else.
     """
     if stat.S_ISDIR(status.st_mode):
         raise UsageError(f"{called(path)} is a folder", hint="name one picture in it")

@@ -1,4 +1,4 @@
-"""What a PNG, JPEG or WebP file holds, read from its structure without decoding it. Pure."""
+"""Read the structure of a PNG, JPEG or WebP file, without decoding its picture. Pure."""
 
 import re
 import struct
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
-# Far more than any real picture has; a file of nothing but empty parts must not cost minutes.
+# Far more than any real picture has; a file full of empty parts must not take minutes.
 _MAX_PARTS = 200_000
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOURS = {
@@ -17,11 +17,11 @@ _PNG_COLOURS = {
     4: "has transparency",
     6: "has transparency",
 }
-# What a PNG needs, or what says only how its colours and pixels are meant. The rest is metadata.
+# Chunks that a PNG needs, or that only define its colours and pixels. The rest is metadata.
 _PNG_PLAIN = frozenset(
     (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"sRGB", b"gAMA", b"cHRM", b"sBIT", b"pHYs", b"bKGD")
 )
-# Read by Pillow, and not sent.
+# Pillow reads these; wan does not send them.
 _PNG_READ = frozenset((b"tRNS", b"iCCP", b"eXIf"))
 # Fill bytes, then a marker; FF 00 is data, D0 to D7 restart the decoder within a scan.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
@@ -40,14 +40,14 @@ class Header(NamedTuple):
     """A picture as its file describes it.
 
     Args:
-        media_type: what it is.
+        media_type: its MIME type.
         width: in pixels, before the picture is turned upright.
         height: in pixels, before the picture is turned upright.
         changes: why it cannot be sent as it is; each completes "cat.jpg …".
         kept: the parts of the file that decoding needs: begin and end of each.
-        bits: of a colour of a pixel.
+        bits: per colour of a pixel.
         is_animated: whether it has several frames.
-        is_lossless: whether decoding gives what was encoded.
+        is_lossless: whether decoding returns exactly the encoded pixels.
     """
 
     media_type: str
@@ -60,7 +60,7 @@ class Header(NamedTuple):
     is_lossless: bool = True
 
     def decodable(self, data: bytes) -> bytes:
-        """Return the file without the parts that nobody needs to decode it."""
+        """Return the file without the parts that decoding does not need."""
         return b"".join(data[start:end] for start, end in self.kept)
 
 
@@ -110,7 +110,7 @@ def _png(data: bytes) -> Header:
     changes = (
         _PNG_COLOURS[colour],
         "has transparency" if b"tRNS" in kinds else "",
-        "" if bits == 8 else f"has {bits} bits a colour",
+        "" if bits == 8 else f"has {bits} bits per colour",
         "" if _PNG_PLAIN.issuperset(kinds) and parts[-1].end == len(data) else _METADATA,
     )
     needed = [part for part in parts if part.kind in _PNG_PLAIN or part.kind in _PNG_READ]
@@ -139,7 +139,7 @@ def _png_parts(data: bytes) -> Iterator[_Part]:
         if kind == b"IEND":
             return
         start = end
-    raise Damaged("is a PNG file of too many parts")
+    raise Damaged("is a PNG file with too many parts")
 
 
 def _is_apng(parts: list[_Part]) -> bool:
@@ -160,7 +160,7 @@ def _jpeg(data: bytes) -> Header:
     bits, height, width, components = struct.unpack_from(">BHHB", frames[0].content)
     changes = (
         {1: "is greyscale", 3: "", 4: "is CMYK"}.get(components, "has unusual colours"),
-        "" if bits == 8 else f"has {bits} bits a colour",
+        "" if bits == 8 else f"has {bits} bits per colour",
         "" if frames[0].kind[0] in _PLAIN_FRAMES else "has an unusual compression",
         "" if parts[-1].end == len(data) and all(map(_is_plain, parts)) else _METADATA,
     )
@@ -200,11 +200,11 @@ def _jpeg_parts(data: bytes) -> Iterator[_Part]:
             end = following.start()
         yield _Part(kind, start, end, segment)
         start = end
-    raise Damaged("is a JPEG file of too many parts")
+    raise Damaged("is a JPEG file with too many parts")
 
 
 def _is_plain(part: _Part) -> bool:
-    """Whether a segment of a JPEG may be sent: it is no metadata, and holds no thumbnail."""
+    """Whether a segment of a JPEG may be sent: it is not metadata and has no thumbnail."""
     kind = part.kind[0]
     if kind == _JFIF:
         return bytes(part.content[:5]) == b"JFIF\x00" and len(part.content) <= 14

@@ -1,4 +1,4 @@
-"""What a file is that is no PNG, JPEG or WebP picture, and how to make a picture of it. Pure."""
+"""Describe a file that is not a PNG, JPEG or WebP picture, and how to convert it. Pure."""
 
 import shlex
 from pathlib import Path, PurePath
@@ -17,19 +17,19 @@ _FRAME = "take one frame of it, for example with: ffmpeg -i FILE -frames:v 1 NEW
 
 
 class _Kind(NamedTuple):
-    """What a file is, and a hint in which FILE and NEW stand for file names."""
+    """A kind of file, and a hint with FILE and NEW in place of file names."""
 
     what: str
     hint: str = PICTURE_HINT
 
 
 _VIDEO = _Kind("a video", _FRAME)
-_SOUND = _Kind("a sound")
+_SOUND = _Kind("a sound file")
 _HEIC = _Kind("a HEIC picture", _MAGICK.replace("png", "jpg"))
 _RAW = _Kind("a raw photo", f"{_CONVERT}darktable-cli FILE NEW.jpg")
 _SVG = _Kind("an SVG drawing", f"{_CONVERT}rsvg-convert --width 1920 FILE -o NEW.png")
-_LFS = _Kind("a pointer of Git LFS", "fetch the picture itself with: git lfs pull")
-# How files begin.
+_LFS = _Kind("a Git LFS pointer", "fetch the picture itself with: git lfs pull")
+# The first bytes of files.
 _BEGINNINGS = (
     (b"GIF87a", _Kind("a GIF", _FRAME)),
     (b"GIF89a", _Kind("a GIF", _FRAME)),
@@ -48,7 +48,7 @@ _BEGINNINGS = (
     (b"\x00\x00\x01\xba", _VIDEO),
     (b"\x00\x00\x01\xb3", _VIDEO),
     (b"0&\xb2u\x8ef\xcf\x11", _VIDEO),
-    (b"OggS", _Kind("a sound or a video", _FRAME)),
+    (b"OggS", _Kind("a sound file or a video", _FRAME)),
     (b"ID3", _SOUND),
     (b"fLaC", _SOUND),
     (b"version https://git-lfs.github.com/spec/", _LFS),
@@ -69,13 +69,13 @@ _RIFF = {b"AVI ": _VIDEO, b"WAVE": _SOUND}
 
 
 def not_a_picture(data: bytes, path: Path) -> UsageError:
-    """Return the error of a file whose content is no PNG, JPEG or WebP picture."""
+    """Return the error of a file that is not a PNG, JPEG or WebP picture."""
     kind = _kind_of(data)
     return UsageError(f"{one_line(str(path), 200)} is {kind.what}", hint=_filled(kind.hint, path))
 
 
 def still_frame(path: Path) -> str:
-    """Return the hint that makes a still picture of an animated one."""
+    """Return the hint that turns an animated picture into a still one."""
     return _filled(_FRAME, path)
 
 
@@ -115,7 +115,7 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _filled(hint: str, path: Path) -> str:
-    """Put file names into a hint, as a shell takes them."""
+    """Put file names, quoted for a shell, into a hint."""
     name, stem = str(path), PurePath(path).stem
     if not name.isprintable() or len(name) > 200:
         name, stem = "FILE", "NEW"

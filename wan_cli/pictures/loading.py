@@ -1,4 +1,4 @@
-"""Check a picture's file, and make of it what is sent."""
+"""Check a picture's file, and prepare it for sending."""
 
 import hashlib
 from pathlib import Path
@@ -49,7 +49,7 @@ def load(path: Path, limit_bytes: int, *, shrink: bool) -> Picture:
 
 
 def _check_header(header: Header, path: Path) -> None:
-    """Refuse what no model makes a video of, before anything is decoded.
+    """Refuse a picture that no model accepts, before decoding it.
 
     Raises:
         UsageError: the picture is animated, too small, too narrow or too large.
@@ -57,12 +57,12 @@ def _check_header(header: Header, path: Path) -> None:
     width, height = header.width, header.height
     if header.is_animated:
         raise UsageError(
-            f"{called(path)} is animated, and a model takes a still picture", hint=still_frame(path)
+            f"{called(path)} is animated, and models need a still picture", hint=still_frame(path)
         )
     if width * height > MAX_PIXELS:
         problem = f"has {width * height / 1e6:,.0f} megapixels; the limit is {MAX_PIXELS // 10**6}"
     elif min(width, height) < MIN_SIDE:
-        problem = f"is {width}x{height} pixels; each side needs {MIN_SIDE} or more"
+        problem = f"is {width}x{height} pixels; each side needs at least {MIN_SIDE}"
     elif max(width, height) > MAX_RATIO * min(width, height):
         problem = f"is {width}x{height} pixels: one side is over {MAX_RATIO} times the other"
     else:
@@ -73,7 +73,7 @@ def _check_header(header: Header, path: Path) -> None:
 def _prepared(
     data: bytes, header: Header, path: Path, limit_bytes: int, shrink: bool
 ) -> tuple[str, bytes, int, int, tuple[str, ...]]:
-    """Return media type, bytes, width, height and notes of what is sent.
+    """Return media type, bytes, width, height and notes of the picture to send.
 
     Raises:
         Damaged: the picture cannot be decoded.

@@ -13,15 +13,15 @@ from wan_cli.pictures.headers import JPEG, PNG, WEBP, Damaged, Header
 from wan_cli.pictures.sizes import encoded_bytes, in_words
 
 QUALITY = 95
-# What --shrink lowers the quality to before it scales the picture down.
+# The quality that --shrink tries before it scales the picture down.
 LOWER_QUALITY = 90
 MIN_SIDE = 16
-# Scaling stops after that many tries, or when the picture fills that share of the limit.
+# Scaling stops after this many tries, or when the picture fills this share of the limit.
 _TRIES = 10
 _FULL_ENOUGH = 0.8
 _FORMATS = {PNG: "PNG", JPEG: "JPEG", WEBP: "WEBP"}
 _ORIENTATION = 0x0112
-# What turns a picture upright, by its EXIF orientation; 1 is upright.
+# The operation that turns a picture upright, by its EXIF orientation; 1 is upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class Sent(NamedTuple):
-    """What is sent of a picture, and what the user may not expect of it."""
+    """A picture to send, and notes about changes that the user may not expect."""
 
     media_type: str
     data: bytes
@@ -54,9 +54,9 @@ class _Encoding(NamedTuple):
 
 
 def prepare(data: bytes, header: Header, limit_bytes: int, *, shrink: bool) -> Sent:
-    """Return what is sent of a picture: its file as it is, if that needs no change.
+    """Return the picture to send: its unchanged file, if it needs no change.
 
-    It may exceed the limit, unless `shrink` found a way to keep it.
+    It may exceed the limit, unless `shrink` finds a way to meet it.
 
     Raises:
         Damaged: the picture cannot be decoded.
@@ -107,7 +107,7 @@ def _decoded(data: bytes, header: Header) -> Image.Image:
 
 
 def _drawn(picture: Image.Image, header: Header) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return a picture upright, in sRGB, on white, and what the user may not expect of that."""
+    """Return a picture upright, in sRGB, on white, and notes about the changes."""
     profile = picture.info.get("icc_profile")
     turn = _TURNS.get(_orientation(picture))
     if turn is not None:
@@ -121,7 +121,7 @@ def _drawn(picture: Image.Image, header: Header) -> tuple[Image.Image, tuple[str
         drawn = white
         if alpha.getextrema() != (255, 255):
             notes = ("its transparent parts are sent as white",)
-    # Pillow writes comments, profiles and resolutions that stand here.
+    # Pillow would write the comments, profiles and resolutions in `info`.
     drawn.info = {}
     return drawn, notes
 
@@ -204,12 +204,12 @@ def _encodings(picture: Image.Image, header: Header, shrink: bool) -> Iterator[_
     note = as_jpeg if header.is_lossless else ""
     yield _Encoding(JPEG, {"quality": QUALITY, "subsampling": 0}, note)
     if isinstance(picture, JpegImagePlugin.JpegImageFile) and picture.mode == "RGB":
-        # A photo of lower quality would grow: its own tables keep its size, and its quality.
+        # A photo of lower quality would grow; with its own tables, size and quality stay the same.
         tables = {number: list(table) for number, table in picture.quantization.items()}
         sampling = JpegImagePlugin.get_sampling(picture)
         yield _Encoding(JPEG, {"qtables": tables, "subsampling": sampling})
     if shrink:
-        words = f"{as_jpeg or 'saved again'} in quality {LOWER_QUALITY}"
+        words = f"{as_jpeg or 'saved again'} at quality {LOWER_QUALITY}"
         yield _Encoding(JPEG, {"quality": LOWER_QUALITY, "subsampling": 0}, words)
 
 

@@ -4,7 +4,7 @@ import binascii
 
 
 def uri_start(media_type: str) -> str:
-    """Return what stands before the base64 in a data URI."""
+    """Return the part of a data URI before the base64."""
     return f"data:{media_type};base64,"
 
 
