@@ -58,9 +58,9 @@ BAD = {
     FTYP + MOOV + box(b"mdat"): "an mp4 file without any media in it",
     WHOLE[:-1]: f"a file cut off inside mdat: {len(WHOLE) - 1} of {len(WHOLE)} bytes",
     WHOLE + b"\0": f"a file with 1 stray bytes at {len(WHOLE)}",
-    WHOLE + bytes(20): f"a file that is no mp4 from byte {len(WHOLE)} on",
+    WHOLE + bytes(20): f"a file that is not an mp4 from byte {len(WHOLE)}",
     FTYP + struct.pack(">I4s", 7, b"moov"): f"a file with a broken moov box at {len(FTYP)}",
-    FTYP + box(b"free") * mp4.MAX_BOXES: "an mp4 file of too many boxes",
+    FTYP + box(b"free") * mp4.MAX_BOXES: "an mp4 file with too many boxes",
 }
 
 

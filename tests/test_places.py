@@ -40,7 +40,7 @@ def test_a_404_on_the_submission_names_the_address(wan: Wan, api: FakeApi) -> No
     api.on_post(forever(refusal(404, "Cannot POST")))
     result = wan("generate", "a fox")
     assert result.code == 6
-    assert f"{api.base_url} knows no such endpoint or model" in result.err
+    assert f"{api.base_url} has no such endpoint or model" in result.err
     assert "wan config get base_url" in result.err
 
 

@@ -1,4 +1,4 @@
-"""What the API says of the account: rows of its log, charges of its ledger. Pure."""
+"""The account's data from the API: rows of its log, charges of its ledger. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ class LogRow(NamedTuple):
 
     @classmethod
     def parse(cls, row: Mapping[str, object]) -> Self | None:
-        """Return a row, or None where it has no inference id."""
+        """Return a row, or None if it has no inference id."""
         row_id = parse_id(row.get("inference_id"))
         if row_id is None:
             return None
@@ -43,7 +43,7 @@ class Charge(NamedTuple):
 
     @classmethod
     def parse(cls, row: Mapping[str, object]) -> Self | None:
-        """Return a charge, or None where it refers to nothing."""
+        """Return a charge, or None if it has no reference id."""
         row_id = parse_id(row.get("reference_id"))
         if row_id is None:
             return None
@@ -69,6 +69,6 @@ def parse_time(value: object) -> float | None:
 
 
 def rows_of(answer: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Return the objects of an answer's `data`."""
+    """Return the objects in the `data` list of an answer."""
     data = answer.get("data")
     return [row for row in data if isinstance(row, Mapping)] if isinstance(data, list) else []

@@ -1,4 +1,4 @@
-"""The Wan models: what each accepts, by the schema table, and what it costs in each resolution."""
+"""The Wan models: the fields of each, from the schema table, and its price in each resolution."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from wan_cli.text import one_line
 
 
 class Offer(NamedTuple):
-    """A model, and the price of its default clip in each resolution (USD, None: not known)."""
+    """A model, and the price of its default clip in each resolution (USD, None: unknown)."""
 
     schema: ModelSchema
     prices: Mapping[str, Price]
@@ -34,12 +34,12 @@ class Offer(NamedTuple):
 
     @property
     def accepts(self) -> tuple[str, ...]:
-        """The flags of its fields, each with the values it takes."""
+        """The flags of its fields, each with its possible values."""
         return tuple(f"{field.flag} {_values(field)}".rstrip() for field in self.schema.fields)
 
     @property
     def details(self) -> tuple[str, ...]:
-        """The flags of its fields, with the values they take, what must be there, and defaults."""
+        """The flags of its fields, with possible values, defaults, and whether required."""
         return tuple(
             words + self._note(field)
             for field, words in zip(self.schema.fields, self.accepts, strict=True)
@@ -53,7 +53,7 @@ class Offer(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """The length of the clip that is priced."""
+        """The length of the clip that the prices are for."""
         field = self.schema.field("duration")
         return field.default if field and isinstance(field.default, int) else 0
 
@@ -74,7 +74,7 @@ def _values(field: Field) -> str:
 
 
 def offer(schema: ModelSchema, pricing: object) -> Offer:
-    """Return the offer of a model by its `pricing`, for each resolution or as a whole."""
+    """Return a model with its prices from `pricing`, for each resolution if it has several."""
     field = schema.field("resolution")
     if field is None or not field.choices:
         return Offer(schema, {"clip": price_of(pricing, GenerationRequest(schema, "x"))})
@@ -98,7 +98,7 @@ class Listed(NamedTuple):
 
 
 def listed(row: Mapping[str, object]) -> Listed:
-    """Return what a row of the catalogue says."""
+    """Return a row of the catalogue as a Listed model."""
     info = row.get("info")
     developer = info.get("developer") if isinstance(info, Mapping) else None
     name = one_line(str(row.get("id")), 120)

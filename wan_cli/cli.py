@@ -1,4 +1,4 @@
-"""The commands: which one is meant, imported only when it runs."""
+"""Choose the command, and import it only when it runs."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def run(argv: Sequence[str]) -> int:
     """Run the command that the arguments name and return its exit code.
 
     Raises:
-        UsageError: no such command, or its arguments are wrong.
-        WanError: what the command raises.
+        UsageError: there is no such command, or its arguments are wrong.
+        WanError: the command failed.
     """
     name, *args = argv
     if name not in COMMANDS:
@@ -34,12 +34,12 @@ def _no_such_command(name: str, args: Sequence[str]) -> UsageError:
     if name.startswith("-"):
         command = next((arg for arg in args if arg in COMMANDS), "")
         return UsageError(
-            f"no such option: {word}; options stand after the command",
+            f"no such option: {word}; put options after the command",
             hint=f"wan {command} --help" if command else "wan --help",
         )
     meant = command_for(name, COMMANDS)
     if meant is None:
         return UsageError(f"no such command: {word}", hint="wan --help")
-    # What follows "login" may be a key.
+    # Do not repeat the words after "login": they may be a key.
     rest = "" if " " in meant or meant.startswith("-") else repeated(args)
     return UsageError(f"no such command: {word}; did you mean {meant}?", hint=f"wan {meant}{rest}")

@@ -1,4 +1,4 @@
-"""Where a video is to be saved: parsed from -o and the settings, tried before anything is paid."""
+"""Destinations of videos: parsed from -o and the settings, and tried before anything is paid."""
 
 import errno
 import os
@@ -13,9 +13,9 @@ from wan_cli.record import Record
 from wan_cli.text import check_encodable, file_name, id8, one_line, slug
 
 STDOUT = "-"
-# What is wrong with a name, rather than with its folder.
+# Errors about a file name, rather than about its folder.
 _OF_THE_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
-# Values of a name template as long as they come, of letters that every drive takes.
+# The longest values for a name template, with only letters that every drive allows.
 _EXAMPLE = {
     "slug": "x" * 60,
     "id": "x" * 21,
@@ -28,7 +28,7 @@ _EXAMPLE = {
 
 
 class Destination(NamedTuple):
-    """A folder, and either the name of the file or a template for it."""
+    """A folder, and either a file name or a template for it."""
 
     folder: Path
     name: str | None
@@ -36,16 +36,16 @@ class Destination(NamedTuple):
     to_stdout: bool = False
 
     def path_of(self, record: Record) -> Path:
-        """Return the file of a generation: absolute, its name never chosen by the server."""
+        """Return the absolute path of a generation's file; the server never chooses the name."""
         if self.name is not None:
             return self.folder / self.name
         return self.folder / file_name(self.name_template, _values(record))
 
     def make_folder(self, record: Record) -> None:
-        """Make the folder of its file where it is missing: a template may name folders too.
+        """Create the folder of its file if missing: a template may contain folders too.
 
         Raises:
-            LocalFileError: it can neither be found nor made.
+            LocalFileError: the folder cannot be found or created.
         """
         folder = self.path_of(record).parent
         try:
@@ -54,25 +54,25 @@ class Destination(NamedTuple):
             raise folder_error(folder, cause) from None
 
     def prepare(self, *, overwrite: bool, sidecar: bool = False) -> None:
-        """Make sure that a video, and its sidecar where one is wished, can be saved here.
+        """Check that a video, and its sidecar if requested, can be saved here.
 
         Raises:
-            UsageError: the file exists and is not to be replaced, is no file, or its name is too
-                long.
-            LocalFileError: the folder can neither be found nor made, or not be written, the drive
-                refuses the name, or the disk is nearly full.
+            UsageError: the file exists and must not be replaced, is not a regular file, or its
+                name is too long.
+            LocalFileError: the folder cannot be found, created or written, the drive refuses the
+                name, or the disk is nearly full.
         """
         (error,) = try_places([self], overwrite=overwrite, sidecar=sidecar)
         if error is not None:
             raise error
 
     def check_name(self, *, overwrite: bool, sidecar: bool = False) -> None:
-        """Make sure that nothing has the name of the file that must keep it.
+        """Check that no other file has the name and must not be replaced.
 
         Raises:
-            UsageError: the file exists and is not to be replaced, is no file, or the name is too
-                long.
-            LocalFileError: nobody can tell.
+            UsageError: the file exists and must not be replaced, is not a regular file, or the
+                name is too long.
+            LocalFileError: the name cannot be checked.
         """
         try:
             self._check_name(overwrite=overwrite, sidecar=sidecar)
@@ -92,20 +92,20 @@ class Destination(NamedTuple):
         for file in (path, sidecar_of(path)) if sidecar else (path,):
             if file.exists() and not file.is_file():
                 raise UsageError(
-                    f"{file} is a device or a pipe, and would be replaced by a file",
+                    f"{file} is a device or a pipe, and wan would replace it with a file",
                     hint="choose another -o; -o - writes the video to standard output",
                 )
             if os.path.lexists(file) and not overwrite:
                 raise UsageError(
-                    f"{file} exists and would be replaced",
+                    f"{file} already exists",
                     hint="add --force, or choose another -o",
                 )
 
     def check_folder(self) -> None:
-        """Make sure that the folder is still one, or can be made: a look, no trial.
+        """Check that the folder exists or can be created, without writing anything.
 
         Raises:
-            LocalFileError: a file has its place.
+            LocalFileError: a file is in its place.
         """
         folder = self.known_folder
         for place in (folder, *folder.parents):
@@ -115,9 +115,9 @@ class Destination(NamedTuple):
                 return
 
     def files_to_try(self, *, sidecar: bool) -> list[Path]:
-        """Return what is to be created here, as far as it is known before there is a record.
+        """Return the files to create here, as far as they are known before there is a record.
 
-        Where a template names the file, that is an example for it, and for each folder in it.
+        If a template names the file, return an example name for it and for each folder in it.
         """
         folder = self.known_folder
         if self.to_stdout:
@@ -131,7 +131,7 @@ class Destination(NamedTuple):
 
     @property
     def known_folder(self) -> Path:
-        """The folder as far as it is known before there is a record."""
+        """The part of the folder that is known before there is a record."""
         if self.name is not None or self.to_stdout:
             return self.folder
         return self.folder / self.name_template.partition("{")[0].rpartition("/")[0]
@@ -140,22 +140,21 @@ class Destination(NamedTuple):
 def try_places(
     places: Sequence[Destination], *, overwrite: bool, sidecar: bool = False
 ) -> list[UsageError | LocalFileError | None]:
-    """Try, before anything is paid, whether videos could be saved at 1 or 10,000 places.
+    """Try, before anything is paid, whether videos can be saved at 1 to 10,000 places.
 
-    Missing folders are made. Nothing else is left behind. Each folder is tried once, and only the
-    names that some drives refuse are tried at all (`drives.try_files`).
+    Create missing folders, but leave no other trace. Try each folder once, and only the names that
+    some drives refuse (`drives.try_files`).
 
     Args:
-        places: where the videos are to go, one for each row.
-        overwrite: files that exist may be replaced (`--force`).
-        sidecar: a sidecar is to be written beside each.
+        places: the destinations of the videos, one for each row.
+        overwrite: replace existing files (`--force`).
+        sidecar: also check the sidecar of each video.
 
     Returns:
-        For each place, in order, the reason against it, or None. A UsageError (exit 2): the file
-        exists, is no file, or its name is too long anywhere. A LocalFileError (exit 13): the folder
-        can neither be found nor made, or cannot be written, or its drive refuses the name; a
-        DriveTrouble if the drive takes nothing at all or is nearly full, which stops other rows
-        too.
+        For each place, in order, an error or None. A UsageError (exit 2): the file exists, is not a
+        regular file, or its name is too long for any drive. A LocalFileError (exit 13): the folder
+        cannot be found, created or written, or its drive refuses the name; a DriveTrouble if the
+        drive cannot be written or is nearly full, which stops other rows too.
     """
     errors: list[UsageError | LocalFileError | None] = [None] * len(places)
     owners: dict[Path, list[int]] = {}
@@ -174,14 +173,14 @@ def try_places(
 
 
 def sidecar_of(video: Path) -> Path:
-    """Return the name of a video's sidecar: FILE.json."""
+    """Return the path of a video's sidecar: FILE.json."""
     return video.with_name(video.name + ".json")
 
 
 def parse_destination(
     output: str | None, folder: Path, name_template: str, *, several: bool = False
 ) -> Destination:
-    """Return what `-o` means: a FILE, a folder (DIR/, or one that exists), `-` for stdout.
+    """Parse `-o`: a FILE, a folder (DIR/, or an existing folder), or `-` for stdout.
 
     Raises:
         UsageError: an empty name, or one file for several videos.
@@ -192,7 +191,7 @@ def parse_destination(
     check_encodable(output, "--output")
     if output == STDOUT:
         if several:
-            raise UsageError("-o - takes one video", hint="wan fetch ID -o -")
+            raise UsageError("-o - can write only one video", hint="wan fetch ID -o -")
         return Destination(here / folder, None, name_template, to_stdout=True)
     if not output.strip() or "\x00" in output:
         raise UsageError("--output is empty", hint="-o FILE, -o DIR/ or -o -")
@@ -215,21 +214,21 @@ def _is_folder(path: Path) -> bool:
 
 
 def working_folder() -> Path:
-    """Return where we are; a relative path where nobody knows."""
+    """Return the working folder; the relative path `.` if it was removed."""
     try:
         return Path.cwd()
     except FileNotFoundError:
-        # It was removed. Trying to save there says so; what saves nothing need not care.
+        # It was removed. Saving a video there fails later; other commands do not need it.
         return Path()
 
 
 def destination_of(record: Record) -> Destination:
-    """Return where a record says that its video is to be saved."""
+    """Return the destination in a record."""
     return Destination(Path(record.folder), record.name, record.name_template or "{slug}-{id8}")
 
 
 def is_on_disk(record: Record) -> bool:
-    """Whether the video is where the history says, with the size it had."""
+    """Whether the video is at the path in the history, with the same size."""
     if record.file is None:
         return False
     try:
@@ -239,7 +238,7 @@ def is_on_disk(record: Record) -> bool:
 
 
 def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
-    """Whether its video is on disk, and nobody wants it elsewhere."""
+    """Whether the video is on disk, and this command names no other destination."""
     return is_on_disk(record) and destination is None and not to_stdout
 
 

@@ -1,4 +1,4 @@
-"""What drives take: folders and names of files, tried before anything is paid for."""
+"""Try folders and file names on their drives, before anything is paid."""
 
 import errno
 import os
@@ -17,24 +17,23 @@ from wan_cli.text import is_portable, one_line
 
 # The largest clip (15 s at 1080p) needs about this much.
 FREE_BYTES_MIN = 32 * 1024 * 1024
-# As many letters of four bytes each as fit into a name.
+# This many letters of four bytes each fit into a file name.
 _SAMPLE_LETTERS = 60
 _SAMPLED_BYTES_MAX = 200
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def try_files(files: Sequence[Path]) -> list[LocalFileError | None]:
-    """Try whether files could be created, and leave nothing behind but folders that were missing.
+    """Try whether files can be created. Create missing folders, but leave no other trace.
 
-    Each folder is made where it is missing, and tried once, however many files are to go there.
-    Plain names are not tried, for every drive takes them. Any other is created for a moment, in a
-    private folder beside the final name, so that no moment leaves an empty file under that name.
-    Letters that are not ASCII are first tried many together.
+    Try each folder once, however many files will go there. Plain names need no try: every drive
+    allows them. Create each other name for a moment, in a private folder beside the final place,
+    so that an empty file never has the final name. Try letters beyond ASCII many at a time first.
 
     Returns:
-        For each file, in order, why it cannot be saved, or None. Its folder can neither be found
-        nor made, or cannot be written; or the drive refuses the name; or (DriveTrouble) it takes
-        nothing at all, or has no room.
+        For each file, in order, the error that prevents saving it, or None. The folder cannot be
+        found, created or written; or the drive refuses the name; or (DriveTrouble) the drive
+        cannot be written at all, or is full.
     """
     names: dict[Path, list[str]] = {}
     for file in files:
@@ -44,12 +43,12 @@ def try_files(files: Sequence[Path]) -> list[LocalFileError | None]:
 
 
 def try_folder(folder: Path) -> None:
-    """Make a folder where it is missing, and a file in it: permission bits do not tell it all.
+    """Create a folder if missing, and a file in it: permission bits alone do not prove access.
 
     Raises:
-        LocalFileError: it can neither be found nor made, or not be written, or has no room.
+        LocalFileError: the folder cannot be found, created or written, or its drive is full.
     """
-    # Both take long to import; a command that saves nothing does without.
+    # Both are slow to import, and a command that saves nothing does not need them.
     import shutil
     import tempfile
 
@@ -63,12 +62,12 @@ def try_folder(folder: Path) -> None:
     if free < FREE_BYTES_MIN:
         raise DriveTrouble(
             f"the disk of {folder} is nearly full: {free // 1024} KiB free",
-            hint="make room, or choose another folder: -o DIR/",
+            hint="free some space, or choose another folder: -o DIR/",
         )
 
 
 def folder_error(folder: Path, cause: OSError) -> LocalFileError:
-    """Return the error of a folder that takes no file."""
+    """Return the error of a folder that cannot be written."""
     is_file = cause.errno in {errno.EEXIST, errno.ENOTDIR}
     reason = "it is not a folder" if is_file else os.strerror(cause.errno or errno.EIO)
     words = f"cannot save to {folder}: {reason}"
@@ -76,7 +75,7 @@ def folder_error(folder: Path, cause: OSError) -> LocalFileError:
 
 
 def _try(folder: Path, names: set[str]) -> tuple[LocalFileError | None, dict[str, OSError]]:
-    """Return what is wrong with a folder, and with each name that it does not take."""
+    """Return the error of a folder or None, and the error of each name that it refuses."""
     try:
         try_folder(folder)
         return None, _refused(folder, _doubtful(names))
@@ -87,15 +86,15 @@ def _try(folder: Path, names: set[str]) -> tuple[LocalFileError | None, dict[str
 
 
 def _doubtful(names: set[str]) -> list[str]:
-    """Return the names that some drives do not take, or take for one another."""
+    """Return the names that some drives refuse, or treat as the same name."""
     alike = Counter(map(_folded, names))
     return sorted(name for name in names if not is_portable(name) or alike[_folded(name)] > 1)
 
 
 def _samples(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return names with all the letters of names that are plain but for letters beyond ASCII.
+    """Return sample names that together have all the letters beyond ASCII of some names.
 
-    The second list has the names of which those are samples.
+    The second list has those names: names that are plain except for letters beyond ASCII.
     """
     plain_but = [name for name in names if not name.isascii() and _is_plain_but_for_letters(name)]
     letters = sorted({letter for name in plain_but for letter in name if not letter.isascii()})
@@ -113,14 +112,14 @@ def _folded(name: str) -> str:
 
 
 def _refused(folder: Path, names: list[str]) -> dict[str, OSError]:
-    """Return the names that a folder does not take, each with why.
+    """Return the names that a folder refuses, each with its error.
 
     Raises:
-        OSError: it is not about the names.
+        OSError: the error is not about the names.
     """
     if not names:
         return {}
-    # It takes long to import.
+    # tempfile is slow to import.
     import tempfile
 
     with tempfile.TemporaryDirectory(
@@ -130,7 +129,7 @@ def _refused(folder: Path, names: list[str]) -> dict[str, OSError]:
         try:
             samples, of_samples = _samples(names)
             if len(of_samples) > len(samples) and not _created(samples, place):
-                # Twins are still to be told apart.
+                # Names that a drive may treat as the same must still be tried together.
                 alike = Counter(map(_folded, names))
                 sampled = {name for name in of_samples if alike[_folded(name)] == 1}
                 names = [name for name in names if name not in sampled]
@@ -140,7 +139,7 @@ def _refused(folder: Path, names: list[str]) -> dict[str, OSError]:
 
 
 def _created(names: Iterable[str], place: int) -> dict[str, OSError]:
-    """Create files in a folder; return those that it does not take, each with why."""
+    """Create files in a folder; return the names that it refuses, each with its error."""
     refused: dict[str, OSError] = {}
     for name in names:
         try:
@@ -161,8 +160,8 @@ def _error_of(
         return trouble
     cause, name = refused[file.name], one_line(file.name, 80)
     if cause.errno == errno.EEXIST:
-        words = f"the drive of {file.parent} takes {name!r} for the name of another file"
+        words = f"the drive of {file.parent} treats {name!r} as the name of another file"
     else:
         why = os.strerror(cause.errno or errno.EINVAL)
-        words = f"the drive of {file.parent} does not take the name {name!r}: {why}"
-    return LocalFileError(words, hint="choose another name, of letters, digits and dashes: -o FILE")
+        words = f"the drive of {file.parent} refuses the name {name!r}: {why}"
+    return LocalFileError(words, hint="choose a name of letters, digits and dashes: -o FILE")

@@ -1,29 +1,29 @@
-"""What can go wrong, said to the user: a sentence, a hint with the next command, an exit code.
+"""Errors for the user: each has a message, a hint with the next command, and an exit code.
 
     WanError (1)
     ├── UsageError (2)          wrong usage or value
     ├── SetupError (3)          no key, broken configuration or history
-    │   ├── HistoryReadOnly     it may still be read
-    │   └── HistoryLocked       another process is writing it; that passes
+    │   ├── HistoryReadOnly     the history can be read but not written
+    │   └── HistoryLocked       another process is writing the history; try again later
     ├── KeyRefused (4)          the API refused the key (401)
-    │   └── KeyNotAllowed       the key may not see or do this one thing (403)
+    │   └── KeyNotAllowed       the API refused the key for this request only (403)
     ├── NoCredits (5)           no credits
-    ├── OverBudget (5)          over --max-cost, or the price cannot be known
+    ├── OverBudget (5)          over --max-cost, or the price is unknown
     ├── Rejected (6)            the API refused the request
-    │   ├── NotFound            it does not know the id
-    │   └── NotTheApi           it was not the API that refused
-    ├── RateLimited (7)         rate limited beyond what was worth waiting for
+    │   ├── NotFound            the API does not know the id
+    │   └── NotTheApi           something other than the API refused the request
+    ├── RateLimited (7)         rate limited for longer than wan waits
     ├── Unfinished (8)          still queued or generating
     ├── GenerationFailed (9)    the generation failed on the server
     ├── OutcomeUnknown (10)     it is unknown whether the submission was accepted
-    ├── Unreachable (11)        the API is out of reach; certainly nothing was submitted
+    ├── Unreachable (11)        the API cannot be reached; nothing was submitted
     ├── DownloadFailed (12)     the video could not be downloaded
-    ├── NotAboutIt              a reply is about another generation than the one asked for
+    ├── NotAboutIt              a reply is about another generation
     └── LocalFileError (13)     disk full, permission
-        ├── DriveTrouble        the drive takes nothing at all: it is full, read-only or broken
+        ├── DriveTrouble        no file can be written: the drive is full, read-only or broken
         └── NotRecorded         the history could not be written after a submission
 
-`Interrupted` stands apart: it is not an Exception, so that no retry can swallow a signal.
+`Interrupted` is separate: it is not an Exception, so that no retry can swallow a signal.
 """
 
 import errno
@@ -46,7 +46,7 @@ _DRIVE_ERRNOS = frozenset(
     }
 )
 
-# In a batch, or with several ids, the first of these that occurred is the exit code of the whole.
+# In a batch, or with several ids, the command exits with the first of these codes that occurred.
 EXIT_CODE_PRIORITY = (10, 1, 3, 4, 5, 7, 11, 13, 12, 9, 6, 8, 2, 0)
 RUN_AGAIN = "run the same command again"
 
@@ -56,8 +56,8 @@ def exit_code_of(codes: Collection[int]) -> int:
     return next((code for code in EXIT_CODE_PRIORITY if code in codes), max(codes, default=0))
 
 
-# A command and its words up to the next sentence; a comma between quotes is a word's own.
-# Not compiled yet: that takes 1 ms, and only a failure in the sandbox needs it.
+# A command and its words up to the end of the clause; a quoted comma does not end it.
+# Not compiled here: compiling takes 1 ms, and only an error in the sandbox needs it.
 _COMMAND = (
     r"\bwan (?:generate|status|fetch|list|show|recover|batch|models|balance|doctor)\b"
     r"(?:'[^']*'|\"[^\"]*\"|(?!, | \(|; )[^'\"])*"
@@ -65,26 +65,26 @@ _COMMAND = (
 
 
 class WanError(Exception):
-    """A failure said to the user: a sentence, a hint, an exit code and a word for programs."""
+    """A failure to report: a message, a hint, an exit code, and a code word for programs."""
 
     exit_code = 1
     code = "bug"
-    # Where there is more than one thing wrong: each of them, said before the message.
+    # If there are several mistakes: one line for each, shown before the message.
     details: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, hint: str, stdout: str = "") -> None:
-        """Keep the sentence, the next command, and what must reach stdout in spite of it."""
+        """Keep the message, the next command, and the text to print to stdout in spite of it."""
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.stdout = stdout
 
     def with_hint(self, hint: str) -> Self:
-        """Return the same failure with another next command."""
+        """Return a copy with another hint."""
         return self._changed(hint=hint)
 
     def with_message(self, message: str) -> Self:
-        """Return the same failure in other words."""
+        """Return a copy with another message."""
         return self._changed(message=message)
 
     def with_details(self, details: tuple[str, ...]) -> Self:
@@ -117,11 +117,11 @@ class SetupError(WanError):
 
 
 class HistoryReadOnly(SetupError):
-    """The history cannot be written; it may still be read."""
+    """The history can be read but not written."""
 
 
 class HistoryLocked(SetupError):
-    """Another process is writing the history; that passes."""
+    """Another process is writing the history; a later try can succeed."""
 
 
 class KeyRefused(WanError):
@@ -132,7 +132,7 @@ class KeyRefused(WanError):
 
 
 class KeyNotAllowed(KeyRefused):
-    """The key may not see or do this one thing (403); it may do others."""
+    """The API refused the key for this request (403); other requests may be allowed."""
 
 
 class NoCredits(WanError):
@@ -143,7 +143,7 @@ class NoCredits(WanError):
 
 
 class OverBudget(WanError):
-    """The price is over --max-cost, or cannot be known; nothing was sent."""
+    """The price is over --max-cost, or unknown; nothing was sent."""
 
     exit_code = 5
     code = "over_budget"
@@ -167,7 +167,7 @@ class NotTheApi(Rejected):
 
 
 class RateLimited(WanError):
-    """Rate limited for longer than was worth waiting; nothing was spent."""
+    """Rate limited for longer than wan waits; nothing was spent."""
 
     exit_code = 7
     code = "rate_limited"
@@ -195,10 +195,10 @@ class OutcomeUnknown(WanError):
 
 
 class Unreachable(WanError):
-    """The API could not be reached; certainly nothing was submitted.
+    """The API could not be reached; nothing was submitted.
 
-    `retry_after_s` is how long the API asks to wait, None where it does not say. `is_final` says
-    that another try would fail alike, as with a certificate that is not trusted.
+    `retry_after_s` is how long the API asks to wait, None if it does not say. `is_final` is true
+    if another try would fail too, as with an untrusted certificate.
     """
 
     exit_code = 11
@@ -216,7 +216,7 @@ class Unreachable(WanError):
 class DownloadFailed(WanError):
     """The video could not be downloaded; it can be fetched later.
 
-    `is_final`: another try of this command would fail alike.
+    `is_final`: another try of this command would fail too.
     """
 
     exit_code = 12
@@ -225,7 +225,7 @@ class DownloadFailed(WanError):
 
 
 class NotAboutIt(WanError):
-    """A reply is about another generation than the one asked for: nothing of it is believed."""
+    """A reply is about another generation, so wan ignores all of it."""
 
     def __init__(self, other_id: str) -> None:
         super().__init__(f"the reply is about {other_id}", hint="wan status " + other_id)
@@ -240,28 +240,28 @@ class LocalFileError(WanError):
 
 
 class DriveTrouble(LocalFileError):
-    """The drive takes no file at all, not only this one: it is full, read-only, broken or gone."""
+    """The drive cannot be written at all: it is full, read-only, broken or disconnected."""
 
 
 def local_file_error(
     message: str, cause: OSError, *, hint: str, stdout: str = ""
 ) -> LocalFileError:
-    """Return the error of a file that cannot be used; DriveTrouble if no file can be."""
+    """Return the error of a file that cannot be used; DriveTrouble if the whole drive cannot."""
     kind = DriveTrouble if is_drive_trouble(cause) else LocalFileError
     return kind(message, hint=hint, stdout=stdout)
 
 
 def is_drive_trouble(cause: OSError) -> bool:
-    """Whether a failure is that of the whole drive."""
+    """Whether a failure affects the whole drive."""
     return cause.errno in _DRIVE_ERRNOS
 
 
 class NotRecorded(LocalFileError):
-    """A generation was accepted, and the history could not be written: its id is on stdout too."""
+    """A generation was accepted, but not written to the history: stdout has its id too."""
 
 
 class StdoutClosed(Exception):
-    """Nobody reads standard output any more: the program ends quietly."""
+    """The reader of standard output has closed it: the program ends quietly."""
 
 
 class Interrupted(BaseException):
@@ -276,7 +276,7 @@ class Interrupted(BaseException):
         self.is_explained = False
 
     def explain(self, message: str, *, hint: str, record: object) -> None:
-        """Say what happens to the generation, whose record goes with it."""
+        """Set the message about what happens to the generation, and its record."""
         self.message = message
         self.hint = hint
         self.record = record
@@ -284,7 +284,7 @@ class Interrupted(BaseException):
 
 
 def in_sandbox(hint: str) -> str:
-    """Return a hint whose commands have `--sandbox`: without it they would find nothing."""
+    """Return a hint with `--sandbox` in its commands, which would find nothing without it."""
     return re.sub(_COMMAND, _with_flag, hint)
 
 
@@ -292,6 +292,6 @@ def _with_flag(command: re.Match[str]) -> str:
     words = command[0]
     if "--sandbox" in words or "--help" in words:
         return words
-    # What follows `--` is a prompt.
+    # The words after `--` are a prompt.
     before, dashes, after = words.partition(" -- ")
     return f"{before} --sandbox{dashes}{after}"

@@ -1,4 +1,4 @@
-"""What the core reports while it works: frozen events, which the output layer shows."""
+"""The events that the core reports while it works; the output layer shows them. Immutable."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,25 +7,25 @@ from wan_cli.generation import Status
 
 
 class Note(NamedTuple):
-    """Something worth saying."""
+    """A message for the user."""
 
     text: str
 
 
 class Warned(NamedTuple):
-    """Something the user should look at."""
+    """A warning for the user."""
 
     text: str
 
 
 class Submitted(NamedTuple):
-    """A generation was accepted under an id."""
+    """A submission was accepted, with this id."""
 
     id: str
 
 
 class Watching(NamedTuple):
-    """The result of a poll: the status, the seconds since its submission, those expected left."""
+    """The result of a poll: the status, the seconds since submission, and the expected rest."""
 
     id: str
     status: Status
@@ -34,7 +34,7 @@ class Watching(NamedTuple):
 
 
 class Downloading(NamedTuple):
-    """Bytes of the video that are here, of so many where the server says."""
+    """The bytes received of a video, and the total if the server sends it."""
 
     id: str
     received: int
@@ -51,11 +51,11 @@ class InFlight(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How far many generations are together.
+    """The progress of many generations together.
 
-    `ended` have an outcome, `waiting` are still to be submitted. `rows` are those in flight, oldest
-    first; of very many the first ones only. `left_s` is expected until all have ended. `spent_usd`
-    is what the budget counts, `max_usd` its limit.
+    `ended` counts generations with an outcome, `waiting` those still to be submitted. `rows` has
+    those in flight, oldest first; if there are very many, only the first. `left_s` is the expected
+    time until all have ended. `spent_usd` is the amount the budget counts, `max_usd` its limit.
     """
 
     ended: int

@@ -1,4 +1,4 @@
-"""What the API says of a generation, read leniently: Status and Generation.
+"""Read the API's replies about a generation leniently: Status and Generation.
 
 Facts of the API come from its public reference (api.aimlapi.com, as of 2026-08-21).
 """
@@ -11,14 +11,14 @@ from typing import NamedTuple, Self
 from wan_cli.numbers import sane
 
 CREDITS_PER_USD = 2_000_000
-# No generation costs more.
+# No generation costs more than this.
 USD_MAX = 1e6
 
 
 class Status(StrEnum):
-    """The states of a generation: five before the server knows it, four of the server.
+    """The states of a generation: five before the server has accepted it, and four of the server.
 
-    CLAIMED: journaled, and not a byte of its body is sent. UNSENT: the final word that nothing was.
+    CLAIMED: journaled, but no byte of its body is sent yet. UNSENT: final, and nothing was sent.
     """
 
     CLAIMED = "claimed"
@@ -33,17 +33,17 @@ class Status(StrEnum):
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether it is not known if the server took the submission."""
+        """Whether it is unknown if the server accepted the submission."""
         return self in (Status.CLAIMED, Status.SENDING, Status.UNKNOWN)
 
     @property
     def is_running(self) -> bool:
-        """Whether the server still works on it."""
+        """Whether the server is still working on it."""
         return self in (Status.QUEUED, Status.GENERATING)
 
 
 class Generation(NamedTuple):
-    """What the API says of a generation (the reply of both endpoints of /v2/video/generations)."""
+    """A reply about a generation, from either endpoint of /v2/video/generations."""
 
     id: str | None
     status: Status
@@ -54,17 +54,17 @@ class Generation(NamedTuple):
 
     @property
     def cost_usd(self) -> float | None:
-        """What it cost: as the reply says in USD, else by its credits."""
+        """The cost: in USD if the reply has it, else computed from the credits."""
         if self.usd_spent is not None or self.credits_used is None:
             return self.usd_spent
         return self.credits_used / CREDITS_PER_USD
 
     @classmethod
     def parse(cls, reply: Mapping[str, object]) -> Self:
-        """Return a reply as a value, leniently: what is missing or of a wrong type is None.
+        """Return a reply as a Generation. Missing fields and fields of a wrong type become None.
 
-        A status nobody has heard of means completed where there is a URL, failed where there is an
-        error object, and still running otherwise: a new word must not lose a paid generation.
+        An unknown status counts as completed if there is a URL, as failed if there is an error
+        object, and as running otherwise: a new status must not lose a paid generation.
         """
         url = _member(reply, "video", "url")
         error = reply.get("error")
@@ -83,9 +83,9 @@ class Generation(NamedTuple):
 
 
 def parse_id(value: object) -> str | None:
-    """Return an id of the server, or None where the value cannot be one.
+    """Return a server's id, or None if the value cannot be an id.
 
-    Ids may hold any printable character (`-G3b3…`, `a:b/c` are seen in the reference's samples).
+    Ids may have any printable character (the reference's samples have `-G3b3…` and `a:b/c`).
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -121,7 +121,7 @@ def _member(value: object, *names: str) -> object:
 
 
 def error_words(error: object) -> str:
-    """Return the words of an error; the reference's samples have `message` or `detail`."""
+    """Return the text of an error; the reference's samples have `message` or `detail`."""
     if isinstance(error, Mapping):
         for name in ("message", "detail", "name"):
             if error.get(name):

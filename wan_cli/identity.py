@@ -1,7 +1,7 @@
-"""Which generation is which: the keys that a history knows it by, and the labels the API sees.
+"""The identity of generations: their keys in the history, and the labels sent to the API.
 
-Everything here is pure, and equal on every machine: two machines that run the same batch, or the
-same `--once KEY`, arrive at the same keys and labels.
+Everything here is pure and the same on every machine: two machines that run the same batch, or the
+same `--once KEY`, compute the same keys and labels.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# The service of the embedded sandbox, whose port changes and whose history is its own.
+# The service name of the embedded sandbox, whose port changes and which has its own history.
 SANDBOX = "sandbox"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VERSION = re.compile(r"/v[12]$")
@@ -35,26 +35,26 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
 
 
 class Keys(NamedTuple):
-    """What a generation is known by: `first`, and `other` if there is a second name for it."""
+    """The keys of a generation: `first`, and `other` if it has a second name."""
 
     first: str
     other: str | None = None
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every key, the first one first."""
+        """All keys, beginning with `first`."""
         return (self.first,) if self.other is None else (self.first, self.other)
 
 
 class BatchName(NamedTuple):
-    """What tells the rows of a batch from equal rows of another batch.
+    """The name of a batch, which distinguishes its rows from equal rows of another batch.
 
     Args:
-        service: the API, whichever way its base URL is written.
-        name: `--as NAME`, or the file's name without folders, or the folder in which stdin is read.
-        target: the name of the file that a link leads to, where that is another name.
-        old_url: the API's base URL as it is written, by which an older history knows the rows.
-        old_places: how an older history names the place of the file.
+        service: the API, in the one form of `service_of`.
+        name: `--as NAME`, or the file's name without folders, or the working folder for stdin.
+        target: the name of a link's target, if it differs.
+        old_url: the API's base URL as written, which older histories used in their keys.
+        old_places: the paths of the file that older histories used in their keys.
     """
 
     service: str
@@ -64,7 +64,7 @@ class BatchName(NamedTuple):
     old_places: tuple[str, ...] = ()
 
     def keys(self, body: str, nth: int, once: str | None = None) -> Keys:
-        """Return the keys of the nth of the rows that have this request, as JSON."""
+        """Return the keys of the nth row with this request; `body` is the request as JSON."""
         first = _digest("row", self.service, self.name, body, nth)
         if once is not None:
             return Keys(once_key(self.service, once), first)
@@ -102,7 +102,7 @@ def is_once_key(value: object) -> bool:
 
 
 def old_key(base_url: str, place: str, body: str, nth: int) -> str:
-    """Return the key by which a history of schema 5 or older knows a row: by its file's path."""
+    """Return the key of a row in a history of schema 5 or older, which used the file's path."""
     return _digest(f"{base_url} {place}", body, nth)
 
 
@@ -114,13 +114,13 @@ class Label(NamedTuple):
 
     @classmethod
     def of(cls, text: str | None) -> "Label":
-        """Return a label by its parts; what is none has attempt 0."""
+        """Split a label into its parts; other texts get attempt 0."""
         base, _, number = (text or "").rpartition(".")
         is_number = number.isascii() and number.isdigit() and len(number) < 7
         return cls(base, int(number)) if base and is_number else cls(text or "", 0)
 
     def __str__(self) -> str:
-        """Return it as it is sent."""
+        """Return the label as text, as wan sends it."""
         return f"{self.base}.{self.attempt}"
 
     @property
@@ -130,12 +130,12 @@ class Label(NamedTuple):
 
 
 def label_base(key: str, body: str) -> str:
-    """Return what the labels of all attempts for a key and a request begin with."""
+    """Return the base that all labels for a key and a request share."""
     return f"wan-{_digest('label', key, body)}"
 
 
 def _digest(*parts: object) -> str:
-    # OpenSSL comes with it: 3 ms, for commands that make a key alone.
+    # hashlib loads OpenSSL, which takes 3 ms: only commands that make keys import it.
     import hashlib
 
     whole = json.dumps(parts)
@@ -143,10 +143,10 @@ def _digest(*parts: object) -> str:
 
 
 def service_of(base_url: str, *, sandbox: bool = False) -> str:
-    """Return a base URL in the one form that stands for its service, or that it is the sandbox.
+    """Return the name of a service: its base URL in a normal form, or SANDBOX.
 
-    Scheme and host are lower case; a default port, a slash at the end and a trailing /v1 or /v2 (as
-    OpenAI-style clients are configured) are left out.
+    The scheme and host are in lower case, without a default port, a final slash, or a final /v1 or
+    /v2 (which OpenAI-style clients have in their settings).
     """
     if sandbox:
         return SANDBOX
@@ -162,5 +162,5 @@ def service_of(base_url: str, *, sandbox: bool = False) -> str:
 
 
 def is_of(base_url: str, service: str) -> bool:
-    """Whether a base URL of the history is of a service."""
+    """Whether a base URL in the history belongs to a service."""
     return service in (SANDBOX, service_of(base_url))

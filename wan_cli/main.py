@@ -1,13 +1,13 @@
-"""The entry point: quick answers, for which next to nothing is imported; then all the rest."""
+"""The entry point: print quick answers with almost no imports; run all other commands."""
 
-import _signal  # type: ignore[import-not-found]  # Without the names of enum: 1 ms.
+import _signal  # type: ignore[import-not-found]  # Saves 1 ms: `signal` imports enum.
 import gc
 import os
 import sys
 
 from wan_cli import __version__
 
-# More than any command makes before it begins to wait.
+# More objects than any command creates before it begins to wait.
 START_UP_OBJECTS = 50_000
 _VERSION_AND_MORE = [
     {version, more} for version in ("-V", "--version") for more in ("-v", "--verbose")
@@ -16,13 +16,13 @@ _VERSION_AND_MORE = [
 
 def main() -> None:
     """Run `wan` with the process's arguments and end the process."""
-    # A run is short: collecting its garbage costs more than keeping it. One that waits for hours
-    # meets errors of the network by the thousand, each a ring of frames: those must go.
+    # A short run should not spend time on garbage collection. A run of hours still needs it:
+    # each of its thousands of network errors leaves a cycle of frames.
     if os.name == "nt":
-        # Locks of files and signals do not work there as the promise needs them.
+        # On Windows, file locks and signals cannot guarantee that nothing is paid for twice.
         sys.exit("wan does not run on Windows yet; it runs in WSL, on Linux and on macOS")
     gc.set_threshold(START_UP_OBJECTS)
-    # Until there is a handler of ours, Ctrl-C ends the process as it ends any other: no traceback.
+    # Until wan installs its own handler, let Ctrl-C end the process without a traceback.
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     try:
@@ -30,19 +30,19 @@ def main() -> None:
         answer = _quick_answer(argv)
         if answer is not None and _said(answer):
             os._exit(0)
-        # Signals and types alone take as long to import as the interpreter takes to start.
+        # Import late: `signal` and its types take as long as the start of the interpreter.
         from wan_cli.process import run
 
         run(argv, answer)
     except KeyboardInterrupt:
-        # Before there is a handler of ours, and anything to be said.
+        # Ctrl-C came before wan installed its own handler: there is nothing to report.
         from wan_cli import signals
 
         signals.die_of(signals.SIGNALS[0])
 
 
 def _quick_answer(argv: list[str]) -> str | None:
-    """Return the answer to what needs no command at all; None for anything else."""
+    """Return the answer for version, help and completion; None for anything else."""
     if argv in (["--version"], ["-V"]):
         return f"wan {__version__}\n"
     if argv in ([], ["-h"], ["--help"], ["help"]):
@@ -62,7 +62,7 @@ def _quick_answer(argv: list[str]) -> str | None:
 
 
 def _said(answer: str) -> bool:
-    """Whether the answer is out; whatever is wrong with stdout is left to the careful way."""
+    """Print the answer; return False if stdout fails, so that `process.run` handles the error."""
     try:
         sys.stdout.write(answer)
         sys.stdout.flush()

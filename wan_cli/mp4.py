@@ -1,26 +1,26 @@
-"""Is this file a whole mp4, and what does it show? By its boxes (ISO/IEC 14496-12). Pure."""
+"""Check that a file is a whole mp4, and read its properties from its boxes (ISO/IEC 14496-12)."""
 
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-# Far more than any real video has; a file of nothing but empty boxes must not cost minutes.
+# Far more than any real video has; a file of only empty boxes must not take minutes.
 MAX_BOXES = 200_000
-# So many bytes tell what a server sent in place of a video.
+# This many bytes are enough to see what a server sent instead of a video.
 HEAD_BYTES = 512
-# What may stand before `ftyp`, and still be an mp4.
+# Boxes that may precede `ftyp` in an mp4.
 _PADDING = frozenset({"free", "skip", "wide"})
 _FIRST = _PADDING | {"ftyp", "styp"}
-# The boxes that are read here are far smaller; a broken file must not fill the memory.
+# The boxes that wan reads are far smaller; a broken file must not fill the memory.
 BOX_MAX_BYTES = 1000
 TRACKS_MAX = 100
 
 
 class _NotWhole(ValueError):
-    """The file is no whole mp4; the message says why."""
+    """The file is not a whole mp4; the message says why."""
 
 
 class Box(NamedTuple):
-    """One box: its four letters, and where its content begins and ends."""
+    """One box: its four letters, and the offsets of its content."""
 
     kind: str
     start: int
@@ -28,10 +28,10 @@ class Box(NamedTuple):
 
 
 def check(file: BinaryIO, size: int) -> str | None:
-    """Return None if a file of `size` bytes is a whole mp4, else what it is, in words for people.
+    """Return None if a file of `size` bytes is a whole mp4, else words that describe the file.
 
-    The words complete a sentence such as "the server sent …". Memory is constant; no content
-    makes it raise.
+    The words complete a sentence such as "the server sent …". Memory use is constant, and no
+    content of the file raises an error.
 
     Raises:
         OSError: the file cannot be read.
@@ -65,17 +65,17 @@ def _check_beginning(file: BinaryIO, size: int) -> None:
 
 
 def starts_like_mp4(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (eight at least) may be an mp4."""
+    """Whether a file that begins with these bytes (at least 8) may be an mp4."""
     return head[4:8].decode("latin-1") in _FIRST
 
 
 def is_document(head: bytes) -> bool:
-    """Whether a server answers with a document, such as an XML error, in place of a video."""
+    """Whether a server sent a document, such as an XML error, instead of a video."""
     return _text_of(head).startswith((b"<", b"{", b"["))
 
 
 def words_for(head: bytes) -> str:
-    """Say what servers send in place of a video. The words complete "the server sent …"."""
+    """Describe a file that is not a video. The words complete "the server sent …"."""
     text = _text_of(head)
     if not head:
         return "an empty file"
@@ -89,10 +89,10 @@ def _text_of(head: bytes) -> bytes:
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """Walk over the boxes that fill [start, end) exactly.
+    """Yield the boxes that fill [start, end) exactly.
 
     Raises:
-        ValueError: they do not.
+        ValueError: the boxes do not fill the range.
         OSError: the file cannot be read.
     """
     for _ in range(MAX_BOXES):
@@ -101,7 +101,7 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
         box = _read_box(file, start, end)
         yield box
         start = box.end
-    raise _NotWhole("an mp4 file of too many boxes")
+    raise _NotWhole("an mp4 file with too many boxes")
 
 
 def _read_box(file: BinaryIO, start: int, end: int) -> Box:
@@ -112,7 +112,7 @@ def _read_box(file: BinaryIO, start: int, end: int) -> Box:
     length, content = int.from_bytes(header[:4]), start + 8
     kind = header[4:8].decode("latin-1")
     if not (kind.isprintable() and kind.strip()):
-        raise _NotWhole(f"a file that is no mp4 from byte {start} on")
+        raise _NotWhole(f"a file that is not an mp4 from byte {start}")
     if length == 0:
         length = end - start
     elif length == 1:
@@ -136,7 +136,7 @@ class Clip(NamedTuple):
 
 
 def clip_of(file: BinaryIO, size: int) -> Clip | None:
-    """Return the properties of an mp4 file of `size` bytes, or None if it has none.
+    """Return the properties of an mp4 file of `size` bytes, None if it cannot be parsed.
 
     Raises:
         OSError: the file cannot be read.
@@ -167,7 +167,7 @@ def _track(file: BinaryIO, track: Box) -> tuple[int, int, bytes]:
     width, height, kind = 0, 0, b""
     for box in boxes(file, track.start, track.end):
         if box.kind == "tkhd":
-            # The last two numbers are width and height, each with 16 bits after the point.
+            # The last two numbers are width and height, each with 16 fractional bits.
             end = _content(file, box)[-8:]
             width, height = int.from_bytes(end[:4]) >> 16, int.from_bytes(end[4:]) >> 16
         elif box.kind == "mdia":
@@ -182,7 +182,7 @@ def _seconds(header: bytes) -> float | None:
     is_long = header[:1] == b"\x01"
     at, size = (20, 8) if is_long else (12, 4)
     scale, length = int.from_bytes(header[at : at + 4]), header[at + 4 : at + 4 + size]
-    # All ones: the length is not known.
+    # All ones: the length is unknown.
     if not scale or len(length) < size or length == b"\xff" * size:
         return None
     return int.from_bytes(length) / scale

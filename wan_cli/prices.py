@@ -1,8 +1,8 @@
-"""What a request costs, by the `pricing` of a model (`/v1/models?include=pricing`). Pure.
+"""Compute the price of a request from a model's `pricing` (`/v1/models?include=pricing`). Pure.
 
 `kind` is `fixed` (one unit), `variants` (one price for each value of some fields) or `variable`.
-`price` is charged for `per` of a unit, and `per` is a number (public reference of api.aimlapi.com,
-as of 2026-08-21). Nothing else is taken for a price by guessing.
+The API charges `price` for `per` of a unit, and `per` is a number (public reference of
+api.aimlapi.com, as of 2026-08-21). Any other form counts as unknown: wan never guesses a price.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from wan_cli.models import GenerationRequest
 from wan_cli.numbers import sane
 from wan_cli.text import one_line
 
-# Seconds of a unit of time.
+# Seconds in each unit of time.
 _SECONDS = {
     "second": 1.0,
     "seconds": 1.0,
@@ -26,22 +26,22 @@ _SECONDS = {
 }
 _VIDEO = frozenset({"video", "videos", "generation", "generations", "clip", "request"})
 _UNREADABLE = "the API sent a price wan cannot read"
-# No clip costs more.
+# No clip costs more than this.
 _USD_MAX = 1e6
 
 
 class Price(NamedTuple):
-    """USD for one generation, or None and why it is not known."""
+    """The price of one generation in USD, or None and the reason why it is unknown."""
 
     usd: float | None
     why: str = ""
 
 
-NOT_ASKED = Price(None, "it was not asked for")
+NOT_ASKED = Price(None, "wan did not ask for it")
 
 
 def price_of(pricing: object, request: GenerationRequest) -> Price:
-    """Return what one generation of the request costs."""
+    """Return the price of one generation of the request."""
     if not isinstance(pricing, Mapping):
         return Price(None, "the API names no price")
     if pricing.get("currency", "USD") != "USD":
@@ -55,7 +55,7 @@ def price_of(pricing: object, request: GenerationRequest) -> Price:
 
 
 def price_words(pricing: object) -> str:
-    """Return a model's prices in words, whatever its fields are: `$0.39 to $0.65 a second`."""
+    """Return a model's prices in words, for any fields, such as `$0.39 to $0.65 a second`."""
     if not isinstance(pricing, Mapping):
         return "unknown"
     rows = pricing.get("units") if pricing.get("kind") == "fixed" else pricing.get("variants")
@@ -83,7 +83,7 @@ def _of_units(units: object, request: GenerationRequest) -> Price:
         return Price(None, _UNREADABLE)
     unit = units[0]
     if unit.get("measure", "output") != "output":
-        return Price(None, "the price is not for the video that comes out")
+        return Price(None, "the price is not for the output video")
     return _charged(unit.get("price"), unit.get("per"), unit.get("name"), request)
 
 
@@ -93,7 +93,7 @@ def _of_variants(pricing: Mapping[str, object], request: GenerationRequest) -> P
         return Price(None, _UNREADABLE)
     fields = {field.name for field in request.schema.fields} | {"model"}
     if not all(isinstance(name, str) and name in fields for name in dimensions):
-        return Price(None, "the price depends on something that the request does not say")
+        return Price(None, "the price depends on a value that the request does not have")
     wanted = {name: _word(request.value(name)) for name in dimensions}
     found = [row for row in variants if isinstance(row, Mapping) and _values(row) == wanted]
     if len(found) != 1:
@@ -108,7 +108,7 @@ def _values(variant: Mapping[str, object]) -> dict[str, str]:
 
 
 def _charged(price: object, per: object, unit: object, request: GenerationRequest) -> Price:
-    """Return the price of a request where `price` is charged for `per` of a unit."""
+    """Return the price of a request if the API charges `price` for `per` of a unit."""
     usd, count = sane(price, largest=_USD_MAX), sane(per)
     if usd is None or not count or not isinstance(unit, str):
         return Price(None, _UNREADABLE)

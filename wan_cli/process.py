@@ -1,4 +1,4 @@
-"""The process of a command: errors become exit codes, signals the process's death."""
+"""The process of a command: errors become exit codes, and signals end the process."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(argv: Sequence[str], answer: str | None = None) -> None:
-    """Run a command, or print an answer that is known already; end the process."""
+    """Run a command, or print `answer` if given; then end the process."""
     try:
         signals.install()
         _mend_streams()
@@ -28,13 +28,13 @@ def run(argv: Sequence[str], answer: str | None = None) -> None:
         code = _die_quietly()
     except Interrupted as interrupted:
         code = _interrupted(argv, interrupted)
-    # What is left is the interpreter's tear-down: streams are flushed, files are closed.
+    # Skip the interpreter's tear-down: streams are flushed and files are closed already.
     os._exit(code)
 
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        # Imported only now, with the signals in hand: it takes longer than all before it.
+        # Import only after installing the signal handlers: this is the slowest import.
         from wan_cli import cli
 
         return cli.run(argv)
@@ -56,7 +56,7 @@ def _failure(argv: Sequence[str], error: WanError) -> int:
 
 
 def _output(argv: Sequence[str]) -> "Output":
-    """Return the output of a command that may not even have been parsed."""
+    """Return the output for a command whose arguments may not be parsed yet."""
     from wan_cli.output import Output
 
     options = argv[: argv.index("--")] if "--" in argv else argv
@@ -64,14 +64,14 @@ def _output(argv: Sequence[str]) -> "Output":
 
 
 def _interrupted(argv: Sequence[str], interrupted: Interrupted) -> int:
-    """Say what happens to the generation, then die of the signal."""
+    """Report what happens to the generation, then end the process with the signal."""
     signals.ignore()
     error = WanError(interrupted.message, hint=interrupted.hint)
     error = error.with_code("interrupted", 128 + interrupted.signal_number)
     try:
         _last_words(argv, error, interrupted.record)
     finally:
-        # Also where nobody listens any more.
+        # Do this even if stdout or stderr is closed.
         signals.die_of(interrupted.signal_number)
     return error.exit_code
 
@@ -87,14 +87,14 @@ def _last_words(argv: Sequence[str], error: WanError, record: object) -> None:
 
 
 def _die_quietly() -> int:
-    """End as other programs of a pipe do when nobody reads any more."""
+    """End with SIGPIPE, as other programs do when the reader of their pipe is gone."""
     if hasattr(signal, "SIGPIPE"):
         signals.die_of(signal.SIGPIPE)
     return 0
 
 
 def _mend_streams() -> None:
-    """Open what was closed, so that no file of ours takes the place of a standard stream."""
+    """Open closed standard streams, so that no other file gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -103,7 +103,7 @@ def _mend_streams() -> None:
             _Stdout.was_closed = _Stdout.was_closed or number == 1
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
-    # A locale that cannot show a character must not turn a result into a traceback.
+    # A locale that cannot encode a character must not cause a traceback.
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
     sys.stdout = io.TextIOWrapper(
@@ -114,21 +114,21 @@ def _mend_streams() -> None:
 
 
 class _Stdout(io.FileIO):
-    """Standard output, whose troubles are ours whoever writes: a result, a help text, a video."""
+    """Standard output, whose errors become our errors: for results, help texts and videos."""
 
-    # A video that is written there would vanish.
+    # Whether stdout was closed at the start: a video written to it would vanish.
     was_closed = False
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write to the file; return how many bytes it took.
+        """Write to the file; return the number of bytes written.
 
         Raises:
-            StdoutClosed: nobody reads any more.
-            LocalFileError: it cannot be written (a full disk).
+            StdoutClosed: the reader has closed the pipe.
+            LocalFileError: stdout cannot be written (a full disk).
         """
         try:
             written = super().write(data)
-            # A pipe that does not block, and is full: wait for its reader.
+            # A full pipe in non-blocking mode: wait for its reader.
             while written is None:
                 select.select([], [self], [])
                 written = super().write(data)

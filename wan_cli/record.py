@@ -1,4 +1,4 @@
-"""Record: what the history knows of one submission and the generation and video it became."""
+"""Record: a row of the history, with one submission, its generation and its video."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,20 +12,20 @@ from wan_cli.models import Value
 
 
 class Accepted(NamedTuple):
-    """A submission that the server has accepted: from then on there is an id."""
+    """A submission that the server has accepted, and given an id."""
 
     id: str
 
 
 class Ready(NamedTuple):
-    """A completed generation: its id, and the URL that its video can be downloaded from."""
+    """A completed generation: its id and the URL of its video."""
 
     id: str
     url: str
 
 
 class Stored(NamedTuple):
-    """A generation whose video was saved: its id, and the file."""
+    """A generation whose video was saved: its id and the file."""
 
     id: str
     file: Path
@@ -35,12 +35,12 @@ class Record(NamedTuple):
     """One row of the history. Times are seconds since the epoch (UTC), paths are absolute.
 
     `ref` names the submission (`wan-<uuid4 hex>`); `client_request_id` is the label of its newest
-    attempt: `<ref>.<attempt>`, or `wan-<hash>.<attempt>` if it has a key; `id` is the server's and
-    None until it answered. `row_key` and `other_key` name what it was submitted for: a row of a
-    batch, or the key of `--once`. `row` is the row's number, `batch` the name of its batch (None
-    for rows of histories that did not keep it), `once` the key as the user wrote it. `sandbox`
-    marks what a served sandbox made: it is not charged. `request` holds a local picture by its
-    hash (`sha256:…`), `pictures` where each was.
+    attempt: `<ref>.<attempt>`, or `wan-<hash>.<attempt>` if it has a key; `id` comes from the
+    server, None until it answers. `row_key` and `other_key` identify the purpose: a row of a batch,
+    or a `--once` key. `row` is the row's number, `batch` the name of its batch (None in rows of
+    older histories), `once` the key as the user wrote it. `sandbox` marks generations of a served
+    sandbox, which are not charged. `request` has the hash (`sha256:…`) of each local picture, and
+    `pictures` has its path.
     """
 
     ref: str
@@ -85,12 +85,12 @@ class Record(NamedTuple):
 
     @property
     def model(self) -> str:
-        """The model that was asked for."""
+        """The requested model."""
         return str(self.request.get("model", ""))
 
     @property
     def typed(self) -> dict[str, Value]:
-        """The request as it was typed: a local picture is its path."""
+        """The request as the user typed it, with the paths of local pictures."""
         return {name: self._typed(value) for name, value in self.request.items()}
 
     def _typed(self, value: Value) -> Value:
@@ -100,31 +100,31 @@ class Record(NamedTuple):
 
     @property
     def accepted(self) -> Accepted | None:
-        """The submission as one that was accepted, None before the server has answered."""
+        """The submission as an accepted one, None before the server has answered."""
         return None if self.id is None else Accepted(self.id)
 
     @property
     def ready(self) -> Ready | None:
-        """The generation as one with a video to download, None before it is completed."""
+        """The generation as a completed one with a video, None before it is completed."""
         if self.id is None or self.video_url is None or self.status is not Status.COMPLETED:
             return None
         return Ready(self.id, self.video_url)
 
     @property
     def stored(self) -> Stored | None:
-        """The generation as one that was saved; the file may have been moved since."""
+        """The generation as a saved one, None before; the file may have been moved since."""
         if self.id is None or self.file is None:
             return None
         return Stored(self.id, Path(self.file))
 
     @property
     def handle(self) -> str:
-        """What to type to mean this one: the id, or the submission's ref before there is one."""
+        """The name to type for this generation: the id, or the submission's ref if it has no id."""
         return self.id or self.ref
 
     @property
     def url_expires_at(self) -> float | None:
-        """When the signed URL ends, by its `Expires` (seconds since the epoch)."""
+        """The expiry time of the signed URL, from its `Expires` (seconds since the epoch)."""
         if not self.video_url:
             return None
         try:
@@ -135,7 +135,7 @@ class Record(NamedTuple):
 
 
 def error_fields(error: WanError | None) -> dict[str, object]:
-    """Return what a record holds of a failure; of None, that there is none."""
+    """Return the fields of a record for an error; for None, the fields that clear it."""
     return {
         "error_code": error.code if error else None,
         "error_message": error.message if error else None,
@@ -145,9 +145,9 @@ def error_fields(error: WanError | None) -> dict[str, object]:
 
 
 class Outcome(NamedTuple):
-    """What became of one generation in one command: its record, and a failure if any.
+    """The outcome of one generation in one command: its record, and an error if it failed.
 
-    `row` is the number of its row in a batch; `is_earlier` says that an earlier run has ended it.
+    `row` is the number of its row in a batch; `is_earlier` is true if an earlier run ended it.
     """
 
     record: Record | None
@@ -157,7 +157,7 @@ class Outcome(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """The exit code that this outcome alone would have."""
+        """The exit code for this outcome alone."""
         return self.error.exit_code if self.error else 0
 
 

@@ -1,4 +1,4 @@
-"""Signals: a request to end becomes `Interrupted` at a safe point; the process dies of it."""
+"""Signals: SIGINT, SIGTERM and SIGHUP raise `Interrupted` at a safe point and end the process."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ SIGNALS = tuple(
 def install() -> None:
     """Make the first signal raise Interrupted, unless it is ignored (nohup, a background job).
 
-    A terminal and the wrappers around a command may all pass a signal on: after the first one
-    they are ignored, so that none disturbs what is written down and said of it.
+    A terminal and wrapper programs may all pass on the same signal. After the first one, ignore
+    the others, so that they do not disturb the last writes and messages.
     """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
@@ -32,13 +32,13 @@ def install() -> None:
 
 
 def ignore() -> None:
-    """Let no signal disturb the last words."""
+    """Ignore signals from now on, so that the last messages are printed."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 class Deferral:
-    """What a signal does while it is deferred: it raises at once only where `raises` says so."""
+    """The state of deferred signals: a signal raises at once only while `raises` is true."""
 
     def __init__(self) -> None:
         self.raises = False
@@ -46,9 +46,9 @@ class Deferral:
 
 @contextmanager
 def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
-    """Hold signals back until the block is left, except while `raises` is set.
+    """Defer signals until the end of the block, except while `raises` is set.
 
-    `tell` is called in the signal handler. After the first signal all others are ignored.
+    The signal handler calls `tell`. After the first signal, ignore all others.
 
     Raises:
         Interrupted: a signal came, and the block did not raise it.
@@ -84,6 +84,6 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
 
 
 def die_of(number: int) -> None:
-    """End the process by the signal itself, so that the shell's loops stop too."""
+    """End the process with the signal itself, so that a shell's loop stops too."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

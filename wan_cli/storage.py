@@ -1,26 +1,26 @@
-"""Files replaced whole: a reader sees the old one or the new one, also after a crash."""
+"""Replace files atomically: a reader sees the old or the new content, even after a crash."""
 
 import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
-# What drives answer that cannot write a folder's names to disk by themselves (SMB, some FUSE
-# drives), and folders that may be written but not read. None of them means that a name is lost.
+# Errors from drives that cannot fsync a folder (SMB, some FUSE drives), and from folders that may
+# be written but not read. None of them means that a name is lost.
 _NO_FOLDER_SYNC = frozenset(
     {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 )
 
 
 def replace_whole(file: Path, content: bytes, *, private: bool) -> None:
-    """Replace a file by way of a temporary one beside it, on disk when this returns.
+    """Replace a file through a temporary file beside it; it is on disk when this returns.
 
-    Private: mode 0600, in a folder that is made with mode 0700 where it is missing. Else what the
-    umask says. A symbolic link stays: the file that it leads to is replaced. No mode is set
-    afterwards, so a drive that has none is no trouble.
+    Private: use mode 0600, and create a missing folder with mode 0700; otherwise the umask decides.
+    Keep a symbolic link and replace its target. Never call chmod, so that drives without modes
+    work too.
 
     Raises:
-        OSError: it cannot be written; the old file is untouched.
+        OSError: the file cannot be written; the old file is untouched.
         RuntimeError: symbolic links in a circle.
     """
     target = file.resolve()
@@ -44,24 +44,24 @@ def replace_whole(file: Path, content: bytes, *, private: bool) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it, with mode 0700 where they are missing.
+    """Create a folder, and its missing parents, with mode 0700.
 
     Raises:
-        OSError: one cannot be made.
+        OSError: a folder cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
-        # With `parents=True` those above would be open to all.
+        # `parents=True` would create the parents with the default mode.
         make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a new name last through a power cut, on drives that can.
+    """Make a new file name survive a power cut, on drives that support it.
 
     Raises:
-        OSError: the drive is in trouble.
+        OSError: the drive fails.
     """
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

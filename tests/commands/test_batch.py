@@ -165,13 +165,13 @@ def test_a_row_says_where_its_video_goes(wan: Wan, work: Path, env: dict[str, st
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"output": "there.mp4"}, "there.mp4 exists and would be replaced"),
-        ({"name": "there"}, "there.mp4 exists and would be replaced"),
-        ({"output": "-"}, "do not go to stdout"),
+        ({"output": "there.mp4"}, "there.mp4 already exists"),
+        ({"name": "there"}, "there.mp4 already exists"),
+        ({"output": "-"}, "a batch cannot write videos to stdout"),
         ({"output": "a.mp4", "name": "b"}, "both name the file"),
-        ({"name": "a/b"}, "holds a slash"),
+        ({"name": "a/b"}, "contains a slash"),
         ({"name": "{nonsense}"}, "name template"),
-        ({"output": "first.mp4"}, "first.mp4 is the file of line 1 too"),
+        ({"output": "first.mp4"}, "line 1 uses the file name first.mp4 too"),
     ],
 )
 def test_a_place_that_cannot_be_is_told_with_its_line(

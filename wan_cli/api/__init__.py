@@ -1,1 +1,1 @@
-"""AI/ML API as methods: the client, what a submission's reply means, the one call beneath."""
+"""The AI/ML API: the client, the meaning of its replies, and the HTTP transport."""

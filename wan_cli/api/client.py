@@ -1,4 +1,4 @@
-"""Client: one method an endpoint (public reference of api.aimlapi.com, as of 2026-08-21)."""
+"""Client: one method per endpoint (public reference of api.aimlapi.com, as of 2026-08-21)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,25 +17,25 @@ from wan_cli.http.trust import TRUST_HINT, Authorities
 from wan_cli.numbers import LARGEST, sane
 
 GENERATIONS = "/v2/video/generations"
-# Only a sandbox sends it.
+# Only a sandbox sends this header.
 SANDBOX_HEADER = "x-wan-sandbox"
 # The longest that wan waits for the answer to a submission.
 SUBMIT_SECONDS = 300.0
 GET_SECONDS = 30.0
 PAGE_ROWS = 100
 PAGES_MAX = 200
-# All pages of the log or the ledger together.
+# The time limit for all pages of the log or the ledger together.
 ACCOUNT_SECONDS = 60.0
-# So many pages with nothing new one after the other are the end, whatever the server says.
+# Stop after this many pages in a row without new rows, even if the server says there are more.
 STALE_PAGES_MAX = 3
-# Transient for a GET: it is asked again until the deadline.
+# Statuses that pass: wan retries a GET until the deadline.
 _TRANSIENT = frozenset({408, 425, 429})
 
 
 class Client:
-    """AI/ML API with one key.
+    """A client of AI/ML API with one key.
 
-    `server_offset_s` is the server's clock minus ours by the newest `Date` header, None before one.
+    `server_offset_s` is the server's clock minus ours, from the newest `Date` header, or None.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class Client:
     ) -> None:
         self.base_url = base_url
         self.trace = trace or Trace()
-        # Where the key came from, and what helps where the API refuses it.
+        # The source of the key, and the hint to show if the API refuses it.
         self._key_origin = key_origin
         self._key_remedy = key_remedy
         self.server_offset_s: float | None = None
-        # Whether a reply named itself as a sandbox's.
+        # Whether a reply came from a sandbox.
         self.is_sandbox = False
         self._date: str | None = None
         self.authorities = Authorities()
         if base_url.startswith("https:"):
             self.authorities.read_ahead()
-        # requests takes longer to import than a local command runs.
+        # Importing requests takes longer than a whole local command.
         from wan_cli.api.transport import Transport
 
         self._transport = Transport(base_url, key, self.authorities)
@@ -67,7 +67,7 @@ class Client:
         self._send = self._traced(self._transport.exchange)
 
     def for_thread(self) -> Self:
-        """Return a client for another thread; whoever starts it bounds a call as a whole."""
+        """Return a client for another thread; the caller must limit the total time of a call."""
         client = copy(self)
         client._send = self._traced(self._transport.line().exchange)  # noqa: SLF001  Of this class.
         return client
@@ -80,9 +80,9 @@ class Client:
         seconds: float = SUBMIT_SECONDS,
         may_begin: Callable[[], bool] = lambda: True,
     ) -> Submission:
-        """Submit once: POST /v2/video/generations. Each call may be a charge; nothing is repeated.
+        """Submit once: POST /v2/video/generations. Each call may be charged; never retry here.
 
-        Before the first byte of the body `may_begin` is asked; where it says no, nothing is sent.
+        Call `may_begin` before the first byte of the body; if it returns False, send nothing.
         """
         body = Body(payload, may_begin)
         try:
@@ -108,13 +108,13 @@ class Client:
     ) -> Generation:
         """Return the state of a generation: GET /v2/video/generations?generation_id=ID.
 
-        `alias` is a second id of the same generation, which a reply may name too.
+        `alias` is a second id of the same generation, which a reply may have instead.
 
         Raises:
             NotAboutIt: the reply is about another generation.
-            Unreachable: no answer of use came; asking again may help.
+            Unreachable: no usable answer came; a retry may help.
             KeyRefused: 401 or 403.
-            NotFound: 404, also in the moment after a submission.
+            NotFound: 404, which may also come just after a submission.
             Rejected: any other refusal.
         """
         reply = self.get(
@@ -130,12 +130,11 @@ class Client:
         seconds: float = ACCOUNT_SECONDS,
         page_seconds: float = GET_SECONDS,
     ) -> Iterator[LogRow]:
-        """Yield the log's rows of a window (seconds since the epoch, server's clock), all pages.
+        """Yield all rows of the log in a window (seconds since the epoch, server's clock).
 
-        GET /v2/logs, within `seconds` in all and `page_seconds` for each page. Newest rows come
-        first, so that rows which come in while paging push others to the next page, where they are
-        seen again: each is yielded once. What the server says of there being more is not relied on.
-        Raises as `get`.
+        GET /v2/logs, within `seconds` in total and `page_seconds` for each page. Rows come newest
+        first, so a new row during paging pushes another onto the next page a second time: yield
+        each row once. Do not rely on the server's count of rows. Raises as `get`.
         """
         deadline = time.monotonic() + seconds
         seen: set[str] = set()
@@ -153,16 +152,16 @@ class Client:
                     seen.add(row.id)
                     yield row
             stale = stale + 1 if len(seen) == known else 0
-            # By what came, not by what was asked for: a server may give shorter pages.
+            # Advance by the rows received: a server may send shorter pages than requested.
             offset += len(rows)
 
     def charges(
         self, start: float, end: float, *, seconds: float = ACCOUNT_SECONDS
     ) -> Iterator[Charge]:
-        """Yield the ledger's charges for models in a window, all pages.
+        """Yield all charges of the ledger for models in a window.
 
-        GET /v2/billing/transactions, paged by `next_cursor` only, within `seconds` in all. Raises
-        as `get`.
+        GET /v2/billing/transactions, following `next_cursor`, within `seconds` in total. Raises as
+        `get`.
         """
         deadline = time.monotonic() + seconds
         params = {
@@ -188,20 +187,20 @@ class Client:
         balance, currency = answer.get("current_balance"), answer.get("currency")
         amount = sane(as_number(balance), least=-LARGEST)
         if amount is None:
-            raise self._unreachable("its answer names no balance")
+            raise self._unreachable("its answer has no balance")
         return amount, currency if isinstance(currency, str) else ""
 
     def models(
         self, model: str, *, etag: str | None = None, seconds: float = GET_SECONDS
     ) -> tuple[str | None, dict[str, object] | None]:
-        """Return the rows of a model with its price: GET /v1/models. As `kept`."""
+        """Return the rows of a model with its price: GET /v1/models, through `kept`."""
         params = {"id": model, "include": "pricing"}
         return self.kept("/v1/models", params, etag=etag, seconds=seconds)
 
     def kept(
         self, path: str, params: Mapping[str, str], *, etag: str | None, seconds: float
     ) -> tuple[str | None, dict[str, object] | None]:
-        """Return the ETag and the object of a GET, None where the ETag still holds; as `get`."""
+        """Return the ETag and the object of a GET, None if unchanged (304). Raises as `get`."""
         headers = {"If-None-Match": etag} if etag else {}
         reply = self._asked(path, params, seconds=seconds, headers=headers)
         if reply.status == 304 and etag:
@@ -209,9 +208,9 @@ class Client:
         return reply.headers.get("ETag"), self._object(reply)
 
     def median_duration_s(self, model: str, *, seconds: float = GET_SECONDS) -> float | None:
-        """Return the live median of a generation's seconds: GET /models/metrics?aliases=MODEL.
+        """Return a model's live median duration in seconds: GET /models/metrics?aliases=MODEL.
 
-        None where the model served nothing lately. Raises as `get`.
+        None if the model was not used lately. Raises as `get`.
         """
         rows = self.get("/models/metrics", {"aliases": model}, seconds=seconds).get("models")
         for row in rows if isinstance(rows, list) else []:
@@ -230,11 +229,11 @@ class Client:
         seconds: float = GET_SECONDS,
         waiting: bool = False,
     ) -> dict[str, object]:
-        """Return the JSON object that a GET answers, within `seconds`.
+        """Return the JSON object of a GET's answer, within `seconds`.
 
         Raises:
             Unreachable: a network error, 3xx, 408, 425, 429, 5xx, or an answer that is no object.
-            KeyRefused, NoCredits, NotFound, Rejected: the API said no.
+            KeyRefused, NoCredits, NotFound, Rejected: the API refused the request.
         """
         return self._object(self._asked(path, params, seconds=seconds), waiting=waiting)
 
@@ -255,7 +254,7 @@ class Client:
         if 400 <= reply.status < 500 and reply.status not in _TRANSIENT:
             error = refusal(reply, waiting=waiting)
             if isinstance(error, NotTheApi):
-                # On the way to the API, it may pass.
+                # A server between wan and the API refused it: a retry may help.
                 raise Unreachable(error.message, hint=error.hint)
             raise error if isinstance(error, NotFound) else self._about_us(error)
         if not 200 <= reply.status < 300:
@@ -290,7 +289,7 @@ class Client:
         reply = self._send(method, path, seconds=seconds, params=params, headers=headers, body=body)
         self.is_sandbox = self.is_sandbox or SANDBOX_HEADER in reply.headers
         date = reply.headers.get("Date")
-        # Within its second, the first reply tells the server's clock best.
+        # `Date` has whole seconds: the first reply in each second gives the best offset.
         if date != self._date and (server_time := reply.server_time) is not None:
             self._date = date
             self.server_offset_s = server_time - time.time()

@@ -1,4 +1,4 @@
-"""What goes to the API and what comes back, as values: they need no HTTP library."""
+"""Requests to the API and replies from it, as values that need no HTTP library."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ _CALENDAR_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 class ExchangeFailed(Exception):
-    """There is no reply: the libraries' reason, in words without URL and key.
+    """There is no reply. The message is the reason, without URL and key.
 
-    `is_final`: another try would fail alike, as with a certificate that is not trusted.
+    `is_final`: another try would fail too, as with an untrusted certificate.
     """
 
     def __init__(self, reason: str, *, is_final: bool = False) -> None:
@@ -25,7 +25,7 @@ class ExchangeFailed(Exception):
 
 
 class Reply(NamedTuple):
-    """What came back. `whole` is false where the body was cut, too long or unreadable."""
+    """A reply. `whole` is false if the body was cut off, too long or unreadable."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class Reply(NamedTuple):
 
     @property
     def server_time(self) -> float | None:
-        """The server's clock by the `Date` header, in seconds since the epoch."""
+        """The server's time from the `Date` header, in seconds since the epoch."""
         try:
             date = parsedate_to_datetime(self.headers.get("Date", ""))
         except (ValueError, TypeError, OverflowError):
@@ -49,7 +49,7 @@ class Reply(NamedTuple):
 
 
 class Body:
-    """A request body that knows whether it was begun: unread means certainly not sent."""
+    """A request body that remembers whether reading began: an unread body was not sent."""
 
     def __init__(self, data: bytes, may_begin: Callable[[], bool] = lambda: True) -> None:
         self.data = data
@@ -63,16 +63,14 @@ class Body:
         return len(self.data)
 
     def __iter__(self) -> Iterator[bytes]:
-        # requests takes what can be iterated for a stream; http.client then calls read().
+        # requests treats an iterable as a stream; http.client then calls read().
         return iter(lambda: self.read(PIECE_BYTES), b"")
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes.
-
-        Before the first of them, `may_begin` is asked for permission.
+        """Return the next bytes; call `may_begin` for permission before the first.
 
         Raises:
-            OSError: it may not begin, or nobody waits for this exchange any more.
+            OSError: sending may not begin, or this exchange was abandoned.
         """
         if not self._begun and not self._may_begin():
             self.abandon()
@@ -85,7 +83,7 @@ class Body:
         return self.data[start : self._at]
 
     def abandon(self) -> bool:
-        """Make sure that the body is not begun from now on; return whether it was begun before."""
+        """Prevent reading from beginning; return whether it had begun before."""
         with self._lock:
             self._abandoned = True
             return self._begun
@@ -94,9 +92,9 @@ class Body:
 def traced(
     send: Callable[..., Reply], base_url: str, key: str | None, trace: Trace
 ) -> Callable[..., Reply]:
-    """Return `send`, which also tells the trace of each request and its outcome.
+    """Wrap `send` so that it reports each request and its outcome to the trace.
 
-    The key is in none of it: its header is added further in, and bodies are shown without it.
+    The trace never has the key: `send` adds its header later, and bodies are shown without it.
     """
     if not trace.is_on:
         return send
@@ -126,7 +124,7 @@ def traced(
 
 
 def iso(seconds: float) -> str:
-    """Return a time as the API's query parameters want it: 2026-08-01T00:00:00Z."""
-    # A clock that is absurdly wrong must not end in an error of arithmetic.
+    """Return a time in the form of the API's query parameters: 2026-08-01T00:00:00Z."""
+    # An absurdly wrong clock must not cause an arithmetic error.
     within_calendar = min(max(seconds, 0.0), _CALENDAR_END)
     return datetime.fromtimestamp(within_calendar, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,12 +1,12 @@
-"""What the outcome of a submission means (the table of the promise). Pure.
+"""The meaning of each result of a submission, on which the promise to pay once rests. Pure.
 
-body never begun                                   NotSent: safe to try again
+body never begun                                   NotSent: safe to retry
 2xx with an id in the body or in x-inference-id    Submitted
 400 401 402 403 404 405 413 414 415 422            Refused: nothing was spent
-429                                                Limited: nothing was spent, try later
-a reply that echoes another label than ours        Ambiguous: it is about something else
+429                                                Limited: nothing was spent, retry later
+a reply that echoes a label other than ours        Ambiguous: it is about another submission
 408 409 425 5xx, 3xx, anything else                with x-inference-id Submitted, else Ambiguous
-a reset, a close, a timeout once the body began    Ambiguous: never sent again by itself
+a reset, a close, a timeout once the body began    Ambiguous: never retried automatically
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 414, 415, 422})
 
 
 class Submitted(NamedTuple):
-    """The server took it. `other_id` is a second, different id of the same reply."""
+    """The server accepted the submission. `other_id` is a second, different id in the reply."""
 
     generation: Generation
     id: str
@@ -30,26 +30,26 @@ class Submitted(NamedTuple):
 
 
 class NotSent(NamedTuple):
-    """Certainly nothing was submitted. `is_final`: another try would fail alike."""
+    """Nothing was submitted. `is_final`: another try would fail too."""
 
     reason: str
     is_final: bool = False
 
 
 class Refused(NamedTuple):
-    """The server said no."""
+    """The server refused the submission."""
 
     error: WanError
 
 
 class Limited(NamedTuple):
-    """Too many requests: try again after so many seconds, where the server says."""
+    """Too many requests; `retry_after_s` is the pause that the server asks for, if any."""
 
     retry_after_s: float | None
 
 
 class Ambiguous(NamedTuple):
-    """It may or may not have been submitted."""
+    """The server may or may not have accepted the submission."""
 
     reason: str
 
@@ -58,7 +58,7 @@ Submission = Submitted | NotSent | Refused | Limited | Ambiguous
 
 
 def judge(reply: Reply, label: str) -> Submission:
-    """Return what a reply to the POST with a label means."""
+    """Return the meaning of a reply to the POST with this label."""
     status = reply.status
     if is_about_another(reply, label):
         return Ambiguous("the reply was about another submission")
@@ -74,7 +74,7 @@ def judge(reply: Reply, label: str) -> Submission:
     generation_id = in_body or in_header
     if generation_id is None:
         return Ambiguous(_why_ambiguous(reply))
-    # The state that an error's body names is the error's: that of the generation is to be asked.
+    # The status in an error's body is about the error: poll for the generation's status.
     generation = (
         said._replace(id=generation_id)
         if said and is_good
@@ -86,13 +86,13 @@ def judge(reply: Reply, label: str) -> Submission:
 
 def _why_ambiguous(reply: Reply) -> str:
     if 200 <= reply.status < 300:
-        how = "was cut" if not reply.whole else "holds no id"
-        return f"the answer (HTTP {reply.status}) {how}"
+        trouble = "was cut off" if not reply.whole else "has no id"
+        return f"the answer (HTTP {reply.status}) {trouble}"
     return f"the API answered HTTP {reply.status}"
 
 
 def _cost_usd(reply: Reply, generation: Generation) -> float | None:
-    """Return what it cost: by the reply, or by its header `x-aimlapi-usd-spent`."""
+    """Return the cost from the reply's body, or from its header `x-aimlapi-usd-spent`."""
     if generation.usd_spent is not None:
         return generation.usd_spent
     try:

@@ -1,4 +1,4 @@
-"""What a reply says, and whether it is about the request: JSON of a bounded kind, errors. Pure."""
+"""Read replies: bounded JSON, error messages, and whether a reply is about the request. Pure."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _CREDITS = re.compile(r"credit|balance|funds|top.?up|quota", re.IGNORECASE)
 
 
 def json_object(reply: Reply) -> dict[str, object] | None:
-    """Return the body as a JSON object, or None where it is cut, absurdly deep or anything else."""
+    """Return the body as a JSON object, or None if it is cut off, too deep or anything else."""
     if not reply.whole:
         return None
     try:
@@ -35,7 +35,7 @@ def json_object(reply: Reply) -> dict[str, object] | None:
 
 
 def _is_shallow(data: object) -> bool:
-    """Whether a value may be walked by functions that call themselves."""
+    """Whether recursive functions can safely walk a value."""
     level = [data]
     for _ in range(_DEPTH_MAX):
         level = [child for value in level for child in _children(value)]
@@ -51,7 +51,7 @@ def _children(value: object) -> Iterable[object]:
 
 
 def server_words(reply: Reply) -> str:
-    """Return the server's message, cleaned and cut, or the status where it has none."""
+    """Return the server's message, cleaned and shortened, or the status if there is none."""
     data = json_object(reply)
     words = ""
     if data:
@@ -60,29 +60,28 @@ def server_words(reply: Reply) -> str:
 
 
 def is_from_api(reply: Reply) -> bool:
-    """Whether an error has the form of the API's: a JSON object that names what went wrong."""
+    """Whether an error reply has the API's form: a JSON object with an error message."""
     data = json_object(reply)
     return data is not None and bool({"message", "error", "statusCode", "detail"} & data.keys())
 
 
 def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
-    """Return a 4xx as an error, in the server's words.
+    """Return the error of a 4xx reply, with the server's message.
 
-    A 403 says either that the credits are gone or that the key may not do this; while `waiting`
-    for a generation that is paid for, it can only be the key.
+    A 403 means that the credits are used up or that the key may not do this; while `waiting` for a
+    paid generation, it can only be the key.
     """
     words = server_words(reply)
     if reply.status in (401, 403) and not is_from_api(reply):
         return NotTheApi(
-            f"it is not the API that answered (HTTP {reply.status}), but something in between:"
-            " a firewall or a proxy",
+            f"a firewall or a proxy answered instead of the API (HTTP {reply.status})",
             hint="check the network and the proxy (HTTPS_PROXY), then: wan doctor",
         )
     no_credits = reply.status == 402 or (reply.status == 403 and _CREDITS.search(words))
     if no_credits and not waiting:
         return NoCredits(f"no credits: {words}", hint="wan balance")
     if reply.status == 403:
-        return KeyNotAllowed(f"the API does not allow it: {words}", hint="wan doctor")
+        return KeyNotAllowed(f"the API does not allow this: {words}", hint="wan doctor")
     if reply.status in (401, 402):
         return KeyRefused(f"the API refused the key: {words}", hint="wan config set api_key")
     if reply.status == 404:
@@ -91,7 +90,7 @@ def refusal(reply: Reply, *, waiting: bool = False) -> WanError:
 
 
 def as_number(value: object) -> object:
-    """Return a number that was sent as text, anything else as it is."""
+    """Return a number sent as text as a float; return other values unchanged."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -99,10 +98,10 @@ def as_number(value: object) -> object:
 
 
 def about_it(generation: Generation, asked_id: str, second_id: str | None) -> Generation:
-    """Return a generation's state if it is about the id that was asked for, or its second id.
+    """Return a generation's state if its id is the requested one, or the second id.
 
     Raises:
-        NotAboutIt: it names another one.
+        NotAboutIt: it has another id.
     """
     if generation.id is not None and generation.id not in (asked_id, second_id):
         raise NotAboutIt(generation.id)
@@ -110,20 +109,20 @@ def about_it(generation: Generation, asked_id: str, second_id: str | None) -> Ge
 
 
 def is_about_another(reply: Reply, label: str) -> bool:
-    """Whether a reply answers another submission, by the label that it echoes.
+    """Whether a reply echoes the label of another submission.
 
-    The echo is missing where the API did not take the label (public reference, "Tracing").
+    The API sends no echo if it did not accept the label (public reference, "Tracing").
     """
     echoed = reply.headers.get("x-client-request-id")
     return bool(echoed) and echoed != label
 
 
 def about_us(error: WanError, base_url: str, key_origin: str, key_remedy: str) -> WanError:
-    """Return a refusal that names what of ours was refused: the key (401), or the address (404)."""
+    """Add the source of the refused key (401) or the base URL (404) to a refusal."""
     if type(error) is KeyRefused and key_origin:
         words = f"{error.message} (the key {key_origin})"
         return error.with_message(words).with_hint(key_remedy)
     if isinstance(error, NotFound):
-        words = f"{base_url} knows no such endpoint or model ({error.message})"
+        words = f"{base_url} has no such endpoint or model ({error.message})"
         return error.with_message(words).with_hint("wan models, and: wan config get base_url")
     return error

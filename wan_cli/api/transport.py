@@ -1,4 +1,4 @@
-"""One HTTP exchange with the API, in which every exception of the libraries ends."""
+"""HTTP exchanges with the API. Exceptions of the HTTP libraries become ExchangeFailed here."""
 
 import re
 import zlib
@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 class _Bearer(AuthBase):
-    """The key as an auth object: with a plain header, .netrc would replace it."""
+    """The key as an auth object: .netrc would replace a plain header."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -49,9 +49,9 @@ class Transport:
         self._secret = key if key and len(key) >= SECRET_MIN_CHARS else None
         self._quoted = _as_quoted(self._secret) if self._secret else None
         self._authorities = authorities
-        # What a session would add is not wanted: .netrc, cookies, redirects.
+        # Use no session: it would add .netrc, cookies and redirects.
         self._adapter = Adapter(authorities)
-        # On loopback there is no TLS to keep the key from a proxy.
+        # Without TLS (on loopback), a proxy could read the key: use none.
         encrypted = urlsplit(base_url).scheme == "https"
         self._proxies = get_environ_proxies(base_url) if encrypted else {}
         _need_socks(self._proxies.values())
@@ -66,9 +66,9 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
     ) -> Reply:
-        """Send one request and return its reply, within `seconds` in all.
+        """Send one request and return its reply, within `seconds` in total.
 
-        Redirects are not followed: the key stays with this host.
+        Do not follow redirects: only this host may get the key.
 
         Raises:
             ExchangeFailed: there is no reply.
@@ -81,7 +81,7 @@ class Transport:
             data=body,
             auth=self._auth,
         )
-        # A body that costs money goes over a connection of its own: a kept one may be half dead.
+        # Send a body that costs money over a new connection: a reused one may be half dead.
         adapter = Adapter(self._authorities) if body else self._adapter
 
         def call() -> Reply:
@@ -103,14 +103,14 @@ class Transport:
             return self._received(response.status_code, response.headers, response.raw)
 
     def line(self) -> "Line":
-        """Return a way to ask from another thread, over a connection of its own."""
+        """Return a Line for another thread, with its own connection."""
         adapter = Adapter(self._authorities)
         return Line(lambda path: self._beginning(adapter, path), self._received, self._post)
 
     def _post(
         self, method: str, path: str, seconds: float, headers: Mapping[str, str], body: Body
     ) -> Reply:
-        """Send a body that costs money, over a connection of its own: a kept one may be half dead.
+        """Send a body that costs money over a new connection: a reused one may be half dead.
 
         Raises:
             ExchangeFailed: there is no reply.
@@ -130,7 +130,7 @@ class Transport:
     def _received(self, status: int, headers: Mapping[str, str], raw: Any) -> Reply:
         body, whole = _read(raw, headers.get("Content-Encoding", "identity"))
         if self._secret and self._quoted:
-            # A server that quotes the key must not bring it to the screen.
+            # If a server quotes the key, it must not reach the screen.
             body = self._quoted.sub(b"[key]", body)
             if any(self._secret in value for value in headers.values()):
                 kept = {name: value for name, value in headers.items() if self._secret not in value}
@@ -139,21 +139,21 @@ class Transport:
 
 
 class _Beginning(NamedTuple):
-    """What GETs of one path have in common."""
+    """The prepared part that all GETs of one path share."""
 
     pool: Any
     target: str
     headers: dict[str, str]
 
     def __repr__(self) -> str:
-        """Leave the headers out: the key is among them."""
+        """Omit the headers: they contain the key."""
         return f"_Beginning(target={self.target!r})"
 
 
 class Line:
-    """GETs of one thread, in quick succession: what they have in common is prepared once.
+    """GETs of one thread in quick succession: prepare their common part only once.
 
-    What requests does anew for each request takes as long as the exchange itself.
+    Preparing each request in requests would take as long as the exchange itself.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Line:
     ) -> Reply:
         """Send one request and return its reply, as `Transport.exchange` does.
 
-        `seconds` bounds each wait within it. Whoever started the thread bounds it as a whole.
+        `seconds` limits each wait in it. The caller must limit the total time.
 
         Raises:
             ExchangeFailed: there is no reply.
@@ -213,13 +213,13 @@ def _failed(error: BaseException) -> ExchangeFailed:
 
 
 def _as_quoted(key: str) -> re.Pattern[bytes]:
-    """Return what a key may look like in JSON, where any character may be escaped."""
+    """Return a pattern that matches a key in JSON, where any character may be escaped."""
     forms = (rf"(?:\\?{re.escape(char)}|\\u00(?i:{ord(char):02x}))" for char in key)
     return re.compile("".join(forms).encode())
 
 
 def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
-    """Return the body's first MiB, and whether that is all of it and it came whole."""
+    """Return the body's first MiB, and whether that is the whole body."""
     pieces = bytearray()
     try:
         while len(pieces) <= ANSWER_LIMIT_BYTES:
@@ -228,7 +228,7 @@ def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
                 break
             pieces += piece
         if encoding != "identity":
-            # Sent though identity was asked for. A bomb must not unpack beyond the limit.
+            # The server compressed it although we asked for identity. Limit the unpacked size.
             unpacked = zlib.decompressobj(wbits=47).decompress(pieces, ANSWER_LIMIT_BYTES + 1)
             pieces = bytearray(unpacked)
     except LIBRARY_ERRORS:
@@ -237,14 +237,14 @@ def _read(raw: Any, encoding: str) -> tuple[bytes, bool]:
 
 
 def _need_socks(proxies: Iterable[str]) -> None:
-    """Refuse a SOCKS proxy that cannot be used.
+    """Check that a SOCKS proxy can be used.
 
     Raises:
-        SetupError: its package is not installed.
+        SetupError: the package for SOCKS is not installed.
     """
     if not any(proxy.lower().startswith("socks") for proxy in proxies):
         return
-    from importlib.util import find_spec  # 3 ms, where there is a SOCKS proxy alone.
+    from importlib.util import find_spec  # Takes 3 ms; only a SOCKS proxy needs it.
 
     if find_spec("socks") is None:
         raise SetupError(

@@ -1,4 +1,4 @@
-"""Planning a batch: where each row's video goes, and which rows are still to be submitted."""
+"""Planning a batch: read its rows, and choose a destination for each row's video."""
 
 import heapq
 import os
@@ -19,14 +19,14 @@ from wan_cli.prompt import file_meant, read_batch
 from wan_cli.text import check_name_template, file_name, one_line
 
 CORRECT = "correct the file, then run the same command again; nothing was submitted"
-# Of the rows that cannot be used, so many are named.
+# Name at most this many of the rows that cannot be used.
 MISTAKES_SHOWN = 20
 
 
 class Entry(NamedTuple):
-    """A row with all that its submission needs: where its video goes, and what it costs.
+    """A row with the destination of its video and its price.
 
-    `attempts` is the number of the last attempt that another machine made for it, in vain.
+    `attempts` is the number of the last failed attempt that another machine made for it.
     """
 
     row: Row
@@ -36,9 +36,9 @@ class Entry(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A batch: its name, the rows that are meant, and what the user is told of the reading.
+    """A batch: its name, the rows of this shard, and notes for the user about the file.
 
-    `source` is what its file is called in messages.
+    `source` names the file in messages.
     """
 
     batch: BatchName
@@ -60,13 +60,13 @@ def load(
     """Read a batch file and return the rows that belong to a shard.
 
     Args:
-        file: `-` is stdin.
-        form: one of the formats, None where the file tells.
-        shard: which rows are meant; all of them are checked.
-        batch: its name.
-        reading: how rows are read.
-        folder: where videos go.
-        name_template: what they are called where the row does not say.
+        file: the batch file; `-` is stdin.
+        form: the format; None: detect it from the file.
+        shard: the rows to return; wan checks all rows.
+        batch: the batch's name.
+        reading: how to read rows.
+        folder: the folder for videos.
+        name_template: the file name for rows that name none.
 
     Raises:
         UsageError: the file cannot be read, has no row, or has rows that cannot be used.
@@ -94,21 +94,21 @@ def _has_no_suffix(source: Source) -> bool:
 
 
 def source_of(file: Path) -> str:
-    """Return what a batch file is called in messages."""
+    """Return the name of a batch file for messages."""
     return "stdin" if str(file) == "-" else str(file)
 
 
 def batch_name(file: Path, name: str | None, base_url: str, *, sandbox: bool) -> BatchName:
     """Return the name of a batch: not its path, so that a link, a copy or a checkout continues it.
 
-    A link has the name of its file too. What comes through a pipe has no name: the folder in which
-    it is read is its name.
+    A link also has the name of its target. A batch from a pipe has no file name: it is named after
+    the working folder.
 
     Args:
-        file: `-` is stdin.
-        name: what the user calls the batch, None: as its file is called.
-        base_url: the API's URL; another service knows nothing of what this one has made.
-        sandbox: it is the embedded sandbox instead.
+        file: the batch file; `-` is stdin.
+        name: the user's name for the batch; None: the file's name.
+        base_url: the API's URL; each service has its own batches.
+        sandbox: the service is the embedded sandbox instead.
     """
     service = service_of(base_url, sandbox=sandbox)
     target = ""
@@ -119,7 +119,7 @@ def batch_name(file: Path, name: str | None, base_url: str, *, sandbox: bool) ->
         places = os.path.abspath(file), os.path.realpath(file)  # noqa: PTH100  Keeps links.
         own, target = (os.path.basename(place) for place in places)  # noqa: PTH119
     if name is not None and name != own:
-        # Histories that knew a batch by its path alone knew no other name.
+        # Older histories named a batch by its path only, so this name cannot be in them.
         return BatchName(service, name)
     other = None if target in ("", own) else _as_text(target)
     return BatchName(service, _as_text(own), other, base_url, places)
@@ -136,11 +136,10 @@ def refuse(
     hint: str = CORRECT,
     kind: type[WanError] = UsageError,
 ) -> None:
-    """Let a file pass that has no mistake.
+    """Raise an error if there are mistakes.
 
     Raises:
-        UsageError, or another kind: it names the first mistakes, each with its line, and counts the
-            others.
+        UsageError, or `kind`: it lists the first mistakes with their lines, and counts the others.
     """
     first = heapq.nsmallest(MISTAKES_SHOWN, mistakes)
     said = [f"{source}:{line}: {words}" for line, words in first]
@@ -155,9 +154,9 @@ def refuse(
 def entries_of(
     rows: Sequence[Row], folder: Path, name_template: str
 ) -> tuple[list[Entry], list[Mistake]]:
-    """Return rows with their destinations, and what is wrong with those of others.
+    """Return the rows with their destinations, and the mistakes of rows that have none.
 
-    What a row's `output` names is looked for in the folder, unless it is absolute.
+    A row's `output` is relative to the folder, unless it is absolute.
     """
     entries: list[Entry] = []
     mistakes: list[Mistake] = []
@@ -184,17 +183,18 @@ def _destination(row: Row, folder: Path, name_template: str) -> Destination:
     place = parse_destination(None, folder, name_template)
     if row.output is not None:
         if row.output == "-":
-            raise UsageError("output: the videos of a batch do not go to stdout", hint="")
-        # A slash at its end says that it is a folder.
+            raise UsageError("output: a batch cannot write videos to stdout", hint="")
+        # A slash at the end marks a folder, and Path would drop it.
         slash = "/" if row.output.endswith("/") else ""
         path = folder / _expanded(row.output)
         place = parse_destination(f"{path}{slash}", folder, name_template)
     if row.name is None:
         return place
     if place.name is not None:
-        raise UsageError("output and name both name the file; output may be a folder/", hint="")
+        raise UsageError("output and name both name the file; make output a folder/", hint="")
     if "/" in row.name:
-        raise UsageError(f"name: {one_line(row.name, 80)!r} holds a slash (output may)", hint="")
+        words = f"name: {one_line(row.name, 80)!r} contains a slash (only output may)"
+        raise UsageError(words, hint="")
     check_name_template(row.name)
     if "{" in row.name:
         return place._replace(name_template=row.name)
@@ -202,18 +202,18 @@ def _destination(row: Row, folder: Path, name_template: str) -> Destination:
 
 
 def _expanded(output: str) -> Path:
-    """Return a path with the home folder in place of `~`: no shell does it for a file's rows."""
+    """Return a path with `~` replaced by the home folder: no shell expands it in a batch file."""
     try:
         return Path(output).expanduser()
     except RuntimeError:
-        raise UsageError("output: there is no home folder for ~", hint="") from None
+        raise UsageError("output: wan cannot find the home folder for ~", hint="") from None
 
 
 def _take_name(taken: dict[Path, int], entry: Entry) -> None:
-    """Let no two rows have one file."""
+    """Refuse a row whose file is already another row's."""
     place = entry.destination
     if place.name is None:
         return
     line = taken.setdefault(place.folder / place.name, entry.row.line)
     if line != entry.row.line:
-        raise UsageError(f"{place.name} is the file of line {line} too", hint="")
+        raise UsageError(f"line {line} uses the file name {place.name} too", hint="")

@@ -17,11 +17,11 @@ from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
 from wan_cli.storage import replace_whole
 
-# Takes the ETag of what is kept; returns the new one, and None where it still holds.
+# Takes the ETag of the kept answer; returns the new ETag and answer, or None if still valid.
 Ask = Callable[[str | None], tuple[str | None, Mapping[str, object] | None]]
-# How long a price is believed without asking.
+# How long a kept price is used before asking the API again.
 KEPT_S = 3600.0
-# How long a command that has no --max-cost waits for a price.
+# How long a command without --max-cost waits for a price.
 UNLIMITED_SECONDS = 2.0
 
 
@@ -32,10 +32,10 @@ def ask_prices(
     *,
     seconds: float = GET_SECONDS,
 ) -> list[Price]:
-    """Return what each request costs, by what the API says within `seconds` in all.
+    """Return the price of each request, from answers of the API within `seconds` in total.
 
-    An answer is kept for an hour under `cache_dir`; then the API is asked by its ETag whether it
-    still holds: an old price is no price.
+    Answers are kept under `cache_dir` for an hour; then wan asks the API, by ETag, whether they
+    are still valid. An older price is never used.
     """
     rows: dict[str, Mapping[str, object] | WanError] = {}
     end = time.monotonic() + seconds
@@ -55,9 +55,9 @@ def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> 
 
 
 def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer]]:
-    """Return the models of the schema table with their live prices, as far as they are known.
+    """Return the models of the schema table with their live prices, if known.
 
-    Wan models that only the catalogue has are said: `wan models ID` describes them.
+    Also name the Wan models that only the catalogue has: `wan models ID` describes them.
     """
     found, said = [], set()
     for schema in MODELS.values():
@@ -76,7 +76,7 @@ def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer
 
 
 def _other_wans(client: Client, cache_dir: Path) -> list[str]:
-    """Return the ids of Wan models that the schema table does not have."""
+    """Return the ids of Wan models that the schema table lacks."""
     try:
         names = [model.name for model in video_models(client, cache_dir)]
     except WanError:
@@ -85,7 +85,7 @@ def _other_wans(client: Client, cache_dir: Path) -> list[str]:
 
 
 def video_models(client: Client, cache_dir: Path) -> list[Listed]:
-    """Return every video model of the live catalogue. Raises WanError where it cannot be asked."""
+    """Return every video model of the live catalogue. Raises WanError if the API cannot be read."""
     params = {"capabilities": "text_to_video,image_to_video", "include": "pricing"}
     name = hashlib.sha256(client.base_url.encode()).hexdigest()[:16]
     answer = kept_answer(
@@ -102,10 +102,10 @@ def video_models(client: Client, cache_dir: Path) -> list[Listed]:
 def catalogue_row(
     client: Client, cache_dir: Path, model: str, *, seconds: float = GET_SECONDS
 ) -> Mapping[str, object]:
-    """Return the row of a model from `/v1/models`; empty where the API does not know it.
+    """Return a model's row from `/v1/models`; empty if the API does not know the model.
 
     Raises:
-        WanError: the API cannot be asked.
+        WanError: the API cannot be read.
     """
     name = hashlib.sha256(f"{client.base_url} {model}".encode()).hexdigest()[:16]
     file = cache_dir / f"model-{name}.json"
@@ -115,7 +115,7 @@ def catalogue_row(
 
 
 def kept_answer(file: Path, ask: Ask) -> Mapping[str, object]:
-    """Return an answer that is kept in a file for an hour; then its ETag is asked for."""
+    """Return an answer from its file if younger than an hour; else ask again with its ETag."""
     etag, kept, age_s = _read(file)
     if 0 <= age_s < KEPT_S:
         return kept
@@ -131,7 +131,7 @@ def _is_called(row: Mapping[str, object], model: str) -> bool:
 
 
 def _read(file: Path) -> tuple[str | None, Mapping[str, object], float]:
-    """Return the kept ETag, the answer and its age in seconds; what cannot be read is no cache."""
+    """Return the kept ETag, answer and age in seconds; an unreadable file counts as empty."""
     try:
         kept = json.loads(file.read_bytes())
         etag, answer, asked_at = kept["etag"], kept["answer"], sane(kept.get("asked_at"))
@@ -147,5 +147,5 @@ def _write(file: Path, etag: str, answer: Mapping[str, object]) -> None:
     try:
         replace_whole(file, json.dumps(kept).encode(), private=True)
     except (OSError, RuntimeError):
-        # Without a cache the next price is asked for whole.
+        # Without the file, the next command fetches the whole answer again.
         return

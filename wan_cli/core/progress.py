@@ -1,4 +1,4 @@
-"""How long generations take, and how far a run is."""
+"""The expected durations of generations, and the progress of a run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -20,27 +20,27 @@ from wan_cli.schedule import DEFAULT_MEDIAN_S, expect, time_left, time_left_of_a
 if TYPE_CHECKING:
     from wan_cli.core.run import Run
 
-# From that many finished generations on, the API need not be asked.
+# With this many finished generations in the history, wan need not ask the API.
 LEARNED_FROM = 10
 METRICS_SECONDS = 5.0
-# A display of few need not change more often than this; going through very many takes longer.
+# Update the display at most this often; with very many items, counting them takes longer.
 TALLY_S = 0.2
 VERY_MANY = 500
 VERY_MANY_S = 1.0
-# Without any change, it is told this often: a log shows that the command is alive.
+# Report this often even without changes, so that a log shows the command is alive.
 HEARTBEAT_S = 60.0
 # More rows than any screen has.
 ROWS_MAX = 100
-# Of the rows that wait, this many tell how long one takes.
+# Estimate the duration of a waiting row from a sample of this size.
 SAMPLE = 50
-# A generation that takes longer than expected still takes this share of what was expected.
+# Expect an overdue generation to take this share of its expected duration longer.
 OVERDUE_SHARE = 0.1
 
 
 class Expectations:
     """The expected durations of one run, by class (model, resolution, duration).
 
-    The API's median is asked for beside everything else; what comes of it serves from then on.
+    wan asks the API for its median in the background, and uses it once it has come.
     """
 
     step = Step.DONE
@@ -55,7 +55,7 @@ class Expectations:
         self._asked: set[str] = set()
 
     def of(self, record: Record) -> Law:
-        """Return what the history teaches, and ask for the live median where it teaches little."""
+        """Return the expectation from the history; if it has few, ask for the live median too."""
         law = self.of_request(record.request)
         few = len(self._durations[_kind(record.request)]) < LEARNED_FROM
         if few and self._timing.poll_interval_s is None:
@@ -63,7 +63,7 @@ class Expectations:
         return law
 
     def of_request(self, request: Mapping[str, Value]) -> Law:
-        """Return what the history teaches of a request's class."""
+        """Return the expectation for a request's class, from the history."""
         kind = _kind(request)
         if kind not in self._known:
             try:
@@ -78,12 +78,12 @@ class Expectations:
         return self._known[kind]
 
     def event(self, item: Item) -> Watching:
-        """Return what is to be shown of an item that is waited for."""
+        """Return the event that shows an item being polled."""
         left_s = time_left(item.elapsed_s, item.law.value) if item.status.is_running else None
         return Watching(item.generation_id, item.status, item.elapsed_s, left_s)
 
     def take(self, item: Item, value: object) -> None:
-        """Take in the live median of a model; a failure teaches nothing."""
+        """Use the live median of a model; ignore a failure."""
         if not isinstance(value, float):
             return
         for kind, durations in self._durations.items():
@@ -91,10 +91,10 @@ class Expectations:
                 self._known[kind].value = expect(durations, default_median_s=value)
 
     def late(self, item: Item) -> None:
-        """Do without an answer that did not come in time."""
+        """Do nothing: without a median in time, the history's expectation stays."""
 
     def begin(self, item: Item) -> Job | None:
-        """Do nothing: it asks by itself."""
+        """Do nothing: `_ask` starts its own jobs."""
 
     def _ask(self, model: str) -> None:
         if not model or model in self._asked:
@@ -102,7 +102,7 @@ class Expectations:
         self._asked.add(model)
         seconds = min(METRICS_SECONDS, self._timing.left(self._tools.clock))
         question = Item(Step.DONE, 0.0, 0.0)
-        question.ref = model  # It stands for no generation.
+        question.ref = model  # This item is not a generation.
         job = Job(partial(_median, model=model, seconds=seconds), seconds)
         try:
             self._workers.start(question, job, self)
@@ -119,7 +119,7 @@ def _median(client: Client, _desk: Desk, *, model: str, seconds: float) -> float
 
 
 class Tallying:
-    """Tells how far a run is. `due` is when it has something to tell (monotonic seconds)."""
+    """Reports the progress of a run. `due` is the time of the next report (monotonic seconds)."""
 
     def __init__(self, run: "Run") -> None:
         self._run = run
@@ -128,12 +128,12 @@ class Tallying:
         self.due = inf
 
     def tell(self, items: Collection[Item], to_come: Sequence[Order], places: float) -> None:
-        """Tell how far the run is, if that has changed and was not told a moment ago.
+        """Report the progress if it has changed, but not more often than every TALLY_S.
 
         Args:
-            items: what has no outcome yet.
-            to_come: what is not submitted yet.
-            places: how many may be in flight.
+            items: the items without an outcome.
+            to_come: the requests not submitted yet.
+            places: the most generations in flight at a time.
         """
         run, now = self._run, self._run.now
         self.due = inf
@@ -153,7 +153,7 @@ class Tallying:
 
     def _tally(self, items: Collection[Item], to_come: Sequence[Order], places: float) -> Tally:
         run, now = self._run, self._run.now
-        # A submission that pauses between two attempts waits like those that have not begun.
+        # Count a submission that pauses between two attempts as waiting.
         waiting = [i for i in items if i.step is Step.SUBMIT and i.ref not in run.posting]
         in_flight = [i for i in items if i.step is not Step.SUBMIT or i.ref in run.posting]
         first = nsmallest(ROWS_MAX, in_flight, key=_start)
@@ -164,7 +164,7 @@ class Tallying:
             [InFlight(_handle(i), i.row, _state(i), now - i.start) for i in first],
             now - run.began,
             self._left_s(items, to_come, places),
-            # The budget keeps the price of what is still to be sent.
+            # The budget includes the prices of items still to be sent.
             run.budget.taken_usd - sum(item.taken_usd for item in waiting),
             run.budget.max_usd,
         )
@@ -172,12 +172,12 @@ class Tallying:
     def _left_s(
         self, items: Collection[Item], to_come: Sequence[Order], places: float
     ) -> float | None:
-        """Return the seconds until all have ended, None if nobody knows."""
+        """Return the seconds until all items have ended, None if unknown."""
         now = self._run.now
         if to_come:
             each_s = self._each_s(to_come)
             lefts = [_left_s(item, now, each_s) for item in items]
-            # Nothing waits without a limit.
+            # With no limit on places, nothing would wait.
             return time_left_of_all(lefts, len(to_come), each_s, int(min(places, 10_000)))
         watched = [item for item in items if item.step is Step.WATCH and item.status.is_running]
         if not watched:
@@ -186,7 +186,7 @@ class Tallying:
         return time_left(now - newest.start, newest.law.value)
 
     def _each_s(self, orders: Sequence[Order]) -> float:
-        """Return the seconds that one of the orders takes, by a sample of them."""
+        """Return the mean seconds that an order takes, estimated from a sample."""
         sample = list(islice(orders, 0, None, max(1, len(orders) // SAMPLE)))
         law_of = self._run.expectations.of_request
         return sum(law_of(order.request.body()).value.mean_s for order in sample) / len(sample)

@@ -1,4 +1,4 @@
-"""wan recover: resolve submissions whose outcome is unknown, by the log or by the user's word."""
+"""wan recover: resolve submissions with unknown outcome, from the log or the user's decision."""
 
 from collections.abc import Generator, Sequence
 from typing import NamedTuple, TypeVar
@@ -16,14 +16,14 @@ from wan_cli.text import one_line
 
 T = TypeVar("T")
 Events = Generator[Event, None, T]
-# The log keeps this many seconds.
+# The log goes back this far.
 LOG_S = 92 * 86_400.0
-# `wan-` and as many characters as an id's beginning needs.
+# `wan-` and the minimum length of an id prefix.
 REF_MIN_CHARS = 10
 
 
 class Candidate(NamedTuple):
-    """A paid generation of the window that no record explains: perhaps this submission's."""
+    """A paid generation in the window that belongs to no record: perhaps this submission's."""
 
     id: str
     model: str
@@ -31,14 +31,14 @@ class Candidate(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What the log says: the row with our label, or candidates, or nothing."""
+    """The result of a log search: the row with our label, or candidates, or nothing."""
 
     row: LogRow | None = None
     candidates: tuple[Candidate, ...] = ()
 
 
 def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
-    """Look in the account's log for each unresolved submission, or for the one that is named."""
+    """Look in the account's log for each unresolved submission, or only for the named one."""
     outcomes = []
     meant = _meant(tools, word)
     for record in meant:
@@ -67,7 +67,7 @@ def _recover(tools: Tools, record: Record) -> Events[Outcome]:
         return Outcome(record, unknown(record, f"the log cannot be read: {failure.message}"))
     record = tools.journal.reread(record)
     if not record.status.is_unresolved:
-        # The command that submitted it knows better by now.
+        # The command that submitted it has resolved it meanwhile.
         return Outcome(record, ended(record))
     if findings.row is None:
         record = tools.save(record, status=Status.UNKNOWN)
@@ -87,17 +87,17 @@ def _settled_words(record: Record, findings: Findings) -> str:
 
 
 def _confirmed(tools: Tools, record: Record) -> Outcome:
-    """Return the outcome of an adopted id, confirmed by its state where the API answers."""
+    """Return the outcome of an adopted id, with its state from the API if it answers."""
     accepted = record.accepted
     if accepted is None or record.status is Status.ERROR:
-        # Known at last, and free: nothing to be done is no failure of this command.
+        # The outcome is known and nothing was charged, so this command succeeds.
         return Outcome(record)
     try:
         generation = tools.client.generation(accepted.id, alias=record.other_id)
     except Unreachable:
         return Outcome(record)
     except WanError as failure:
-        # The log has named it: the API may need a moment before it does.
+        # The log shows the id, but the API may need a moment before it knows it.
         passes = isinstance(failure, NotFound)
         return Outcome(record, None if passes else about(failure, accepted.id))
     record = tools.save_new(record, **changes(tools, record, generation))
@@ -113,17 +113,17 @@ def _still_unknown(record: Record, candidates: Sequence[Candidate]) -> OutcomeUn
     )
     return OutcomeUnknown(
         f"it is unknown whether {record.ref} was accepted; it may be one of these generations,"
-        f" which the history does not know: {shown}",
-        hint=f"wan status {candidates[0].id}, and if it is yours:"
+        f" which are not in the history: {shown}",
+        hint=f"wan status {candidates[0].id}, and if the generation is yours:"
         f" wan recover {record.ref} --adopt {candidates[0].id}",
     )
 
 
 def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[Outcome]]:
-    """Take a generation for the unresolved submission, on the user's word.
+    """Assign a generation to the unresolved submission, as the user decided.
 
     Raises:
-        UsageError: the id belongs to another record, or it is not clear which submission is meant.
+        UsageError: the id belongs to another record, or several submissions are unresolved.
         NotFound: the API does not know the id.
     """
     known = tools.journal.find(generation_id)
@@ -132,7 +132,7 @@ def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[
             f"{one_line(generation_id, 80)} is in the history already", hint="wan list"
         )
     record = _the_one(tools, word, f"--adopt {generation_id}")
-    yield Note(f"asking for {one_line(generation_id, 80)}")
+    yield Note(f"asking the API for {one_line(generation_id, 80)}")
     generation = tools.client.generation(generation_id)
     record = tools.save(
         record,
@@ -145,9 +145,9 @@ def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[
 
 
 def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
-    """Give up a record on the user's word: a submission that was not accepted, or a lost video.
+    """Give up a record, as the user decided: a submission that was not accepted, or a lost video.
 
-    The record stays in the history; nothing looks for it or waits for it any more.
+    The record stays in the history, but no command searches or waits for it again.
 
     Raises:
         UsageError: the history has no such record.
@@ -159,7 +159,7 @@ def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
         yield Warned(f"{record.ref} is given up; the same request may be submitted again")
         status, message = Status.REJECTED, "its outcome was never known; given up by the user"
     else:
-        yield Warned(f"{record.handle} is given up; wan fetch --all leaves it alone from now on")
+        yield Warned(f"{record.handle} is given up; wan fetch --all will skip it")
         status, message = Status.ERROR, "its video was never saved; given up by the user"
     given_up = tools.save(
         record,
@@ -190,7 +190,7 @@ def _meant(tools: Tools, word: str | None) -> list[Record]:
 
 
 def _the_one(tools: Tools, word: str | None, command: str) -> Record:
-    """Return the one submission that is meant."""
+    """Return the unresolved submission that `word` names, or the only one."""
     found = _meant(tools, word)
     if not found:
         raise UsageError("no submission is unresolved", hint="wan list")
@@ -206,8 +206,8 @@ def _the_one(tools: Tools, word: str | None, command: str) -> Record:
 def find(tools: Tools, record: Record) -> Findings:
     """Search the log for a submission, and the log and the ledger for candidates.
 
-    Where the window around the submission holds nothing, the clock may have been wrong then: the
-    log is searched newest first, as far back as it goes.
+    If the window around the submission is empty, the clock may have been wrong when it was made:
+    then search the whole log, newest first.
 
     Raises:
         WanError: the log cannot be read now.
@@ -228,7 +228,7 @@ def find(tools: Tools, record: Record) -> Findings:
     try:
         charges = list(tools.client.charges(start, end, seconds=ACCOUNT_SECONDS))
     except WanError:
-        # The candidates of the log are worth showing without those of the ledger.
+        # Show the candidates from the log even if the ledger cannot be read.
         charges = []
     ids = {row.id for row in rows} | {charge.id for charge in charges}
     explained = tools.journal.explained_ids(ids)
@@ -238,7 +238,7 @@ def find(tools: Tools, record: Record) -> Findings:
 def candidates(
     record: Record, rows: Sequence[LogRow], charges: Sequence[Charge], explained: set[str]
 ) -> tuple[Candidate, ...]:
-    """Return the paid generations without a label that no record explains, once each."""
+    """Return the paid generations without a label that belong to no record, once each."""
     labelled = {row.id for row in rows if row.client_request_id or not row.succeeded}
     found: dict[str, Candidate] = {}
     items: list[LogRow | Charge] = [*rows, *charges]

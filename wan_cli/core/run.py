@@ -1,4 +1,4 @@
-"""What the items of one command have in common: tools, goal, events, and why submitting stops."""
+"""The state that the items of one command share: tools, goal, events, reasons to stop."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -26,20 +26,20 @@ from wan_cli.events import Event, Warned
 from wan_cli.generation import Status
 from wan_cli.record import Outcome, Record
 
-# So many submissions in a row that fail for a reason that is not their own stop the submitting.
+# Stop submitting after this many failures in a row that other rows may hit as well.
 IN_VAIN_MAX = 3
-# What waits in memory to be shown: an outcome holds a record, and there may be 10,000.
+# Keep at most this many events in memory: an outcome holds a record, and there may be 10,000.
 UNTOLD_MAX = 100
-# A write of the history waits this long for another process: the engine tries again by itself.
+# A history write waits this long for another process; then the engine tries again later.
 LOCK_S = 0.2
-# The last write of an item waits this long: there is no later one.
+# The last write of an item waits longer, because no later write follows.
 LAST_LOCK_S = 5.0
 
 
 class Run:
     """The state of one command's run. Only the main thread touches it.
 
-    `stop` is why nothing more is submitted; `refusal` is why nothing more is asked at all.
+    `stop` is the reason to submit nothing more; `refusal` is the reason to stop asking the API.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Run:
         self.done = 0
         self._held: dict[int, Outcome] = {}
         self._numbers = self._next_number = 0
-        # Items that ended while their generation goes on.
+        # Items that ended while their generation continues on the server.
         self.left_running: list[Item] = []
-        # Writes down a submission that a signal cut off; None where nothing is submitted.
+        # Writes down a submission that a signal cut off; None in commands that submit nothing.
         self.cut_off: Callable[[Item], Record | None] | None = None
-        # Takes in a reply to a submission that nobody waited for any longer.
+        # Handles a reply to a submission that came after wan had stopped waiting for it.
         self.late_reply: Callable[[Item, object], None] | None = None
-        # The submissions that this process is making right now, by their names.
+        # The refs of the submissions that this process is sending now.
         self.posting: set[str] = set()
-        # What is to be let go of when the command ends.
+        # Functions to call when the command ends.
         self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast
         self._in_vain = 0
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def is_busy(self) -> bool:
-        """Whether generations are waited for."""
+        """Whether the run waits for generations."""
         return sum(self.counts.values()) > 0
 
     def deadline_of_new(self) -> float:
@@ -96,22 +96,22 @@ class Run:
         return self.timing.deadline if each_s is None else self.now + each_s
 
     def tell(self, event: Event) -> None:
-        """Let the command show an event."""
+        """Queue an event for the command to show."""
         self.events.append(event)
 
     def tell_once(self, event: Event, *, about: str | None = None) -> None:
-        """Show a trouble once, however many items have it, until all is well again."""
+        """Show a problem once, even if many items have it, until the API answers again."""
         words = about or str(event)
         if words not in self._troubles:
             self._troubles.add(words)
             self.events.append(event)
 
     def is_well(self) -> None:
-        """Take in that the API answers: the next trouble is a new one."""
+        """Note that the API answers: the next problem is shown again."""
         self._troubles.clear()
 
     def order_of(self, item: Item) -> Order:
-        """Return what an item submits."""
+        """Return the request that an item submits."""
         assert item.order is not None
         return item.order
 
@@ -119,39 +119,39 @@ class Run:
         """Return the record of an item.
 
         Raises:
-            SetupError: the history cannot be read, or has lost it.
+            SetupError: the history cannot be read, or has lost the record.
         """
         return item.record or self.tools.journal.at(item.ref)
 
     def record_if_known(self, item: Item) -> Record | None:
-        """Return the record of an item, None where the history does not give it."""
+        """Return the record of an item, or None if the history cannot be read."""
         try:
             return self.record_of(item)
         except SetupError:
             return None
 
     def owner_of(self, generation_id: str) -> Record | None:
-        """Return the record of the history that has an id, as far as the history tells."""
+        """Return the record that has an id, or None if there is none or it cannot be read."""
         try:
             return self.tools.journal.owner(generation_id, self.tools.client.base_url)
         except SetupError:
             return None
 
     def current(self, item: Item) -> Record:
-        """Return the record as the history holds it now: another process may have changed it.
+        """Return the record as it is in the history now: another process may have changed it.
 
         Raises:
-            SetupError: the history cannot be read, or has lost it.
+            SetupError: the history cannot be read, or has lost the record.
         """
         if item.record is not None and (item.unsaved or not self.tools.keeps):
             return item.record
         return self.tools.journal.reread(self.record_of(item))
 
     def save(self, item: Item, record: Record, **changes: object) -> Record:
-        """Return the record with its changes, after they are on disk.
+        """Write the changes to disk, then return the changed record.
 
-        Where the history cannot be written, a record that has an id stays in memory and is written
-        again later: an id that was ever seen is never lost.
+        If the history cannot be written, keep a record with an id in memory and write it later:
+        an id must never be lost.
 
         Raises:
             SetupError: the history cannot be written, and there is no id to keep.
@@ -175,20 +175,20 @@ class Run:
         return changed
 
     def save_new(self, item: Item, record: Record, **changes: object) -> Record:
-        """Save the changes, but write nothing when every value is already on disk."""
+        """Save the changes, but write nothing if every value is already on disk."""
         if item.unsaved or any(getattr(record, name) != changes[name] for name in changes):
             return self.save(item, record, **changes)
         return record
 
     def new_item(self, step: Step, deadline: float | None = None) -> Item:
-        """Return a new item, whose deadline is the command's unless it has one of its own."""
+        """Return a new item; its deadline is the command's unless `deadline` is given."""
         item = Item(step, self.timing.deadline if deadline is None else deadline, self.now)
         item.number = self._numbers
         self._numbers += 1
         return item
 
     def count(self, item: Item, status: Status | None) -> None:
-        """Count an item as being in a state, None: as in none."""
+        """Count an item under a status; None: stop counting it."""
         if item.counted_as is not None:
             self.counts[item.counted_as] -= 1
         if status is not None:
@@ -196,7 +196,7 @@ class Run:
         item.counted_as = status
 
     def end(self, item: Item, error: WanError | None, record: Record | None = None) -> None:
-        """End an item with its outcome, after the history was read once more."""
+        """Read the history once more, then end an item with its outcome."""
         self.count(item, None)
         item.step = Step.DONE
         if isinstance(error, GenerationFailed):
@@ -214,7 +214,7 @@ class Run:
         self._tell_outcome(item, outcome._replace(row=item.row))
 
     def _tell_outcome(self, item: Item, outcome: Outcome) -> None:
-        """Tell an outcome when it is known; of a command that does not wait, in their order."""
+        """Report an outcome at once; if the command does not wait, in the order of the items."""
         if self.goal.wait:
             self.events.append(outcome)
             return
@@ -239,7 +239,7 @@ class Run:
         return self._verdict(record, error)
 
     def _save_at_last(self, item: Item, record: Record) -> Record:
-        """Save what is not saved yet, and wait for a locked history, once for all items."""
+        """Save the unsaved changes; wait for a locked history, but only once for all items."""
         self.tools.journal.wait_for_locks(self._last_lock_s)
         self._last_lock_s = LOCK_S
         try:
@@ -248,7 +248,7 @@ class Run:
             self.tools.journal.wait_for_locks(LOCK_S)
 
     def _verdict(self, record: Record, error: WanError | None) -> Outcome:
-        """Return the outcome by what the history says now: another process may have saved it."""
+        """Return the outcome after rereading the history: another process may have saved it."""
         if error is None or not self.tools.keeps:
             return Outcome(record, error)
         if isinstance(error, SetupError) and record.id:
@@ -265,23 +265,23 @@ class Run:
         return Outcome(current, error)
 
     def costs(self, item: Item, cost_usd: float | None) -> None:
-        """Take in what an item costs, where that is known: its budget had its price."""
+        """Replace an item's price in the budget by its cost, if known."""
         if cost_usd is not None:
             self.budget.correct(item.taken_usd, cost_usd)
             item.taken_usd = cost_usd
 
     def submitted(self) -> None:
-        """Take in that a submission was accepted."""
+        """Note that a submission was accepted."""
         self._in_vain = 0
 
     def was_in_vain(self, error: WanError) -> None:
-        """Take in a submission that failed for a reason that may not be its own."""
+        """Count a submission that failed for a reason that may hit others as well."""
         self._in_vain += 1
         if self._in_vain >= IN_VAIN_MAX:
             self.stop = self.stop or error
 
     def _consider(self, error: WanError, item: Item) -> None:
-        """Decide whether a failure stops the submitting of others."""
+        """Decide whether a failure stops further submissions."""
         if self._fail_fast or stops_submitting(error):
             self.stop = self.stop or error
         if may_hit_others(error, item):

@@ -1,4 +1,4 @@
-"""Saving: the video of a generation becomes a verified file, and the history knows it."""
+"""Saving: download a generation's video to a verified file, and write that to the history."""
 
 import threading
 from collections.abc import Callable
@@ -22,17 +22,17 @@ from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.events import Downloading, Note
 from wan_cli.record import Ready, Record
 
-# Downloads at once, and after how long without progress one gives its place to the next.
+# Downloads at a time; the seconds without progress after which one gives its place to the next.
 DOWNLOADS = 4
 STALLS_S = 10.0
 # A download that makes this much progress keeps its place.
 PROGRESS_BYTES = 256 * 1024
-# How long a command that does not wait tries a download that gets no further.
+# How long a command that does not wait retries a download without progress.
 ONE_SHOT_S = 10.0
 
 
 class Video(NamedTuple):
-    """What a download needs to know."""
+    """The input of a download."""
 
     ready: Ready
     record: Record
@@ -44,40 +44,40 @@ class Video(NamedTuple):
 
 
 class WasSaved(NamedTuple):
-    """A worker asks what another process has saved as the target meanwhile."""
+    """A worker's question: has another process saved the target meanwhile?"""
 
     target: Path
 
 
 class Whole(NamedTuple):
-    """A whole video for stdout, in a private folder that is removed by closing it."""
+    """A whole video for stdout, in a private folder; closing `folder` removes it."""
 
     saved: Saved
     folder: ExitStack
 
 
 class Saving:
-    """The work of items whose video can be downloaded."""
+    """The download step of items whose video is ready."""
 
     step = Step.SAVE
 
     def __init__(self, run: Run, downloads: int = DOWNLOADS) -> None:
         self.lane = Lane(downloads, STALLS_S)
         self._run = run
-        # Set when the command ends: downloads end at the next byte, and keep what has come.
+        # Set when the command ends: downloads stop at the next byte, and keep the received bytes.
         self._stop = threading.Event()
         # The private folders of videos for stdout.
         self._folders: list[ExitStack] = []
         run.at_end.append(self.close)
 
     def close(self) -> None:
-        """End the downloads that are under way, and keep no private folder."""
+        """Stop the running downloads and remove the private folders."""
         self._stop.set()
         for folder in self._folders:
             folder.close()
 
     def begin(self, item: Item) -> Job | None:
-        """Return the download of an item's video; None where it is on disk already."""
+        """Return the download of an item's video, or None if it is on disk already."""
         run, goal = self._run, self._run.goal
         record = run.current(item)
         if item.record is not None:
@@ -89,7 +89,7 @@ class Saving:
             return None
         ready = record.ready
         if ready is None:
-            # Another command has written a newer state: poll for what holds now.
+            # Another command has written a newer state: poll for the current one.
             item.go(Step.WATCH, run.now)
             return None
         if not item.is_saving:
@@ -110,14 +110,14 @@ class Saving:
         return Job(partial(_to_stdout, video=video, folders=self._folders), hear=self._hears)
 
     def _is_where_wanted(self, record: Record) -> bool:
-        """Whether another process has saved the video at the very place that is wanted."""
+        """Whether another process has saved the video at this command's destination."""
         goal = self._run.goal
         if goal.destination is None or not goal.accepts_saved or not is_on_disk(record):
             return False
         return record.file == str(goal.destination.path_of(record))
 
     def take(self, item: Item, value: object) -> None:
-        """Take in how a download ended."""
+        """Handle the end of a download."""
         run = self._run
         match value:
             case Saved():
@@ -137,15 +137,15 @@ class Saving:
                 raise value
 
     def late(self, item: Item) -> None:
-        """Do nothing: a download ends by itself at the deadline."""
+        """Do nothing: a download stops by itself at the deadline."""
 
     def _hears(self, ticket: Ticket, message: object) -> None:
-        """Show how far a download is, or answer what it asks."""
+        """Show a download's progress, or answer its question."""
         item = ticket.item
         if isinstance(message, Question):
             self._answer(item, message)
         elif isinstance(message, Downloading):
-            # A download that starts over begins at 0 again.
+            # A download that restarts counts from 0 again.
             item.received = min(item.received, message.received)
             if message.received - item.received >= PROGRESS_BYTES:
                 item.received = message.received
@@ -157,7 +157,7 @@ class Saving:
         question.answer(self._saved_by_others(item, question.about.target))
 
     def _saved(self, item: Item, saved: Saved) -> None:
-        """Write down what is saved, then let go of what tells a later run that it is there."""
+        """Write the saved file to the history, then remove the marker files beside the video."""
         run = self._run
         record = run.current(item)
         error: WanError | None = None
@@ -184,12 +184,12 @@ class Saving:
         try:
             copy_to(self._run.goal.stdout, saved, item.generation_id)
         except LocalFileError as trouble:
-            # Standard output, when it is full, knows nothing of generations.
+            # The error from writing stdout lacks the generation's id: add it in the hint.
             hint = f"wan fetch {item.generation_id}"
             raise LocalFileError(trouble.message, hint=hint) from None
 
     def _not_saved(self, item: Item, failure: NotSaved) -> None:
-        """Try again after a pause, with a fresh URL where that may help; or give up."""
+        """Retry after a pause, with a fresh URL if that may help; or give up."""
         run = self._run
         item.kept = failure.kept
         if failure.has_progressed:
@@ -216,7 +216,7 @@ class Saving:
         run.end(item, error)
 
     def _saved_by_others(self, item: Item, target: Path) -> Saved | None:
-        """Return what another process has saved as the target since the record was read."""
+        """Return the file if another process has saved the target since the record was read."""
         try:
             current = self._run.current(item)
         except SetupError:
@@ -243,7 +243,7 @@ def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
 def _to_stdout(
     _client: Client, desk: Desk, *, video: Video, folders: list[ExitStack]
 ) -> Whole | NotSaved:
-    """Download a video to a private folder, from where the main thread writes it to stdout."""
+    """Download a video to a private folder; the main thread then writes it to stdout."""
     with ExitStack() as folder:
         folders.append(folder)
         target = folder.enter_context(private_target(video.destination.folder, video.ready.id))
@@ -254,7 +254,7 @@ def _to_stdout(
 def _downloaded(
     desk: Desk, video: Video, target: Target, saved_by_others: Callable[[], Saved | None]
 ) -> Saved | NotSaved:
-    """Download a video, and tell how far it is."""
+    """Download a video, and report its progress."""
     generation_id, url = video.ready
     return download(
         url,

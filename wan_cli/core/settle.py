@@ -1,8 +1,7 @@
-"""Settling: what became of a submission whose outcome is unknown, by the account's log.
+"""Settling: find the outcome of an unknown submission in the account's log.
 
-Absence is never proof: the log is filled when a generation ends, and only rows of the key in use
-are shown. So nothing is ever submitted again because the log says nothing.
-
+A missing row proves nothing: the log gets a row only when a generation ends, and shows only the
+rows of the key in use. So wan never submits again because the log has no row.
 """
 
 import os
@@ -23,23 +22,24 @@ from wan_cli.generation import Status
 from wan_cli.identity import Label
 from wan_cli.record import Record, error_fields
 
-# A generation that was accepted has ended by then, and the log shows it.
+# An accepted generation has ended by then, and is in the log.
 GENERATION_MAX_S = 1800.0
 # A command that does not wait for the video searches this long.
 NO_WAIT_S = 30.0
-# The log takes 200 requests a minute: a short --poll-interval leaves room for others.
+# The log allows 200 requests a minute: leave room for others, even if --poll-interval is short.
 PAUSE_MIN_S = 0.4
-# The window of the log around a submission, in server time: clocks are a little off, and rows may
-# carry the time of the end.
+# The window of the log around a submission, in server time: clocks differ a little, and a row may
+# have the time of the generation's end.
 BEFORE_S = 15 * 60.0
 AFTER_S = 2 * 3600.0
 GRACE_S = 0.25
-# Longer than any submission takes: after it, a process that still says `sending` has died or hangs.
+# Longer than any submission takes: after this, a process whose record is still `sending` is dead
+# or hangs.
 SENDING_MAX_S = SUBMIT_SECONDS + 60.0
 
 
 class Settling:
-    """The work of items whose submission has an unknown outcome."""
+    """The log search for items whose submission has an unknown outcome."""
 
     step = Step.SETTLE
 
@@ -57,13 +57,13 @@ class Settling:
             return None
         if not item.misses:
             warn_of_other_key(run, record)
-        # Also at the deadline there is a second for it: what is paid for is worth one search.
+        # Even at the deadline, take one second for a search: the generation may be paid for.
         seconds = min(ACCOUNT_SECONDS, max(item.deadline - run.now, 0.0) + 1.0)
         call = partial(_search, record=record, seconds=seconds)
         return Job(call, seconds + GRACE_S)
 
     def take(self, item: Item, value: object) -> None:
-        """Take in what the log says."""
+        """Handle the result of a log search."""
         run = self._run
         record = run.record_of(item)
         if isinstance(value, LogRow):
@@ -73,14 +73,14 @@ class Settling:
                 return
             run.tell_once(Warned(f"the log names {value.id}, which is another generation's"))
         elif isinstance(value, WanError) and not isinstance(value, Unreachable):
-            # The key may not read the log: no later search would do better.
+            # The key may not read the log, so no later search can succeed.
             item.settle_until = run.now
         elif isinstance(value, Exception) and not isinstance(value, WanError):
             raise value
         self._search_again(item, record)
 
     def late(self, item: Item) -> None:
-        """Take in that the log did not answer in time."""
+        """Handle a log that did not answer in time."""
         self._search_again(item, self._run.record_of(item))
 
     def _search_again(self, item: Item, record: Record) -> None:
@@ -94,7 +94,7 @@ class Settling:
         item.due = run.now + min(pause, left_s)
 
     def _found(self, item: Item, record: Record) -> None:
-        """Continue with what the log shows of a submission."""
+        """Continue with the outcome that the log shows."""
         run = self._run
         if record.status is Status.ERROR:
             if item.stands_for:
@@ -110,7 +110,7 @@ class Settling:
             words = f"an identical request was accepted before as {record.id}: continuing with it"
             run.tell(Warned(words))
         else:
-            run.tell(Note(f"it was accepted as {record.id}"))
+            run.tell(Note(f"the submission was accepted as {record.id}"))
         run.submitted()
         if run.goal.wait or item.order is None:
             starts_watching(run, item, record)
@@ -118,7 +118,7 @@ class Settling:
             run.end(item, None, record)
 
     def _submits_again(self, item: Item, record: Record) -> None:
-        """Submit after all: the earlier submission is none, or belongs to somebody else."""
+        """Submit after all: the earlier submission failed, or is for another purpose."""
         item.over |= {record.ref}
         item.ref, item.record, item.stands_for, item.tries = "", None, False, 0
         item.go(Step.SUBMIT, self._run.now)
@@ -126,7 +126,7 @@ class Settling:
     def _stays_unknown(self, item: Item, record: Record) -> None:
         run = self._run
         if record.status is not Status.UNKNOWN:
-            # Its process has died: from now on the row says what is known.
+            # Its process has died: record that the outcome is unknown.
             record = run.save(item, record, status=Status.UNKNOWN)
         if not item.stands_for:
             run.end(item, unknown(record, item.reason or "no answer was kept"), None)
@@ -138,10 +138,10 @@ class Settling:
 
 
 def settle_until(run: Run, item: Item, record: Record, *, once: bool = False) -> float:
-    """Return the monotonic time until which to search for a submission.
+    """Return the monotonic time at which to stop searching for a submission.
 
-    A command that waits for the video searches until its deadline, as long as the generation may
-    still be in the making; a later command searches once.
+    A command that waits for the video searches until its deadline, while the generation may still
+    be running; a later command searches once.
     """
     now = run.now
     if once:
@@ -169,7 +169,7 @@ def _search(client: Client, _desk: Desk, *, record: Record, seconds: float) -> L
 
 
 def log_rows(client: Client, record: Record, *, seconds: float) -> list[LogRow]:
-    """Return the log's rows around a submission, up to the one that shows it accepted.
+    """Return the log's rows around a submission, up to the row that shows it was accepted.
 
     Raises:
         WanError: the log cannot be read now.
@@ -177,7 +177,7 @@ def log_rows(client: Client, record: Record, *, seconds: float) -> list[LogRow]:
     searched = window(client, record)
     rows = rows_between(client, record, *searched, seconds=seconds)
     if abs(window(client, record)[0] - searched[0]) > BEFORE_S / 2:
-        # This was the first reply ever: only now it is known how far the server's clock is off.
+        # Only the first reply shows how much the clocks differ: search again, by the server's.
         rows = rows_between(client, record, *window(client, record), seconds=seconds)
     return rows
 
@@ -185,7 +185,7 @@ def log_rows(client: Client, record: Record, *, seconds: float) -> list[LogRow]:
 def rows_between(
     client: Client, record: Record, start: float, end: float, *, seconds: float
 ) -> list[LogRow]:
-    """Return the log's rows of a window, up to the one that shows the submission accepted."""
+    """Return the log's rows in a window, up to the row that shows the submission was accepted."""
     rows = []
     for row in client.log(start, end, seconds=seconds):
         rows.append(row)
@@ -195,10 +195,10 @@ def rows_between(
 
 
 def match(record: Record, rows: Iterable[LogRow]) -> LogRow | None:
-    """Return the row that tells the outcome of this submission; a success counts first.
+    """Return the row with the outcome of this submission; a success takes precedence.
 
-    A failure counts only with the label of the newest attempt: the attempts before it were refused,
-    and say nothing of the one whose outcome is unknown.
+    A failure counts only with the label of the newest attempt: earlier attempts were refused, and
+    their rows say nothing about the attempt whose outcome is unknown.
     """
     failure = None
     for row in rows:
@@ -210,16 +210,16 @@ def match(record: Record, rows: Iterable[LogRow]) -> LogRow | None:
 
 
 def is_success(record: Record, row: LogRow) -> bool:
-    """Whether a row says that an attempt of this submission was accepted.
+    """Whether a row shows that an attempt of this submission was accepted.
 
-    Attempts after it are of a later submission for the same key.
+    Later attempts belong to a later submission for the same key.
     """
     label, own = Label.of(row.client_request_id), Label.of(record.client_request_id)
     return row.succeeded and label.base == own.base and label.attempt <= own.attempt
 
 
 def adopted(record: Record, row: LogRow) -> dict[str, object]:
-    """Return what the log's row of a submission changes in its record."""
+    """Return the changes that a log row makes to a submission's record."""
     if row.succeeded:
         return {"id": row.id, "status": Status.GENERATING, **error_fields(None)}
     error = failed_unpaid(record)
@@ -227,29 +227,29 @@ def adopted(record: Record, row: LogRow) -> dict[str, object]:
 
 
 def warn_of_other_key(run: Run, record: Record) -> None:
-    """Say so where the log that can be seen is not the submission's."""
+    """Warn if a submission used another key, whose log rows wan cannot see."""
     if record.key_fingerprint != run.tools.key_fingerprint:
         words = f"{record.ref} was submitted with another key; the log shows only the key in use"
         run.tell(Warned(words))
 
 
 def starts_settling(run: Run, item: Item, record: Record) -> None:
-    """Let an item find out what became of the submission of its record."""
+    """Start the log search for a record's submission."""
     item.ref, item.status = record.ref, record.status
     item.reason = "no answer was kept"
     run.tell(Note(f"looking for {record.ref} in the account's log"))
-    # The command that submitted it has searched for long: this one searches once.
+    # The command that submitted it has searched for a long time: search only once.
     item.settle_until = run.now
     item.go(Step.SETTLE, run.now)
 
 
 def is_being_sent(record: Record, now: float) -> bool:
-    """Whether a living process is at this submission. `now` is in seconds since the epoch.
+    """Whether a running process may be sending this submission. `now` is seconds since the epoch.
 
-    A process of another machine or container cannot be seen: it counts as living while its
-    submission may last.
+    wan cannot see processes of another machine or container: it treats them as running for as long
+    as a submission can take.
     """
-    # By its distance: a clock that was put back must not make a submission young for ever.
+    # Use abs(): if the clock was set back, a submission must not count as recent for ever.
     young = abs(now - record.updated_at) < SENDING_MAX_S
     at_it = record.status in (Status.CLAIMED, Status.SENDING)
     is_here = record.host in (None, this_host())

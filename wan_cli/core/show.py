@@ -1,4 +1,4 @@
-"""wan show: everything that the history knows of one generation."""
+"""wan show: everything that the history has about one generation."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from wan_cli.text import one_line
 
 
 class Shown(NamedTuple):
-    """A generation with what follows from its record.
+    """A generation with facts derived from its record.
 
-    `command` is the command line that repeats it, None where its request is not known. `saves_to`
-    is where its video goes, None where it has been saved or there will be none.
+    `command` is the command line that repeats it, None if its request is unknown. `saves_to` is
+    the future path of its video, None if it was saved or there will be no video.
     """
 
     record: Record
@@ -25,10 +25,10 @@ class Shown(NamedTuple):
 
 
 def show(journal: Journal, word: str, *, in_sandbox: bool) -> Shown:
-    """Return the generation that an id, its beginning or `@last` means.
+    """Return the generation that an id, a prefix or `@last` names.
 
     Raises:
-        UsageError: the history does not know it, or the beginning fits several.
+        UsageError: the history does not have it, or the prefix is ambiguous.
     """
     record = find(journal, word)
     request = record.typed
@@ -44,10 +44,10 @@ def show(journal: Journal, word: str, *, in_sandbox: bool) -> Shown:
 
 
 def find(journal: Journal, word: str) -> Record:
-    """Return the record that an id, its beginning or `@last` means.
+    """Return the record that an id, a prefix or `@last` names.
 
     Raises:
-        UsageError: the history does not know it, or the beginning fits several.
+        UsageError: the history does not have it, or the prefix is ambiguous.
     """
     record = journal.find(word)
     if record is None:

@@ -1,4 +1,4 @@
-"""wan status: the state of generations, asked once or followed to the end."""
+"""wan status: poll the state of generations once, or watch them to the end."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ from wan_cli.record import Record
 
 
 def status(tools: Tools, records: Sequence[Record], timing: Timing, *, watch: bool) -> Outcomes:
-    """Ask for the state of generations, or follow them to their end; yield their outcomes."""
+    """Poll generations once, or until they end with `watch`; yield their outcomes."""
     engine = Engine(tools, timing, Goal(wait=watch, save=False), [Watching])
     for record in records:
         engine.add(record)
@@ -23,13 +23,13 @@ def status(tools: Tools, records: Sequence[Record], timing: Timing, *, watch: bo
 def named(
     tools: Tools, words: Iterable[str], folder: Destination, *, to_save: bool = False
 ) -> list[Record]:
-    """Return the records that ids, prefixes and `@last` mean, once each.
+    """Return the records that ids, prefixes and `@last` name, once each.
 
-    An id that the history does not know is taken as one of another machine. With `to_save`, the
-    video of such a generation goes to `folder`, wherever it was asked for before.
+    An id that is not in the history counts as another machine's. With `to_save`, the video of such
+    a generation goes to `folder`, even if an earlier command chose another folder.
 
     Raises:
-        UsageError: an ambiguous prefix, or a word that can mean no generation.
+        UsageError: an ambiguous prefix, or a word that cannot name a generation.
     """
     records: dict[str, Record] = {}
     for word in words:
@@ -61,5 +61,5 @@ def _foreign(tools: Tools, word: str, folder: Destination) -> Record:
 
 
 def is_foreign(record: Record) -> bool:
-    """Whether it was submitted elsewhere, and is known by its id alone."""
+    """Whether the generation was submitted elsewhere, so that only its id is known."""
     return not record.client_request_id

@@ -1,4 +1,4 @@
-"""Submitting: the journal first, then one POST, never repeated while its outcome is unknown."""
+"""Submitting: write the journal first, then POST once; never repeat a POST of unknown outcome."""
 
 from functools import partial
 
@@ -33,33 +33,33 @@ from wan_cli.events import Submitted as SubmittedEvent
 from wan_cli.generation import Status
 from wan_cli.record import Record, error_fields
 
-# A POST that hangs gives its place to the next one after this. Where the last one was not accepted,
-# it takes longer: what hit one may hit all of them.
+# A POST that hangs gives its place to the next one after HANGS_S. If the last POST was not
+# accepted, wait for DOUBTFUL_S: the same trouble may hit all of them.
 HANGS_S = 0.8
 DOUBTFUL_S = 10.0
-# What a history of the sandbox itself has in place of a key's fingerprint.
+# The sandbox's own history has this in place of a key's fingerprint.
 SANDBOX = "sandbox"
-# How long a command that has nothing in flight waits for a locked history.
+# How long a command with nothing in flight waits for a locked history.
 LOCKED_S = 15.0
-# How long it may take until the body's first byte: names, proxy, TLS.
+# The time limit for DNS, proxy and TLS, until the body's first byte.
 CONNECT_SECONDS = 30.0
-# How long after its deadline a worker's call may still be waited for.
+# How long to wait for a worker's call after its deadline.
 GRACE_S = 0.25
 
 
 class Submitting:
-    """The work of items that are to be submitted."""
+    """The submission step of items."""
 
     step = Step.SUBMIT
 
     def __init__(self, run: Run) -> None:
-        # One at a time, since a rate limit slows them all.
+        # One at a time, because a rate limit applies to all of them.
         self.lane = Lane(1, DOUBTFUL_S)
         self._run = run
         run.cut_off, run.late_reply = self._cut_off, self._late_reply
 
     def begin(self, item: Item) -> Job | None:
-        """Journal a submission and return its POST; None where the item has moved on."""
+        """Journal a submission and return its POST, or None if the item has moved on."""
         run, order = self._run, self._run.order_of(item)
         left_s = item.deadline - run.now
         if run.refusal or (left_s <= 0 and item.tries):
@@ -86,7 +86,7 @@ class Submitting:
         return Job(call, min(seconds, CONNECT_SECONDS) + GRACE_S, self._begins)
 
     def _begins(self, ticket: Ticket, question: object) -> None:
-        """Put `sending` on disk before the body's first byte; refuse where that is not possible."""
+        """Write `sending` to disk before the body's first byte; if that fails, stop the POST."""
         run, item = self._run, ticket.item
         assert isinstance(question, Question)
         if run.refusal:
@@ -99,12 +99,12 @@ class Submitting:
             sending = None
         if sending is not None:
             item.record = sending
-            # From here on the server may take its time.
+            # From here on, allow the server its full time limit.
             ticket.until = run.now + self._seconds(item) + GRACE_S
         question.answer(sending)
 
     def take(self, item: Item, value: object) -> None:
-        """Take in what a POST brought."""
+        """Handle the result of a POST."""
         accepted = isinstance(value, Posted) and isinstance(value.submission, Submitted)
         self.lane.yields_s = HANGS_S if accepted else DOUBTFUL_S
         self._run.posting.discard(item.ref)
@@ -112,21 +112,21 @@ class Submitting:
             item.is_play = value.is_sandbox and self._run.tools.key_fingerprint != SANDBOX
             self._take(item, value.submission, value.server_offset_s)
         else:
-            # Something that nobody foresaw: what the history says of the body counts.
+            # An unexpected exception: the record's status shows whether the body had begun.
             self._take(item, self._unforeseen(item, f"{type(value).__name__}: {value}"), None)
 
     def late(self, item: Item) -> None:
-        """Take in that no answer came in time; before the body's first byte, nothing was sent."""
+        """Handle a POST without an answer in time; nothing was sent if the body had not begun."""
         self._run.posting.discard(item.ref)
         self._take(item, self._unforeseen(item, "no answer in time"), None)
 
     def _unforeseen(self, item: Item, reason: str) -> NotSent | Ambiguous:
-        """Return what an end without an outcome means, by whether the body had begun."""
+        """Return the result of a POST that ended without one, by whether the body had begun."""
         is_claimed = self._run.record_of(item).status is Status.CLAIMED
         return NotSent(reason) if is_claimed else Ambiguous(reason)
 
     def _late_reply(self, item: Item, value: object) -> None:
-        """Take in a reply that nobody waited for any longer: its id must not be lost."""
+        """Handle a reply that came after wan had stopped waiting: its id must not be lost."""
         run = self._run
         if not (isinstance(value, Posted) and isinstance(value.submission, Submitted | Refused)):
             return
@@ -150,12 +150,12 @@ class Submitting:
         return run.record_of(item)
 
     def _seconds(self, item: Item) -> float:
-        """Return how long the answer to a submission is waited for."""
+        """Return how long to wait for the answer to a submission."""
         return min(SUBMIT_SECONDS, max(item.deadline - self._run.now, 1.0))
 
     def _waits_for_history(self, item: Item, trouble: HistoryLocked) -> None:
         run = self._run
-        # With nothing in flight there is nothing to lose: say so soon.
+        # With nothing in flight, nothing can be lost: give up soon.
         waits_until = item.deadline if run.is_busy else min(item.deadline, item.start + LOCKED_S)
         if run.now >= waits_until:
             self._ends(item, trouble)
@@ -165,7 +165,7 @@ class Submitting:
         item.due = run.now + pause_s(item.misses, run.timing.poll_interval_s)
 
     def _has_no_history(self, item: Item, trouble: SetupError) -> None:
-        """Stop submitting. What is in flight goes on, and its outcomes say what matters."""
+        """Stop submitting. Generations in flight continue, and are reported as usual."""
         run = self._run
         if item.tries or not (run.is_busy or len(self.lane)):
             self._ends(item, trouble)
@@ -209,7 +209,7 @@ class Submitting:
             # By the reference, a failed generation is not charged.
             changes |= {"cost_usd": 0.0, **error_fields(failure)}
         if item.is_play:
-            # Nothing is charged there: it must not count as spending.
+            # The sandbox charges nothing: it must not count as spending.
             changes |= {"sandbox": True, "credits_used": None, "cost_usd": 0.0}
         item.reason = ""
         record = run.save(item, record, **changes)
@@ -248,7 +248,7 @@ class Submitting:
     def _tries_again(
         self, item: Item, submission: NotSent | Limited, offset_s: float | None
     ) -> None:
-        """Pause all submissions, then try this one again; give up where that is not worth it."""
+        """Pause all submissions, then retry this one; give up if a retry cannot help."""
         run = self._run
         record = run.record_of(item)
         error = given_up(run.tools.client.base_url, submission)
@@ -267,7 +267,7 @@ class Submitting:
     def _noted(
         self, item: Item, record: Record, status: Status, error: WanError, offset_s: float | None
     ) -> None:
-        """Write down how an attempt ended. Without this note, the row says `sending`."""
+        """Write down how an attempt ended. Otherwise the record would stay `sending`."""
         run = self._run
         if record.id is None:
             changes = {"status": status, **error_fields(error)}
@@ -277,7 +277,7 @@ class Submitting:
             try:
                 item.record = run.save(item, record, **changes)
             except SetupError as trouble:
-                # Written again later: a row that says `sending` costs a search of the log.
+                # Write it again later: a record left as `sending` costs a search of the log.
                 item.unsaved |= changes.keys()
                 run.tell_once(Warned(trouble.message))
 
@@ -293,6 +293,6 @@ class Submitting:
             run.costs(item, 0.0)
         record = item.record
         if record is None:
-            # Nothing of its own was journaled: the error alone tells.
+            # This item was never journaled: report only the error.
             item.ref = ""
         run.end(item, error, record)

@@ -1,4 +1,4 @@
-"""Surveying a batch: which rows have a generation, and which are still to be submitted."""
+"""Surveying a batch: which rows have a generation, and which must still be submitted."""
 
 import time
 from collections import Counter
@@ -18,15 +18,15 @@ from wan_cli.prices import Price
 from wan_cli.record import Record
 from wan_cli.text import one_line
 
-# How many other batches are named that made equal requests.
+# Name at most this many other batches that made equal requests.
 NAMED_MAX = 3
 
 
 class Survey(NamedTuple):
-    """What the history knows of rows: those with a generation, and those to be submitted.
+    """A batch's rows, split into rows with a generation and rows to submit.
 
-    The last of `coming`, as many as `unresolved`, were perhaps submitted before. `impossible` are
-    those that would be submitted if their video could be saved, each with why not.
+    The last `unresolved` rows of `coming` may have been submitted before. `impossible` has the rows
+    that cannot be submitted because their video could not be saved, each with its error.
     """
 
     known: Sequence[tuple[Entry, Record]]
@@ -36,34 +36,34 @@ class Survey(NamedTuple):
 
     @property
     def requests(self) -> list[GenerationRequest]:
-        """What is to be submitted."""
+        """The requests to submit."""
         return [entry.row.request for entry in self.coming]
 
     @property
     def paid_usd(self) -> float:
-        """What the generations of rows cost, as far as that is known."""
+        """The total of the known costs of the rows' generations."""
         return sum(record.cost_usd or 0.0 for _, record in self.known)
 
     @property
     def at_unknown_cost(self) -> list[GenerationRequest]:
-        """What was submitted, and costs nobody knows how much yet."""
+        """The submitted requests whose cost is still unknown."""
         return [entry.row.request for entry, record in self.known if record.cost_usd is None]
 
     def priced(self, prices: Sequence[Price]) -> "Survey":
-        """Return the same with what each request costs."""
+        """Return a copy with the price of each request."""
         pairs = zip(self.coming, prices, strict=True)
         return self._replace(coming=[entry._replace(price=price) for entry, price in pairs])
 
 
 def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
-    """Tell the rows that have a generation from those that are to be submitted.
+    """Split the rows into rows with a generation and rows to submit.
 
-    A row whose submission has an unknown outcome is among the latter: it is settled there, after
-    the rows that were never sent. Rows that an older history knows by the path of their file get
-    their new keys.
+    A row whose submission has an unknown outcome counts as a row to submit: the engine settles it,
+    after the rows that were never sent. Rows that an older history stored by the path of their file
+    get their new keys.
 
     Raises:
-        UsageError: a key of `once` stands for another request.
+        UsageError: a `once` key was used for another request.
     """
     batch, old_urls = plan.batch, journal.keys.old_urls()
     if old_urls:
@@ -93,14 +93,14 @@ def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
 
 
 def _is_due(entry: Entry, record: Record, *, retry_failed: bool) -> bool:
-    """Whether a row is submitted again, because its generation has failed."""
+    """Whether to submit a row again because its generation has failed."""
     return is_free(record) and (retry_failed or entry.row.once is not None)
 
 
 def _of_old_row(
     journal: Journal, batch: BatchName, entry: Entry, urls: Collection[str]
 ) -> Record | None:
-    """Return the record that an older history has for a row, with its new keys."""
+    """Return the record that an older version of wan stored for a row, with its new keys."""
     row, body = entry.row, entry.row.request.to_json()
     keys = [old_key(url, place, body, row.nth) for url in urls for place in batch.old_places]
     record = standing(journal.keys.of(*keys))
@@ -117,9 +117,9 @@ def is_known(journal: Journal, batch: BatchName) -> bool:
 
 
 def made_elsewhere(journal: Journal, plan: Plan, found: Survey) -> list[str]:
-    """Return which other batches, or `wan generate`, made requests that are still to be submitted.
+    """Return the other batches, or `wan generate`, that made requests still to be submitted.
 
-    Each is a line for the user, before anything is paid.
+    Each is a line to show the user before anything is paid.
     """
     batch = plan.batch
     wanted = Counter(request.to_json() for request in found.requests)
@@ -147,7 +147,7 @@ def made_elsewhere(journal: Journal, plan: Plan, found: Survey) -> list[str]:
 
 def _words(maker: tuple[str | None, bool], count: int, total: int, at: float) -> str:
     name, is_old = maker
-    many = f"{count} of these {total} rows {'was' if count == 1 else 'were'} made by"
+    many = f"{count} of these {total} rows {'was' if count == 1 else 'were'} generated by"
     if name is not None:
         shown = one_line(name, 200)
         return f"{many} batch {shown} {_day(at)}; --as {quote(shown)} continues it"
@@ -157,19 +157,19 @@ def _words(maker: tuple[str | None, bool], count: int, total: int, at: float) ->
 
 
 def _day(at: float) -> str:
-    """Return the day of a time, as a person says it."""
+    """Return the day of a time: "today" or "on YYYY-MM-DD"."""
     day = time.strftime("%Y-%m-%d", time.localtime(at))
     return "today" if day == time.strftime("%Y-%m-%d") else f"on {day}"
 
 
 def prepare(source: str, found: Survey, *, overwrite: bool, sidecar: bool) -> Survey:
-    """Return a survey whose coming rows can be saved: each final name was tried.
+    """Try each final file name; return a survey in which every coming row can be saved.
 
-    Rows whose folder or name is impossible are no longer coming, but `impossible`: only they fail.
+    Rows whose folder or name cannot be used move to `impossible`: only they fail.
 
     Raises:
         UsageError: files exist and must not be replaced.
-        LocalFileError: no row can be saved, or a drive takes nothing.
+        LocalFileError: no row can be saved, or a drive cannot be written.
     """
     places = [entry.destination for entry in found.coming]
     tried = zip(found.coming, try_places(places, overwrite=overwrite, sidecar=sidecar), strict=True)
@@ -189,7 +189,7 @@ def prepare(source: str, found: Survey, *, overwrite: bool, sidecar: bool) -> Su
 def _refuse_drive(
     source: str, impossible: Sequence[tuple[Entry, LocalFileError]], *, is_all: bool
 ) -> None:
-    """Raise a LocalFileError if a drive takes nothing, or none of the rows can be saved."""
+    """Raise a LocalFileError if a drive cannot be written, or if no row can be saved."""
     hint = "choose another folder: --output-dir DIR"
     for _, error in impossible:
         if isinstance(error, DriveTrouble):

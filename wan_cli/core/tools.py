@@ -1,4 +1,4 @@
-"""What every part of the core works with: the client, the journal, the clock and the budget."""
+"""The tools of every part of the core: the client, the journal, the clock and the budget."""
 
 import os
 import queue
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Clock:
-    """Time as an argument. `speed` lets time pass faster for tests of whole processes."""
+    """The clock, passed as an argument. `speed` makes time run faster, for tests."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
@@ -29,7 +29,7 @@ class Clock:
         self._began = time.monotonic()
 
     def now(self) -> float:
-        """Return seconds since the epoch, for what is written down."""
+        """Return seconds since the epoch, for timestamps in the history."""
         if self._speed == 1.0:
             return time.time()
         return self._began_at + (time.monotonic() - self._began) * self._speed
@@ -39,13 +39,13 @@ class Clock:
         return self._began + (time.monotonic() - self._began) * self._speed
 
     def sleep(self, seconds: float) -> None:
-        """Let seconds pass."""
+        """Sleep for some seconds."""
         time.sleep(seconds / self._speed)
 
     def receive(self, answers: "queue.SimpleQueue[T]", seconds: float) -> T | None:
         """Return the next answer, or None if none came within `seconds`."""
         try:
-            # A wait of years would overflow.
+            # Waiting for years would overflow.
             return answers.get(seconds > 0, min(max(seconds, 0.0) / self._speed, 3600.0))
         except queue.Empty:
             return None
@@ -57,10 +57,9 @@ CLOCK: ContextVar[Clock] = ContextVar("clock", default=Clock())  # noqa: B039
 
 @cache
 def this_host() -> str:
-    """Return what tells the processes that this one can see from all others.
+    """Return a name for the machine, its last boot and the container of this process.
 
-    A number of a process means something only on one machine, since its last start, and in one
-    container.
+    A process id is only meaningful together with these.
     """
     return " ".join(
         [os.uname().nodename, _word(Path("/proc/sys/kernel/random/boot_id")), _namespace()]
@@ -86,10 +85,10 @@ class Timing(NamedTuple):
 
     Args:
         deadline: the monotonic time at which to stop waiting.
-        poll_interval_s: a fixed interval between polls; None learns it from the history. It also
-            caps the pauses after trouble.
-        median_s: how long a generation takes where the history does not tell yet, if known.
-        each_s: seconds for each generation from its submission on, in place of one deadline.
+        poll_interval_s: a fixed interval between polls; None: learn it from the history. It also
+            caps the pauses after failures.
+        median_s: the median duration to expect while the history has none.
+        each_s: the time limit for each generation from its submission, in place of `deadline`.
     """
 
     deadline: float
@@ -103,7 +102,7 @@ class Timing(NamedTuple):
 
 
 class Tools(NamedTuple):
-    """The tools of one command. `keeps` is false where the history cannot be written."""
+    """The tools of one command. `keeps` is false if the history cannot be written."""
 
     client: Client
     journal: Journal
@@ -113,16 +112,16 @@ class Tools(NamedTuple):
 
     @property
     def is_on_loopback(self) -> bool:
-        """Whether the API is on this machine; only then may a video come from it too."""
+        """Whether the API is on this machine; only then may videos come from this machine too."""
         return is_loopback_name(urlsplit(self.client.base_url).hostname or "")
 
     @property
     def network(self) -> Network:
-        """What a download needs to know about the API's place."""
+        """The network settings for downloads, derived from the API's address."""
         return Network(self.client.authorities, self.is_on_loopback, self.client.trace)
 
     def save(self, record: Record, **changes: object) -> Record:
-        """Return the record with its changes, after they (and nothing else of it) are on disk.
+        """Write only the changes to disk, then return the changed record.
 
         Raises:
             SetupError: the history cannot be written.
@@ -133,7 +132,7 @@ class Tools(NamedTuple):
         return changed
 
     def save_new(self, record: Record, **changes: object) -> Record:
-        """Do what `save` does, but write nothing when every value is already on disk."""
+        """Call `save`, but write nothing if every value is already on disk."""
         if all(getattr(record, name) == value for name, value in changes.items()):
             return record
         return self.save(record, **changes)
@@ -141,12 +140,12 @@ class Tools(NamedTuple):
     def timing(
         self, timeout_s: float, poll_interval_s: float | None, median_s: float | None = None
     ) -> Timing:
-        """Return a deadline that many seconds from now."""
+        """Return a timing with its deadline `timeout_s` from now."""
         return Timing(self.clock.monotonic() + timeout_s, poll_interval_s, median_s)
 
 
 class Budget:
-    """What may be paid in all, in USD, and what of it is taken; None: there is no limit."""
+    """The limit of --max-cost in USD, and the amount used so far; None: no limit."""
 
     def __init__(self, max_cost_usd: float | None) -> None:
         self._max_usd = max_cost_usd
@@ -154,25 +153,25 @@ class Budget:
 
     @property
     def is_limited(self) -> bool:
-        """Whether prices matter."""
+        """Whether there is a limit, so that prices matter."""
         return self._max_usd is not None
 
     @property
     def max_usd(self) -> float | None:
-        """What may be paid in all; None: there is no limit."""
+        """The limit; None: no limit."""
         return self._max_usd
 
     @property
     def taken_usd(self) -> float:
-        """What is paid so far, with the prices of what is in flight."""
+        """The amount paid so far, plus the prices of generations in flight."""
         return self._taken_usd
 
     def add(self, paid_usd: float) -> None:
-        """Count what was paid before."""
+        """Count an amount that earlier runs paid."""
         self._taken_usd += paid_usd
 
     def take(self, price: Price) -> float:
-        """Take the price of one generation, before it is submitted; return what was taken, in USD.
+        """Reserve the price of one generation before its submission; return the amount in USD.
 
         Raises as `check`.
         """
@@ -181,22 +180,22 @@ class Budget:
         return price.usd or 0.0
 
     def correct(self, taken_usd: float, cost_usd: float) -> None:
-        """Count what a generation costs in place of what was taken for it; 0: it costs nothing."""
+        """Replace a generation's reserved price by its cost; 0: it costs nothing."""
         self._taken_usd += cost_usd - taken_usd
 
     def check(self, prices: Sequence[Price]) -> None:
-        """Let prices pass that are known and all together within the budget.
+        """Check that all prices are known and that their total is within the budget.
 
         Raises:
-            OverBudget: nothing was sent.
+            OverBudget: they are not; nothing was sent.
         """
         if self._max_usd is None:
             return
         unknown = next((price.why for price in prices if price.usd is None), None)
         if unknown is not None:
             raise OverBudget(
-                f"the price is not known ({unknown}), so --max-cost {self._max_usd:g} cannot be"
-                " kept; nothing was sent",
+                f"the price is unknown ({unknown}), so wan cannot keep to --max-cost"
+                f" {self._max_usd:g}; nothing was sent",
                 hint="wan models",
             )
         usd = sum(price.usd or 0.0 for price in prices)

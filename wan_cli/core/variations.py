@@ -1,4 +1,4 @@
-"""wan generate --count N: some generations of one request, each a submission of its own."""
+"""wan generate --count N: several generations of one request, each with its own submission."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,22 +16,22 @@ from wan_cli.events import Warned
 from wan_cli.models import GenerationRequest, parse_field
 from wan_cli.record import Outcome, Record
 
-# As with wan batch.
+# The same as the default of wan batch.
 CONCURRENCY = 4
 
 
 class Variation(NamedTuple):
-    """One of the generations: what to submit, or the record to continue with."""
+    """One of the generations: the order to submit, or the record to continue with."""
 
     order: Order
     known: Record | None = None
 
 
 def requests_of(request: GenerationRequest, count: int) -> list[GenerationRequest]:
-    """Return the requests of some variations: their seeds are one apart if there is a seed.
+    """Return the requests of the variations; if there is a seed, each seed is one higher.
 
     Raises:
-        UsageError: a seed is larger than the API takes.
+        UsageError: a seed is larger than the API allows.
     """
     fields = dict(request.fields)
     seed, field = fields.get("seed"), request.schema.field("seed")
@@ -42,7 +42,7 @@ def requests_of(request: GenerationRequest, count: int) -> list[GenerationReques
 
 
 def places_of(destination: Destination, count: int) -> list[Destination]:
-    """Return where some variations go: FILE-1.mp4, FILE-2.mp4 and so on for one FILE.mp4."""
+    """Return the destinations of the variations: FILE-1.mp4, FILE-2.mp4, … for one FILE.mp4."""
     if destination.name is None or count == 1:
         return [destination] * count
     stem, dot, suffix = destination.name.rpartition(".")
@@ -59,10 +59,10 @@ def vary(
 
     Args:
         tools: the client, the journal and the clock.
-        variations: what to submit, or to continue with.
-        goal: how far to take them; each is saved to the destination of its order.
-        timing: the time of each from its submission on, and the polling interval.
-        budget: what all of them may cost.
+        variations: the orders to submit, or the records to continue with.
+        goal: whether to wait and save; each video goes to the destination of its order.
+        timing: the time limit for each from its submission, and the polling interval.
+        budget: the limit for the total cost.
 
     Raises:
         Interrupted: a signal; it says what happens to the generations.
@@ -75,7 +75,7 @@ def vary(
         budget=budget,
         concurrency=CONCURRENCY,
     )
-    # The requests differ in their seeds alone.
+    # The requests differ only in their seeds, so show each warning once.
     for words in dict.fromkeys(
         words for variation in variations for words in variation.order.request.warnings
     ):

@@ -1,4 +1,4 @@
-"""What an answer means for a generation: changes of its record, or an error. No I/O."""
+"""Turn answers into changes of a generation's record, or into errors. No I/O."""
 
 from collections.abc import Mapping
 
@@ -34,10 +34,10 @@ from wan_cli.text import hide_queries, one_line
 
 # Failures that would hit every later submission as well.
 _STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
-# Failures that are likely to hit the next ones too. An unknown outcome is counted where it begins.
+# Failures that may hit the next submissions too. `Submitting` counts unknown outcomes itself.
 _MAY_HIT_OTHERS = (RateLimited, Unreachable, KeyNotAllowed, NotTheApi, NotFound)
-PAST_DEADLINE = " after the time that --timeout gives"
-# A server may need a moment before it knows what it has just accepted.
+PAST_DEADLINE = " at the end of --timeout"
+# A server may need a moment before it finds a generation that it has just accepted.
 NOT_FOUND_GRACE_S = 60.0
 
 
@@ -47,21 +47,21 @@ def stops_submitting(error: WanError) -> bool:
 
 
 def may_hit_others(error: WanError, item: Item) -> bool:
-    """Whether a submission failed for a reason that may not be its own."""
-    # What is said of a generation that was accepted says nothing of the next submission.
+    """Whether a submission failed for a reason that may hit other submissions too."""
+    # An error about an accepted generation says nothing about the next submission.
     is_submission = item.order is not None and not item.generation_id
     return is_submission and isinstance(error, _MAY_HIT_OTHERS)
 
 
 def process_of(record: Record) -> str:
-    """Return the process that submits a record, in words."""
+    """Return words that name the process that submits a record."""
     host = (record.host or "").partition(" ")[0]
     elsewhere = f" on {one_line(host, 60)}" if host else ""
     return f"process {record.pid}{elsewhere}"
 
 
 def being_sent(record: Record) -> Unfinished:
-    """Return the error of a submission that another process is making right now."""
+    """Return the error of a submission that another process is sending right now."""
     return Unfinished(
         f"{record.ref} is being submitted right now by {process_of(record)}",
         hint=f"wan fetch {record.ref}",
@@ -69,7 +69,7 @@ def being_sent(record: Record) -> Unfinished:
 
 
 def unknown(record: Record, reason: str) -> OutcomeUnknown:
-    """Return the error of a submission whose outcome is not known."""
+    """Return the error of a submission whose outcome is unknown."""
     return OutcomeUnknown(
         f"it is unknown whether {record.ref} was accepted ({reason}); it was not sent again",
         hint="wan recover",
@@ -77,7 +77,7 @@ def unknown(record: Record, reason: str) -> OutcomeUnknown:
 
 
 def not_sent_again(standing: Record) -> OutcomeUnknown:
-    """Return the error of a request that an unresolved identical one stands in the way of."""
+    """Return the error of a request that an unresolved identical request blocks."""
     return OutcomeUnknown(
         f"an identical request ({standing.ref}) may have been accepted; it was not sent again"
         " (--again would pay for another one)",
@@ -94,7 +94,7 @@ def failed_unpaid(record: Record) -> GenerationFailed:
 
 
 def without_id(record: Record) -> WanError:
-    """Return why a record has no id: it was never accepted, or that is unknown."""
+    """Return the error of a record without an id: it was not accepted, or that is unknown."""
     if record.status.is_unresolved:
         return unknown(record, "no answer was kept")
     error = SetupError(
@@ -114,7 +114,7 @@ def generation_failed(record: Record, words: str | None) -> GenerationFailed:
 
 
 def ended(record: Record) -> WanError | None:
-    """Return the error of a record that is final without a video, None for any other."""
+    """Return the error of a record that ended without a video, None for any other record."""
     if record.status is not Status.ERROR:
         return None
     return GenerationFailed(
@@ -124,7 +124,7 @@ def ended(record: Record) -> WanError | None:
 
 
 def unfinished(record: Record, why: str = "") -> Unfinished:
-    """Return the error of a generation that is still being made."""
+    """Return the error of a generation that is still running."""
     return Unfinished(
         f"generation {record.handle} is still {record.status}{why}; it is safe",
         hint=f"wan fetch {record.handle}",
@@ -154,16 +154,16 @@ def about(failure: WanError, generation_id: str) -> WanError:
             words = f"{failure.message}; generation {generation_id} is safe"
             return type(failure)(words, hint=failure.hint)
         case Rejected():
-            # What is refused is the question, not the generation.
+            # The API refused the poll, not the generation.
             words = f"{failure.message}; generation {generation_id} is safe"
             return Rejected(words, hint=f"wan status {generation_id}")
     return failure
 
 
 def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
-    """Return trouble with the history as that of a generation.
+    """Return the error of a generation whose history cannot be read.
 
-    Its own exit code would say that nothing is spent.
+    The exit code of `trouble` itself would say that nothing was spent.
     """
     return LocalFileError(
         f"generation {generation_id} is safe, but {trouble.message}",
@@ -173,7 +173,7 @@ def unreadable(generation_id: str, trouble: SetupError) -> LocalFileError:
 
 
 def not_recorded(generation_id: str) -> NotRecorded:
-    """Return the error of an id that the history does not take: it must reach the user."""
+    """Return the error of an id that cannot be written to the history: the user must see it."""
     return NotRecorded(
         f"generation {generation_id} was accepted, but it could not be written to the history",
         hint=f"keep the id, then run: wan fetch {generation_id}",
@@ -182,7 +182,7 @@ def not_recorded(generation_id: str) -> NotRecorded:
 
 
 def no_thread(item: Item, cause: OSError) -> WanError:
-    """Return the error of an item for which the system has no thread."""
+    """Return the error of an item for which no thread can be started."""
     if not item.generation_id:
         return SetupError(f"{cause}; nothing was sent", hint=RUN_AGAIN)
     return LocalFileError(
@@ -191,19 +191,19 @@ def no_thread(item: Item, cause: OSError) -> WanError:
 
 
 def interrupted_before() -> WanError:
-    """Return what is written down of a submission that a signal kept from being sent."""
+    """Return the error to write down for a submission that a signal stopped before it was sent."""
     return WanError("interrupted before anything was sent", hint=RUN_AGAIN)
 
 
 def why_not_accepted(submission: NotSent | Limited) -> str:
-    """Return why an attempt was not accepted."""
+    """Return the reason why an attempt was not accepted."""
     if isinstance(submission, NotSent):
         return f"nothing was sent: {submission.reason}"
     return "the API is rate limited"
 
 
 def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
-    """Return the error of a submission that is not tried any longer; nothing was submitted."""
+    """Return the error of a submission that wan stops retrying; nothing was submitted."""
     if isinstance(submission, NotSent):
         return Unreachable(
             f"cannot reach the API at {base_url}: {submission.reason}; nothing was submitted",
@@ -218,7 +218,7 @@ def given_up(base_url: str, submission: NotSent | Limited) -> WanError:
 
 
 def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str, object]:
-    """Return what a poll tells that is new. A status may go back; a URL once seen is kept."""
+    """Return the changes from a poll. The status may go back; a known URL is never removed."""
     url = _usable(tools, generation.url) or record.video_url
     status = Status.COMPLETED if generation.status.is_running and url else generation.status
     found: dict[str, object] = {"status": status, "video_url": url, **error_fields(None)}
@@ -227,7 +227,7 @@ def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str
     if record.sandbox:
         found["cost_usd"] = 0.0
     elif generation.usd_spent is not None or record.cost_usd is None:
-        # The reply to the submission may have named no cost, or was lost.
+        # The reply to the submission may have had no cost, or was lost.
         found["cost_usd"] = generation.cost_usd
     if status is Status.ERROR:
         # By the reference, a failed generation is not charged.
@@ -237,7 +237,7 @@ def changes(tools: Tools, record: Record, generation: Generation) -> Mapping[str
 
 
 def _usable(tools: Tools, url: str | None) -> str | None:
-    """Return a URL that a video may come from: https, or http where the API is on loopback too."""
+    """Return a URL if it may serve videos: https, or http if the API is on loopback too."""
     try:
         return check_url(url, loopback=tools.is_on_loopback) if url else None
     except DownloadFailed:
@@ -245,7 +245,7 @@ def _usable(tools: Tools, url: str | None) -> str | None:
 
 
 def may_pass(tools: Tools, record: Record, failure: WanError) -> bool:
-    """Whether a failed poll is worth another: the network, or a 404 soon after the submission."""
-    # By its distance: a clock that was put back must not make a generation young for ever.
+    """Whether to poll again after a failure: a network error, or a 404 soon after submission."""
+    # Use abs(): if the clock was set back, a generation must not count as recent for ever.
     young = record.request and abs(tools.clock.now() - record.created_at) <= NOT_FOUND_GRACE_S
     return isinstance(failure, Unreachable) or (isinstance(failure, NotFound) and bool(young))

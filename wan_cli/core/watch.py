@@ -1,4 +1,4 @@
-"""Watching: poll a generation until it has ended, through everything that passes."""
+"""Watching: poll a generation until it has ended, through temporary failures."""
 
 from functools import partial
 
@@ -20,21 +20,21 @@ from wan_cli.generation import Generation, Status
 from wan_cli.record import Record
 from wan_cli.schedule import backoff
 
-# Polls that run at once, and after how long a poll that hangs gives its place to the next.
+# Polls at a time; the seconds after which a poll that hangs gives its place to the next.
 AT_ONCE = 16
 HANGS_S = 5.0
-# A command that does not wait polls through trouble for this long.
+# A command that does not wait retries failed polls for this long.
 AGAIN_SECONDS = 2.0
 # A poll at the deadline may take this long.
 LAST_POLL_S = 1.0
-# A socket's timeout should have ended a poll by then.
+# A socket's timeout should end a poll before this.
 GRACE_S = 0.25
-# `completed` without a URL is believed to stay so for a command that does not wait.
+# Accept another id for a generation after this many replies in a row that name it.
 ALIAS_SEEN = 3
 
 
 class Watching:
-    """The work of items whose generation the server has."""
+    """The polling step of items whose generation the server has accepted."""
 
     step = Step.WATCH
 
@@ -43,7 +43,7 @@ class Watching:
         self._run = run
 
     def begin(self, item: Item) -> Job | None:
-        """Return the next poll; None where the item has moved on."""
+        """Return the next poll, or None if the item has moved on."""
         run = self._run
         seconds = min(GET_SECONDS, item.deadline + LAST_POLL_S - run.now)
         if seconds <= 0:
@@ -54,10 +54,10 @@ class Watching:
         return Job(call, seconds + GRACE_S)
 
     def take(self, item: Item, value: object) -> None:
-        """Take in what a poll brought."""
+        """Handle the result of a poll."""
         run = self._run
         if run.now > item.deadline + LAST_POLL_S:
-            # What comes too late is not worth a wait for the disk.
+            # The answer came too late: do not wait for the disk to write it.
             run.end(item, too_late(item))
             return
         try:
@@ -74,7 +74,7 @@ class Watching:
             run.end(item, error)
 
     def late(self, item: Item) -> None:
-        """Take in that no answer came in time."""
+        """Handle a poll without an answer in time."""
         words = f"cannot reach the API at {self._run.tools.client.base_url}: no answer in time"
         self.take(item, Unreachable(words, hint="wan doctor"))
 
@@ -108,10 +108,10 @@ class Watching:
         item.due = run.now
 
     def _written(self, item: Item, generation: Generation) -> Record:
-        """Return the record with what is new, after that is on disk.
+        """Write the poll's changes to disk, then return the changed record.
 
         Raises:
-            GenerationFailed: it failed on the server.
+            GenerationFailed: the generation failed on the server.
             SetupError: the history has lost the record.
         """
         run = self._run
@@ -132,9 +132,10 @@ class Watching:
         return record
 
     def _crossed(self, item: Item, crossed: NotAboutIt) -> None:
-        """Take in a reply about another generation: nothing of it is believed, ask again.
+        """Ignore a reply about another generation, and poll again.
 
-        Three in a row that name one id which nobody has: the server knows it by another name.
+        If ALIAS_SEEN replies in a row name the same id, and no record has it, keep it as a second
+        id of this generation.
         """
         run = self._run
         item.alias_seen = item.alias_seen + 1 if crossed.other_id == item.alias_id else 1
@@ -156,7 +157,7 @@ class Watching:
         self._next(item)
 
     def _unanswered(self, item: Item, failure: WanError) -> None:
-        """Take in a poll that failed; end the item where polling again is of no use.
+        """Handle a failed poll; end the item if polling again cannot help.
 
         Raises:
             WanError: the item's failure.
@@ -197,22 +198,22 @@ class Watching:
         self._refuse_other_key(self._run.record_of(item), failure)
         if isinstance(failure, KeyNotAllowed):
             raise about(failure, item.generation_id)
-        # Every item that asks the API ends, this one too.
+        # Every item that needs the API ends, including this one.
         self._run.refusal = failure
 
     def _refuse_other_key(self, record: Record, failure: WanError) -> None:
-        """Raise the failure as that of another key than the one that submitted."""
+        """Raise an error that explains it if another key submitted the generation."""
         mine = self._run.tools.key_fingerprint
         if record.client_request_id and record.key_fingerprint != mine:
             raise KeyNotAllowed(
                 f"generation {record.id} was submitted with another key"
                 f" (fingerprint {record.key_fingerprint}; the key in use has {mine}), and the API"
                 f" does not show it to this one ({failure.message})",
-                hint="wan doctor, which says where the key in use comes from",
+                hint="wan doctor, which shows the source of the key in use",
             )
 
     def _does_without(self, item: Item, record: Record, failure: Unreachable) -> bool:
-        """End or save what an earlier command has seen complete: that needs no API."""
+        """Save or end a generation that an earlier command saw complete: that needs no API."""
         run = self._run
         if record.ready and run.goal.save and not item.renews:
             self._completed(item, record)
@@ -220,7 +221,7 @@ class Watching:
         is_final = record.status in (Status.COMPLETED, Status.ERROR)
         if run.goal.wait or run.goal.save or not is_final or item.failures < 2:
             return False
-        run.tell(Warned(f"{failure.message}; this is what the history holds"))
+        run.tell(Warned(f"{failure.message}; showing the state in the history"))
         run.end(item, ended(record), record)
         return True
 
@@ -238,7 +239,7 @@ class Watching:
             return
         due = item.next_poll(run.now, run.timing.poll_interval_s)
         if at_least_s and run.now + at_least_s < item.deadline:
-            # What the API asks for beyond the deadline is no use to anybody.
+            # Respect the API's Retry-After, unless it is beyond the deadline.
             due = max(due, run.now + at_least_s)
         item.due = due
 
@@ -255,7 +256,7 @@ def _poll(
 
 
 def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: bool = False) -> None:
-    """Let an item wait for the generation of its record, from a poll now or the first one due."""
+    """Start polling a record's generation: now, or at the first expected time if just submitted."""
     now = run.now
     item.ref, item.generation_id, item.status = record.ref, record.handle, record.status
     item.alias = record.other_id

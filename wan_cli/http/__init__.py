@@ -1,1 +1,1 @@
-"""HTTP for the API and the CDN: connections, whom TLS trusts, the trace of -v."""
+"""HTTP for the API and the CDN: connections, trusted certificates, the trace of -v."""

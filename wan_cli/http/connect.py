@@ -1,6 +1,6 @@
-"""How requests reaches a server, for the API and the CDN alike: connections, trust and failures.
+"""Connections to the API and the CDN through requests: trusted certificates and failure reasons.
 
-It imports requests, which takes longer than a local command runs: import it at first use.
+This module imports requests, which takes longer than a whole local command: import it late.
 """
 
 import http.client
@@ -14,9 +14,9 @@ from requests.adapters import HTTPAdapter
 from wan_cli import __version__
 from wan_cli.http.trust import Authorities
 
-# How wan names itself to every server.
+# The name that wan sends to every server.
 USER_AGENT = f"aimlapi-wan/{__version__}"
-# What requests and the libraries below it raise.
+# The exceptions of requests and the libraries below it.
 LIBRARY_ERRORS = (
     RequestException,
     urllib3.exceptions.HTTPError,
@@ -25,9 +25,9 @@ LIBRARY_ERRORS = (
     OSError,
     ValueError,
 )
-# Part of an error's text, and the failure in plain words.
+# A part of an error's text, and the reason in plain words.
 _REASONS: tuple[tuple[str, str], ...] = (
-    # First: its text contains the proxy's own failure, which may match a later row.
+    # Keep this first: its text includes the proxy's own failure, which may match a later row.
     ("ProxyError", "the proxy does not connect"),
     ("NameResolutionError", "the host name cannot be resolved"),
     ("Failed to resolve", "the host name cannot be resolved"),
@@ -48,7 +48,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ("decompressing", "the compressed data is broken"),
     ("unreachable", "the network is unreachable"),
 )
-# Another try fails alike until somebody changes something on this machine.
+# Another try fails too until the user changes something on this machine.
 _FINAL = frozenset(
     {
         "its TLS certificate is not trusted",
@@ -58,7 +58,7 @@ _FINAL = frozenset(
 
 
 class Adapter(HTTPAdapter):
-    """Connections to servers that the authorities vouch for. It verifies always."""
+    """Connections to servers with certificates from the authorities; it always verifies them."""
 
     def __init__(self, authorities: Authorities) -> None:
         self._authorities = authorities
@@ -67,29 +67,29 @@ class Adapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
     ) -> Any:
-        """Return what tells connections apart, and the settings of those with TLS."""
+        """Return the keys that identify a connection pool, and the settings for TLS."""
         host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] == "https":
             settings = {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._authorities.context()}
         return host, settings
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the connection as it is: requests would parse the bundle for each of them."""
+        """Do nothing: requests would parse the bundle for each connection."""
 
     def proxy_manager_for(self, proxy: Any, **settings: Any) -> Any:
-        """Return the connections through a proxy; the authorities vouch for that too."""
+        """Return the connections through a proxy, whose certificate is verified too."""
         if proxy.lower().startswith("https"):
             settings["proxy_ssl_context"] = self._authorities.context()
         return super().proxy_manager_for(proxy, **settings)
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return a library's error in plain words; its own may hold URLs, and queries with ids."""
+    """Return a library's error in plain words; its own text may contain URLs, with ids."""
     text = f"{type(error).__name__} {error!r}"
     found = next((reason for part, reason in _REASONS if part in text), None)
     return found or f"the connection failed ({type(error).__name__})"
 
 
 def is_final(reason: str) -> bool:
-    """Whether every other try would fail for the same reason."""
+    """Whether every retry would fail for the same reason."""
     return reason in _FINAL

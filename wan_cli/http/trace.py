@@ -1,4 +1,4 @@
-"""The trace of HTTP exchanges that -v shows: short, and free of keys and signed queries."""
+"""The trace of HTTP exchanges for -v: short, and without keys and signed queries."""
 
 import itertools
 import json
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from wan_cli.text import one_line
 
 HIDDEN = "[hidden]"
-# Shorter words than any real key may stand in a text for themselves.
+# Do not hide shorter keys: no real key is so short, and the word may occur in normal text.
 SECRET_MIN_CHARS = 8
 VALUE_MAX_CHARS = 200
 ITEMS_MAX = 3
 BODY_MAX_CHARS = 900
-# The headers of an answer that help to understand it. Cookies are not among them.
+# The response headers that help to explain a problem. Never show cookies.
 _HEADERS = frozenset(
     {
         "accept-ranges",
@@ -36,7 +36,7 @@ _HEADERS = frozenset(
         "x-wan-sandbox",
     }
 )
-# None is compiled before it is used: that takes 1 ms, and few commands are verbose.
+# Compile these at first use: compiling takes 1 ms, and few commands use -v.
 _HIDDEN_FIELDS = r"(?i)api_?key|authorization|credential|password|secret|signature|token$"
 # A query in running text ends at a space, a quote, or a bracket.
 _QUERY = r"""(?i)(https?:/{1,2}[^\s?"'<>]*)\?[^\s"'<>]*"""
@@ -67,7 +67,7 @@ class Answered(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A video's connection is closed, `seconds` after its request; `received` counts its bytes."""
+    """The end of a video's connection, `seconds` after its request, with `received` bytes."""
 
     number: int
     seconds: float
@@ -75,7 +75,7 @@ class Ended(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """There is no usable answer, `seconds` after the request."""
+    """A request without a usable answer, `seconds` after it was sent."""
 
     number: int
     seconds: float
@@ -86,7 +86,7 @@ Fact = Sent | Answered | Ended | Failed
 
 
 class Exchange:
-    """One request whose outcome is told to the trace."""
+    """One request, which reports its outcome to the trace."""
 
     def __init__(
         self, number: int, tell: Callable[[Fact], None] | None, key: str | None = None
@@ -97,18 +97,18 @@ class Exchange:
         self._began = time.monotonic()
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """Tell the status, the headers that matter and the body, shortened."""
+        """Report the status, the relevant headers and the shortened body."""
         if self._tell:
             names, text = header_texts(headers), body_text(body, self._key)
             self._tell(Answered(self._number, self._seconds, status, names, text))
 
     def ended(self, received: int) -> None:
-        """Tell how many bytes of a video came over this connection."""
+        """Report the number of bytes of a video that came over this connection."""
         if self._tell:
             self._tell(Ended(self._number, self._seconds, received))
 
     def failed(self, reason: str) -> None:
-        """Tell why there is no usable answer."""
+        """Report why there is no usable answer."""
         if self._tell:
             self._tell(Failed(self._number, self._seconds, reason))
 
@@ -118,7 +118,7 @@ class Exchange:
 
 
 class Trace:
-    """Tells each exchange to `tell`, from any thread; without `tell` to nobody."""
+    """Reports each exchange to `tell`, if given, from any thread."""
 
     def __init__(self, tell: Callable[[Fact], None] | None = None) -> None:
         self._tell = tell
@@ -126,7 +126,7 @@ class Trace:
 
     @property
     def is_on(self) -> bool:
-        """Whether anybody is told."""
+        """Whether the trace reports anything."""
         return self._tell is not None
 
     def sent(
@@ -139,9 +139,9 @@ class Trace:
         body: bytes = b"",
         key: str | None = None,
     ) -> Exchange:
-        """Tell that a request is about to be sent.
+        """Report a request that is about to be sent.
 
-        `key` is hidden in its body and in that of its answer; `headers` must not hold it.
+        Hide `key` in the body and in the answer's body; `headers` must not contain it.
         """
         number = next(self._numbers)
         if self._tell:
@@ -157,7 +157,7 @@ def url_text(url: str) -> str:
 
 
 def header_texts(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer that matter; Location without its query."""
+    """Return the relevant headers of an answer; Location without its query."""
     shown = {}
     for name, value in headers.items():
         if name.lower() in _HEADERS or name.lower().startswith("x-ratelimit"):
@@ -204,13 +204,13 @@ def _cut(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text without the queries of its URLs, also where JSON has escaped the URLs."""
+    """Return text without the queries of its URLs, even if JSON has escaped the URLs."""
     plain = _unescaped(text)
     hidden = re.sub(_QUERY, r"\1?…", plain)
     return text if hidden == plain else hidden
 
 
 def _unescaped(text: str) -> str:
-    """Return text in which JSON's escapes of slashes and of ASCII are undone."""
+    """Return text with JSON's escapes of slashes and ASCII characters undone."""
     text = re.sub(_ESCAPED, lambda found: chr(int(found[1], 16)), text)
     return re.sub(_ESCAPED_SLASH, "/", text)

@@ -1,6 +1,6 @@
-"""Whom TLS trusts: the certificate authorities, read in the background while requests is imported.
+"""The certificate authorities that TLS trusts, read in the background during other imports.
 
-This module does without requests, so that the reading can begin before that import.
+This module does not import requests, so that reading can begin before that import.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import certifi
 
-# What helps if a certificate is not trusted, or if the authorities cannot be read.
+# The hint if a certificate is not trusted, or if the authorities cannot be read.
 TRUST_HINT = (
     "set SSL_CERT_FILE (or REQUESTS_CA_BUNDLE) to a file with the root certificate that this"
     " network needs, then run the same command again"
@@ -20,11 +20,11 @@ TRUST_HINT = (
 
 
 class Authorities:
-    """Authorities that are read once for all connections, in a thread of their own.
+    """The certificate authorities, read once for all connections in their own thread.
 
-    Parsing the usual bundle takes 20 ms; meanwhile the caller continues to import. As for requests,
-    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name another file or folder; after them, SSL_CERT_FILE and
-    SSL_CERT_DIR, as for OpenSSL.
+    Parsing the usual bundle takes 20 ms, while the caller imports other modules. As in requests,
+    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE can name another file or folder; if neither is set,
+    SSL_CERT_FILE and SSL_CERT_DIR can, as in OpenSSL.
     """
 
     def __init__(self) -> None:
@@ -34,19 +34,19 @@ class Authorities:
         self._done = threading.Event()
 
     def read_ahead(self) -> None:
-        """Begin to read them, unless that was done before."""
+        """Begin to read the authorities, unless reading has begun already."""
         if not self._begun.acquire(blocking=False):
             return
         try:
             threading.Thread(target=self._read, name="wan-trust", daemon=True).start()
         except RuntimeError:
-            self._read()  # No thread is left: then here and now.
+            self._read()  # No thread can start: read them in this one.
 
     def context(self) -> ssl.SSLContext:
-        """Return the settings of a TLS connection to whom they vouch for.
+        """Return the TLS settings, which trust these authorities.
 
         Raises:
-            OSError: they cannot be read.
+            OSError: the authorities cannot be read.
         """
         self.read_ahead()
         self._done.wait()
@@ -64,7 +64,7 @@ class Authorities:
 
 
 def _places(env: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the file or folders of authorities that the environment names, else the bundle's."""
+    """Return the file or folders of authorities from the environment, else certifi's bundle."""
     named = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")
     if named:
         return {"capath" if Path(named).is_dir() else "cafile": named}

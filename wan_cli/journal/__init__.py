@@ -1,4 +1,4 @@
-"""The journal: an SQLite file in which every submission stands before its connection is opened."""
+"""The journal: an SQLite file that records every submission before wan opens its connection."""
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ from wan_cli.text import one_line
 MIN_PREFIX = 6
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
-# Greater than any character of an id.
+# Greater than any character in an id.
 _LAST_CHAR = "\U0010ffff"
 
 
 class Journal:
     """The open journal.
 
-    Every method raises SetupError where the file is broken, locked or cannot be written.
+    Every method raises SetupError if the file is damaged, locked or cannot be written.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path, network: Callable[[Path], str | None] = network) -> Self:
-        """Open the history for reading and writing; make or migrate it where that is due."""
+        """Open the history for reading and writing; create or migrate it if necessary."""
         with trouble(path):
             create(path)
             name = network(path)
@@ -66,7 +66,7 @@ class Journal:
 
     @classmethod
     def open_read_only(cls, path: Path) -> Self:
-        """Open a history that cannot be written: what it holds can be read, nothing is kept."""
+        """Open a copy in memory of a history that cannot be written; changes are not saved."""
         memory = cls(path, connect(":memory:"))
         if path.is_file():
             with trouble(path):
@@ -90,16 +90,16 @@ class Journal:
         self._connection.close()
 
     def wait_for_locks(self, seconds: float) -> None:
-        """Wait that long for another process that writes, instead of 5 s."""
+        """Wait this long, instead of 5 s, while another process writes."""
         with trouble(self.path):
             self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def claim(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
-        """Put a new submission on disk, before anything is sent.
+        """Write a new submission to disk, before anything is sent.
 
         Returns:
-            None when it is written; else what stands in its way: what was submitted for the same
-            key (but for the refs in `over`), or, unless `again`, an identical unresolved request.
+            None if it was written; else the record that blocks it: one for the same key (except the
+            refs in `over`), or, unless `again`, an identical unresolved request.
         """
         with self._transaction():
             standing = self._in_the_way(record, again=again, over=over)
@@ -110,9 +110,9 @@ class Journal:
     def claim_again(
         self, record: Record, changed: Collection[str], *, again: bool, over: Collection[str]
     ) -> Record | None:
-        """Put a further attempt of a submission on disk, before anything is sent.
+        """Write another attempt of a submission to disk, before anything is sent.
 
-        Returns as `claim` does: another process may have submitted the same meanwhile.
+        Return the same as `claim`: another process may have submitted the request meanwhile.
         """
         with self._transaction():
             standing = self._in_the_way(record, again=again, over=over)
@@ -128,7 +128,7 @@ class Journal:
         return self._one(where, (request_json(record), record.ref))
 
     def begin_sending(self, record: Record, now: float) -> Record | None:
-        """Put on disk that the body is about to be sent; None where another gave up the claim."""
+        """Write `sending` to disk before the body is sent; None if the claim was given up."""
         with self._transaction():
             current = self._one("ref = ?", (record.ref,))
             if current is None or current.status is not Status.CLAIMED:
@@ -140,7 +140,7 @@ class Journal:
         return sending
 
     def give_up_claim(self, record: Record, now: float) -> bool:
-        """Put on disk that a claimed submission was never sent; False where it was meanwhile."""
+        """Write `unsent` for a claimed submission; return False if it was sent meanwhile."""
         with self._transaction():
             current = self._one("ref = ?", (record.ref,))
             if current is None or current.status is not Status.CLAIMED:
@@ -150,12 +150,12 @@ class Journal:
         return True
 
     def owner(self, generation_id: str, base_url: str) -> Record | None:
-        """Return the record of a service that has an id, as its own or as its second one."""
+        """Return the record of a service that has an id, as its first or second id."""
         where = f"{_any_of('id', 'other_id')} AND base_url = :url LIMIT 1"
         return self._one(where, {"word": generation_id, "url": base_url})
 
     def adopt(self, record: Record) -> Record:
-        """Put a generation of another machine on disk; return the record that has its key or id."""
+        """Write another machine's generation to disk; return the record with its key or id."""
         with self._transaction():
             known = self._other_of_row(record, ()) or self.owner(record.id or "", record.base_url)
             if known is None:
@@ -170,23 +170,23 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with transaction(self.path, self._connection):
-            # One that was deleted or replaced would take what is written with it.
+            # Writes to a deleted or replaced file would be lost.
             if self._identity != identity(self.path):
                 raise SetupError(
                     f"the history {self.path} was deleted or replaced while it was in use",
-                    hint="the same command again",
+                    hint="run the same command again",
                 )
             yield
 
     def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> None:
-        """Put the record's changed values on disk, or all of it where the history lacks it.
+        """Write the changed values of a record to disk, or the whole record if it is new.
 
-        Two processes may be at one record: the other's columns stay, and an id is never lost.
+        Two processes may change one record: keep the other's columns, and never lose an id.
         """
         self.save_all([record], changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
-        """Save all records or none."""
+        """Save either all the records or none."""
         if records:
             with self._transaction():
                 for record in records:
@@ -206,14 +206,14 @@ class Journal:
         )
 
     def reread(self, record: Record) -> Record:
-        """Return what the history holds now of a record: another process may have changed it."""
+        """Read a record again: another process may have changed it."""
         return self._one("ref = ?", (record.ref,)) or record
 
     def at(self, ref: str) -> Record:
-        """Return the record of a submission that the history had.
+        """Return the record of a submission that was in the history.
 
         Raises:
-            SetupError: it is not there any more.
+            SetupError: the history has lost the record.
         """
         record = self._one("ref = ?", (ref,))
         if record is None:
@@ -221,10 +221,10 @@ class Journal:
         return record
 
     def find(self, word: str) -> Record | None:
-        """Return the record that an id, a ref, a label, @last, @KEY or an unambiguous prefix means.
+        """Return the record that an id, a ref, a label, @last, @KEY or a unique prefix names.
 
         Raises:
-            UsageError: the prefix fits several.
+            UsageError: several ids begin with the prefix.
         """
         if word == "@last":
             return self._one("1 ORDER BY seq DESC LIMIT 1", ())
@@ -243,8 +243,8 @@ class Journal:
         if len(found) > 1:
             some = ", ".join(one_line(record.handle, 60) for record in found[:5])
             raise UsageError(
-                f"{one_line(word, 60)} is the beginning of {len(found)} ids: {some}",
-                hint="type more of the id",
+                f"{len(found)} ids begin with {one_line(word, 60)}: {some}",
+                hint="type more characters of the id",
             )
         return found[0] if found else None
 
@@ -253,33 +253,33 @@ class Journal:
         return self._all(f"{UNRESOLVED} ORDER BY seq", ())
 
     def to_fetch(self) -> list[str]:
-        """Return the refs of what is not on disk and may become a video, oldest first."""
+        """Return the refs of generations whose video is not on disk yet, oldest first."""
         query = f"SELECT ref FROM generations WHERE {TO_FETCH} ORDER BY seq"
         with trouble(self.path):
             return [str(ref) for (ref,) in self._connection.execute(query)]
 
     def newest(self, listing: Listing) -> list[Record]:
-        """Return the newest records that fit, newest first."""
+        """Return the newest records that match, newest first."""
         return self._all(*newest(listing))
 
     def total(self, listing: Listing) -> Spent:
-        """Return how many records fit, whatever the limit, and what they cost."""
+        """Return the number and the total cost of all records that match, ignoring the limit."""
         return spent(self.path, self._connection, listing)[0]
 
     def spending(self, listing: Listing) -> list[Spent]:
-        """Return what the records that fit cost by day (UTC) and model, newest day first."""
+        """Return the cost of the matching records by day (UTC) and model, newest day first."""
         return spent(self.path, self._connection, listing, by_day=True)
 
     def explained_ids(self, ids: Iterable[str]) -> set[str]:
-        """Return those of the ids that a record of the history explains."""
+        """Return the ids that a record of the history has."""
         return {word for word in ids if self._one(_any_of("id", "other_id"), {"word": word})}
 
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
-        """Return the seconds that the last finished generations of a request's class took."""
+        """Return the durations in seconds of the last finished generations of a request's class."""
         return durations(self.path, self._connection, request)
 
     def check(self) -> str | None:
-        """Return None where the file is sound, else what SQLite says of the damage."""
+        """Return None if the file is intact, else SQLite's description of the damage."""
         with trouble(self.path):
             words = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
         return None if words == "ok" else one_line(words, 200)
@@ -293,6 +293,6 @@ class Journal:
 
 
 def _any_of(*names: str) -> str:
-    """Return the condition that one of some columns is `:word`, each found by its own index."""
+    """Return the condition that one of the columns is `:word`, using the index of each."""
     each = (f"SELECT seq FROM generations WHERE {name} = :word" for name in names)
     return f"seq IN ({' UNION ALL '.join(each)})"

@@ -1,4 +1,4 @@
-"""The file of the journal: made private, opened durably, migrated."""
+"""The file of the journal: create it privately, open it durably, migrate it."""
 
 import os
 import sqlite3
@@ -17,13 +17,13 @@ from wan_cli.storage import make_private
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
 UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
-# Paid for or being made, and not on disk.
+# Generations that are paid for or running, and not on disk.
 TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
 
-# Submitted for a row of a batch whose name was not kept: its key is made of the file's path.
+# Rows of batches from before batch names were kept: their keys derive from the file's path.
 OLD_KEY = "row_key IS NOT NULL AND batch IS NULL AND once IS NULL"
 
-# Each step takes the file from the version of its place to the next (PRAGMA user_version).
+# Step N migrates the file from version N to N + 1 (PRAGMA user_version).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE IF NOT EXISTS generations (
@@ -57,36 +57,36 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX IF NOT EXISTS generations_created_at ON generations (created_at)",
     ),
     (
-        # What reconciling needs: the other id of a reply that had two, and the server's clock.
+        # For settling: the second id of a reply that had two, and the server's clock.
         "ALTER TABLE generations ADD COLUMN other_id TEXT",
         "ALTER TABLE generations ADD COLUMN server_offset_s REAL",
         "CREATE INDEX generations_open ON generations (status)"
         " WHERE status IN ('sending', 'unknown')",
     ),
     (
-        # It holds all that is summed: a total need not read the rows.
+        # A covering index: computing a total need not read the rows.
         "CREATE INDEX generations_spent"
         " ON generations (created_at, status, credits_used, cost_usd)",
         "DROP INDEX IF EXISTS generations_created_at",
     ),
     (
-        # By which a batch that is run again knows what it has submitted.
+        # A batch that runs again finds its submissions by these.
         "ALTER TABLE generations ADD COLUMN row_key TEXT",
         "ALTER TABLE generations ADD COLUMN row INTEGER",
         "CREATE INDEX generations_row ON generations (row_key) WHERE row_key IS NOT NULL",
     ),
     (
-        # A submission is claimed before its connection is opened, and sending from its body on.
+        # Status `claimed` comes before the connection is opened, `sending` before the body.
         "DROP INDEX IF EXISTS generations_open",
         f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
     ),
     (
-        # Made by a served sandbox: nothing was charged.
+        # Generations of a served sandbox: nothing was charged.
         "ALTER TABLE generations ADD COLUMN sandbox INTEGER NOT NULL DEFAULT 0",
     ),
     (
-        # A row is known by its batch's name, no longer by its file's path: a row_key without a
-        # batch and a key of --once is of the old kind, and stays until its row is seen again.
+        # The keys of rows now derive from the batch's name, no longer from the file's path. A
+        # row_key without a batch and a --once key is an old one, until its batch runs again.
         "ALTER TABLE generations ADD COLUMN other_key TEXT",
         "ALTER TABLE generations ADD COLUMN batch TEXT",
         "ALTER TABLE generations ADD COLUMN once TEXT",
@@ -95,11 +95,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"CREATE INDEX generations_old ON generations (base_url) WHERE {OLD_KEY}",
     ),
     (
-        # Where the local pictures of a request were, by their hashes.
+        # The paths of a request's local pictures, by their hashes.
         "ALTER TABLE generations ADD COLUMN pictures TEXT",
-        # Where a pid means something: homes are shared between machines and containers.
+        # The host of the pid: machines and containers may share a home folder.
         "ALTER TABLE generations ADD COLUMN host TEXT",
-        # No question but a search reads the whole of a long history.
+        # With these indexes, only a search reads the whole of a long history.
         "CREATE INDEX generations_other_id ON generations (other_id) WHERE other_id IS NOT NULL",
         "CREATE INDEX generations_label ON generations (client_request_id)",
         "CREATE INDEX generations_once ON generations (once) WHERE once IS NOT NULL",
@@ -115,12 +115,12 @@ _MAGIC = b"SQLite format 3\0"
 
 
 def create(path: Path) -> None:
-    """Make the file with mode 0600, before SQLite makes it with the umask's; -wal follows it.
+    """Create the file with mode 0600; SQLite itself would use the umask. -wal gets the same mode.
 
     Raises:
-        SetupError: something else has its name. SQLite would write over a short file.
-        HistoryReadOnly: its file system cannot lock it.
-        OSError: it cannot be made.
+        SetupError: the file is not a history. SQLite would overwrite a short file.
+        HistoryReadOnly: the file system cannot lock the file.
+        OSError: the file cannot be created.
     """
     make_private(path.parent)
     flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
@@ -131,7 +131,7 @@ def create(path: Path) -> None:
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise damaged(path, "it is not a file")
-        # No byte at all: whoever made it was killed before SQLite began.
+        # An empty file is fine: its process was killed before SQLite wrote to it.
         if file.read(len(_MAGIC)) not in (b"", _MAGIC):
             raise damaged(path, "it is not a database")
         if words := lock_trouble(descriptor):
@@ -139,7 +139,7 @@ def create(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one of the same name, None where there is none."""
+    """Return the device and inode of a file, None if it does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -148,21 +148,22 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def connect(uri: str, *, shared: bool = True) -> sqlite3.Connection:
-    """Open a database; one that is written is durable at each commit.
+    """Open a database; each commit to a writable one is durable.
 
     Args:
-        uri: which, and whether it is written.
-        shared: its processes share memory. WAL needs that; on a network file system they do not.
+        uri: the file and the mode.
+        shared: whether its processes can share memory, which WAL needs. On a network file system
+            they cannot.
     """
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        # To ask for WAL alters the file: not one of a newer wan.
+        # Setting WAL changes the file, so never do it to a file of a newer wan.
         if "mode=rw" in uri and not shared:
             _keep_a_rollback_journal(connection)
         elif "mode=rw" in uri and _version(connection) <= VERSION:
             _when_free(connection, "PRAGMA journal_mode = WAL")
-        # With NORMAL no fsync would happen between the record and the POST; with FULL none of the
-        # folder, from which a commit removes the rollback journal.
+        # NORMAL would not fsync between the record and the POST. Without WAL, FULL would not fsync
+        # the folder after a commit removes the rollback journal from it.
         connection.execute(f"PRAGMA synchronous = {'FULL' if shared else 'EXTRA'}")
     except BaseException:
         connection.close()
@@ -171,17 +172,17 @@ def connect(uri: str, *, shared: bool = True) -> sqlite3.Connection:
 
 
 def _keep_a_rollback_journal(connection: sqlite3.Connection) -> None:
-    # A file that has been in WAL mode is read without shared memory by one process at a time.
+    # Without shared memory, only one process at a time can read a file in WAL mode.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     if _when_free(connection, "PRAGMA user_version") <= VERSION:
         _when_free(connection, "PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA locking_mode = NORMAL")
-        # The lock ends with the next access.
+        # The next access releases the lock.
         _version(connection)
 
 
 def _when_free(connection: sqlite3.Connection, statement: str) -> Any:
-    # Where another process turns the same new file to WAL, SQLite says "busy" without waiting.
+    # While another process switches the same new file to WAL, SQLite fails with "busy" at once.
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -197,20 +198,20 @@ def copy_into(target: sqlite3.Connection, path: Path) -> None:
     """Copy a file that cannot be written into an open database."""
     with path.open("rb") as file:
         locks = lock_trouble(file.fileno()) is None
-    for how in ("mode=ro", "mode=ro&immutable=1")[0 if locks else 1 :]:
+    for mode in ("mode=ro", "mode=ro&immutable=1")[0 if locks else 1 :]:
         try:
-            with closing(connect(f"{path.as_uri()}?{how}")) as source:
+            with closing(connect(f"{path.as_uri()}?{mode}")) as source:
                 source.backup(target)
                 return
         except sqlite3.OperationalError:
-            # A folder that takes no -shm file: immutable then, without what stands in the -wal.
-            if "immutable" in how:
+            # The folder cannot hold a -shm file: open it as immutable, without the -wal's content.
+            if "immutable" in mode:
                 raise
 
 
 @contextmanager
 def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit what the block does, to the disk, or none of it."""
+    """Commit all changes of the block to disk, or none of them."""
     with trouble(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -223,7 +224,7 @@ def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def prepare(path: Path, connection: sqlite3.Connection, *, keep_copy: bool = True) -> None:
-    """Bring the file to this version of the schema, in one transaction and with a copy kept."""
+    """Migrate the file to this version of the schema in one transaction; keep a copy first."""
     with trouble(path):
         version = _version(connection)
         if version == VERSION:
@@ -231,13 +232,13 @@ def prepare(path: Path, connection: sqlite3.Connection, *, keep_copy: bool = Tru
         if version > VERSION:
             raise SetupError(
                 f"the history {path} was written by a newer wan (schema {version},"
-                f" this one reads {VERSION})",
+                f" this wan reads {VERSION})",
                 hint="pip install --upgrade aimlapi-wan",
             )
     if version and keep_copy:
         _keep_copy(path, connection, version)
     with transaction(path, connection):
-        # Another process may have been faster.
+        # Another process may have migrated it meanwhile: read the version again.
         for step in MIGRATIONS[_version(connection) :]:
             _migrate(connection, step)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -252,7 +253,7 @@ def _migrate(connection: sqlite3.Connection, step: tuple[str, ...]) -> None:
         try:
             connection.execute(statement)
         except sqlite3.OperationalError as cause:
-            # A file whose version went back but whose columns are there needs nothing.
+            # If only the version number was reset, the columns exist already.
             if "duplicate column" not in str(cause) and "already exists" not in str(cause):
                 raise
 

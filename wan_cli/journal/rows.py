@@ -1,4 +1,4 @@
-"""A record as a row of the history and back, and the rows that were made for a key."""
+"""Convert records to rows of the history and back, and find the rows of a key."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from wan_cli.record import Record
 
 COLUMNS = Record._fields
 _PATHS = ("folder", "name", "file")
-# Paid for, or perhaps paid for.
+# Submissions that were paid for, or may have been.
 _MADE = "status IN ('sending', 'unknown', 'queued', 'generating', 'completed')"
 
 
 def request_json(record: Record) -> str:
-    """Return the request as it is kept: equal for equal requests."""
+    """Return the request as the history stores it: equal requests give equal texts."""
     return json.dumps(dict(record.request), ensure_ascii=False, separators=(",", ":"))
 
 
 def to_column(record: Record, name: str) -> object:
-    """Return the value that SQLite keeps of one of a record's."""
+    """Return a field of a record as SQLite stores it."""
     if name == "request":
         return request_json(record)
     value: object = getattr(record, name)
@@ -37,7 +37,7 @@ def to_column(record: Record, name: str) -> object:
 
 
 def path_column(path: str) -> str | bytes:
-    """Return what SQLite keeps of a path: bytes if it is not UTF-8."""
+    """Return a path as SQLite stores it: bytes if it is not UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -46,7 +46,7 @@ def path_column(path: str) -> str | bytes:
 
 
 def to_record(row: sqlite3.Row) -> Record:
-    """Return what a row holds. Raises ValueError, KeyError or TypeError where it cannot be read."""
+    """Return a row as a record. Raises ValueError, KeyError or TypeError if it cannot be read."""
     values = dict(row)
     values["status"] = Status(values["status"])
     values["request"] = json.loads(values["request"])
@@ -65,7 +65,7 @@ def select(
     where: str,
     values: Sequence[object] | Mapping[str, object],
 ) -> list[Record]:
-    """Return the records that fit a condition.
+    """Return the records that match a condition.
 
     Raises:
         SetupError: the history cannot be read.
@@ -78,7 +78,7 @@ def select(
 
 
 class Made(NamedTuple):
-    """That a request was submitted: for which batch, if any (`is_old`: one whose name is lost)."""
+    """A submitted request and its batch, if any (`is_old`: a batch whose name was not kept)."""
 
     request: str
     batch: str | None
@@ -88,9 +88,9 @@ class Made(NamedTuple):
 
 
 class KeyIndex:
-    """The records of a history by what they were submitted for.
+    """The records of a history by their keys, which identify their purpose.
 
-    Every method raises SetupError where the history cannot be read.
+    Every method raises SetupError if the history cannot be read.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -98,7 +98,7 @@ class KeyIndex:
         self._connection = connection
 
     def of(self, *keys: str | None) -> list[Record]:
-        """Return what was submitted for any of some keys and not refused, newest first."""
+        """Return the submissions with any of the keys that were not refused, newest first."""
         given = [key for key in keys if key is not None]
         if not given:
             return []
@@ -110,13 +110,13 @@ class KeyIndex:
         return select(self._path, self._connection, where, given * 2)
 
     def attempts(self, key: str, base: str) -> int:
-        """Return the number of the last attempt for a key whose labels begin with a base."""
+        """Return the number of the last attempt for a key, among labels with this base."""
         query = "SELECT client_request_id FROM generations WHERE row_key = ?"
         labels = [Label.of(text) for (text,) in self._rows(query, key)]
         return max((label.attempt for label in labels if label.base == base), default=0)
 
     def urls_of_batch(self, name: str) -> set[str]:
-        """Return the base URLs at which a batch of this name has generations."""
+        """Return the base URLs of the generations of a batch."""
         query = (
             "SELECT DISTINCT base_url FROM generations WHERE batch = ?"
             " AND status NOT IN ('unsent', 'rejected')"
@@ -124,12 +124,12 @@ class KeyIndex:
         return {str(url) for (url,) in self._rows(query, name)}
 
     def old_urls(self) -> set[str]:
-        """Return the base URLs of rows that are still known by the path of their file."""
+        """Return the base URLs of rows whose keys still derive from the path of their file."""
         query = f"SELECT DISTINCT base_url FROM generations WHERE {OLD_KEY}"
         return {str(url) for (url,) in self._rows(query)}
 
     def made(self) -> Iterator[Made]:
-        """Yield every submission that was paid for, or perhaps was, oldest first."""
+        """Yield every submission that was paid for, or may have been, oldest first."""
         query = (
             f"SELECT request, batch, {OLD_KEY}, created_at, base_url FROM generations"
             f" WHERE {_MADE} ORDER BY seq"
@@ -138,7 +138,7 @@ class KeyIndex:
             yield Made(request, batch, bool(is_old), created_at, base_url)
 
     def not_on_disk(self, request: str, folder: str, name: str) -> list[Record]:
-        """Return the generations of a request for a file that is not there yet, newest first."""
+        """Return the generations of a request for a file that is not saved yet, newest first."""
         where = (
             "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
             " AND folder = ? AND name = ? AND request = ? ORDER BY seq DESC"

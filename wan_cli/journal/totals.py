@@ -1,4 +1,4 @@
-"""What a listing asks of the history: which rows fit it, and what they cost in all."""
+"""Queries for a listing: the rows that match it, and their total cost."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from wan_cli.listing import READY, SAVED, Listing, Spent
 
 LEARN_FROM = 50
 _NANO = 1_000_000_000
-# What failed on the server or was refused is not charged and does not count.
+# Requests that failed on the server or were refused are not charged, and do not count.
 _PAID = "status IN ('queued', 'generating', 'completed')"
 
 
 def _parts(row: str) -> tuple[str, str, str, str]:
-    """Return the day and model of a row (NEW., OLD.), and what it adds to their total."""
+    """Return the day and model of a row (NEW., OLD.), and the amounts it adds to their total."""
     paid = f"CASE WHEN {row}{_PAID} THEN"
     return (
         f"coalesce(date({row}created_at, 'unixepoch'), '')",
         f"coalesce(json_extract({row}request, '$.model'), '')",
         f"{paid} coalesce({row}credits_used, 0) ELSE 0 END",
-        # Billionths are whole numbers: a sum of parts that come and go stays exact.
+        # Store billionths as integers, so that adding and subtracting them stays exact.
         f"{paid} CAST(round(coalesce({row}cost_usd, 0) * {_NANO}) AS INTEGER) ELSE 0 END",
     )
 
@@ -28,7 +28,7 @@ def _parts(row: str) -> tuple[str, str, str, str]:
 def _change(row: str, sign: str) -> str:
     day, model, used, usd = _parts(row)
     which = f"WHERE day = {day} AND model = {model}"
-    # The policy of the statement that fires a trigger overrides that of `INSERT OR IGNORE`.
+    # Not `INSERT OR IGNORE`: the policy of the statement that fires the trigger overrides it.
     return (
         f"INSERT INTO totals (day, model) SELECT {day}, {model}"
         f" WHERE NOT EXISTS (SELECT 1 FROM totals {which});"
@@ -37,7 +37,7 @@ def _change(row: str, sign: str) -> str:
     )
 
 
-# The total of a long history is kept with each write, in the same transaction: `wan list` shows it.
+# Each write updates the totals in the same transaction, so that `wan list` need not sum all rows.
 TOTALS = (
     "CREATE TABLE totals (day TEXT, model TEXT, count INTEGER NOT NULL DEFAULT 0,"
     " credits INTEGER NOT NULL DEFAULT 0, nano_usd INTEGER NOT NULL DEFAULT 0,"
@@ -57,7 +57,7 @@ _FILTERS = {
     "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
 }
 
-# The states that are not one status.
+# The states that differ from a single status.
 _STATES = {
     SAVED: "status = 'completed' AND file IS NOT NULL",
     READY: "status = 'completed' AND file IS NULL",
@@ -66,14 +66,14 @@ _STATES = {
 
 
 def newest(listing: Listing) -> tuple[str, dict[str, str | float | None]]:
-    """Return the condition and the values of the newest rows that fit, newest first."""
+    """Return the condition and the values of the query for the newest rows that match."""
     return f"{_filtered(listing)} ORDER BY seq DESC LIMIT :limit", _filter(listing)
 
 
 def spent(
     path: Path, connection: sqlite3.Connection, listing: Listing, *, by_day: bool = False
 ) -> list[Spent]:
-    """Return what the rows that fit cost: in all, or by day (UTC) and model, newest day first."""
+    """Return the cost of the matching rows: in total, or by day (UTC) and model, newest first."""
     if not (listing.status or listing.since or listing.search):
         return _kept(path, connection, by_day=by_day)
     columns, groups = "'', ''", ""
@@ -95,7 +95,7 @@ def spent(
 
 
 def _kept(path: Path, connection: sqlite3.Connection, *, by_day: bool) -> list[Spent]:
-    """Return what all rows cost, as it is kept with each write."""
+    """Return the cost of all rows from the table of totals."""
     columns, groups = ("day, model", "GROUP BY 1, 2") if by_day else ("'', ''", "")
     with trouble(path):
         rows = connection.execute(
@@ -111,7 +111,7 @@ def _kept(path: Path, connection: sqlite3.Connection, *, by_day: bool) -> list[S
 def durations(
     path: Path, connection: sqlite3.Connection, request: Mapping[str, object]
 ) -> list[float]:
-    """Return the seconds that the last finished generations of a request's class took."""
+    """Return the durations in seconds of the last finished generations of a request's class."""
     names = ("model", "resolution", "duration")
     same = " AND ".join(f"json_extract(request, '$.{name}') IS ?" for name in names)
     with trouble(path):
@@ -124,7 +124,7 @@ def durations(
 
 
 def _filtered(listing: Listing) -> str:
-    """Return the conditions that are wanted, and no others: the index of what is summed may do."""
+    """Return only the requested conditions, so that a covering index can serve the query."""
     filters = _FILTERS | {"status": _STATES.get(listing.status or "", _FILTERS["status"])}
     wanted = [condition for name, condition in filters.items() if getattr(listing, name)]
     return " AND ".join(wanted) or "1"

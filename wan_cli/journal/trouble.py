@@ -1,4 +1,4 @@
-"""The troubles of the journal's file as sentences: a network file system, locks, damage."""
+"""Explain problems of the journal's file: a network file system, locks, damage."""
 
 import errno
 import fcntl
@@ -31,23 +31,23 @@ _NAMES: Final = {
     "gfs2": "GFS2",
     "ocfs2": "OCFS2",
     "pvfs2": "OrangeFS",
-    # Most of FUSE is local; these are not.
+    # Most FUSE file systems are local; these are not.
     "fuse.sshfs": "SSHFS",
     "fuse.ceph": "Ceph",
     "fuse.ceph-fuse": "Ceph",
     "fuse.glusterfs": "GlusterFS",
 }
 _HELD = (errno.EAGAIN, errno.EACCES)
-# Only Linux has it; such a handle may be closed without giving up the locks of this process.
+# Only Linux has O_PATH. Closing such a handle does not release the locks of this process.
 _O_PATH: Final[int | None] = getattr(os, "O_PATH", None)
-ELSEWHERE = "export WAN_HOME=DIR (a folder on a local disk that lasts)"
+ELSEWHERE = "export WAN_HOME=DIR (a folder on a permanent local disk)"
 
 
 def network(path: Path) -> str | None:
-    """Return what the network file system is called on which a file lies; None on a local one.
+    """Return the name of the network file system that holds a file; None on a local one.
 
-    What the kernel lists of the mounts says it, without ctypes, which takes 3 ms. Nothing is
-    known where there is no such list, as on macOS.
+    Read the kernel's list of mounts, because importing ctypes for statfs takes 3 ms. Return None
+    if there is no such list, as on macOS.
     """
     if _O_PATH is None:
         return None
@@ -66,7 +66,7 @@ def network(path: Path) -> str | None:
 
 
 def mounted(mounts: bytes, mount: bytes) -> str:
-    """Return the file system's type of one mount in /proc/self/mountinfo; "" if it is not there."""
+    """Return the file system type of a mount in /proc/self/mountinfo, "" if it is not listed."""
     for line in mounts.splitlines():
         if line.startswith(mount + b" "):
             return line.partition(b" - ")[2].partition(b" ")[0].decode("ascii", "replace")
@@ -74,10 +74,10 @@ def mounted(mounts: bytes, mount: bytes) -> str:
 
 
 def lock_trouble(descriptor: int) -> str | None:
-    """Return what the file system says if a file cannot be locked at all; None where it can.
+    """Return the file system's error if a file cannot be locked at all, None if it can.
 
-    SQLite says "locked" or "disk I/O error" of it, after seconds. The first byte is no part of
-    what SQLite locks. As with any file, to close the descriptor gives up this process's locks.
+    SQLite itself would fail only after seconds, with "locked" or "disk I/O error". This test locks
+    the first byte, which SQLite never locks. Closing the descriptor releases this process's locks.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)
@@ -88,31 +88,31 @@ def lock_trouble(descriptor: int) -> str | None:
 
 @contextmanager
 def trouble(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a sentence."""
+    """Turn errors of SQLite and of the file system into errors with plain messages."""
     try:
         yield
     except sqlite3.IntegrityError as cause:
-        # The file is sound: the row contradicts another one.
+        # The file is intact, but the row conflicts with another one.
         raise SetupError(
-            f"the history {path} does not take a row: {one_line(str(cause), 100)}",
+            f"the history {path} refuses a row: {one_line(str(cause), 100)}",
             hint="wan doctor",
         ) from None
     except sqlite3.Error as cause:
         raise _explained(path, str(cause)) from None
     except OSError as cause:
-        # Who asks `wan doctor` gets this too: it must not send him there.
+        # `wan doctor` shows this error too, so the hint must not be `wan doctor`.
         is_there = os.path.exists(path)  # noqa: PTH110  Path.exists() raises in a closed folder.
         hint = (
             f"chmod u+rw {quote(str(path))}"
             if is_there
-            else "export WAN_HOME=DIR (a folder that you can write)"
+            else "export WAN_HOME=DIR (a folder that you can write to)"
         )
         raise HistoryReadOnly(
             f"the history {path} cannot be opened: {os.strerror(cause.errno or 0)}", hint=hint
         ) from None
     except (ValueError, KeyError, TypeError) as cause:
         raise SetupError(
-            f"the history {path} holds a row that cannot be read: {one_line(str(cause), 100)}",
+            f"the history {path} has a row that cannot be read: {one_line(str(cause), 100)}",
             hint="wan doctor",
         ) from None
 
@@ -124,7 +124,7 @@ def _explained(path: Path, words: str) -> SetupError:
         return HistoryLocked(
             f"the history {path} is locked by another process", hint="try again in a moment"
         )
-    # Who asks `wan doctor` gets these too: they must not send him there.
+    # `wan doctor` shows these errors too, so their hints must not be `wan doctor`.
     if "I/O" in words:
         return HistoryReadOnly(
             f"the history {path}{_where(path)} cannot be read or written: {words}", hint=ELSEWHERE
@@ -139,7 +139,7 @@ def _explained(path: Path, words: str) -> SetupError:
 
 
 def unlockable(path: Path, words: str) -> HistoryReadOnly:
-    """Return that the file system cannot lock the history: it can be read, if nobody writes."""
+    """Return the error of a file system without locks; the history can only be read."""
     return HistoryReadOnly(
         f"the history {path}{_where(path)} cannot be locked: {one_line(words, 100)}",
         hint=ELSEWHERE,
@@ -147,12 +147,12 @@ def unlockable(path: Path, words: str) -> HistoryReadOnly:
 
 
 def warnings(path: Path, name: str | None) -> list[str]:
-    """Return what is to be said of a history on a network file system, if it is on one."""
+    """Return the warning about a history on a network file system, if it is on one."""
     if name is None:
         return []
     return [
         f"the history {path} is on a network file system ({name}): use it from one machine at a"
-        " time, or set WAN_HOME to a local disk that lasts"
+        " time, or set WAN_HOME to a folder on a permanent local disk"
     ]
 
 
@@ -162,8 +162,8 @@ def _where(path: Path) -> str:
 
 
 def damaged(path: Path, words: str) -> SetupError:
-    """Return that the file is no history, or a broken one."""
+    """Return the error of a file that is damaged or not a history."""
     return SetupError(
         f"the history {path} is damaged: {one_line(words, 100)}",
-        hint=f"keep it and start anew: mv '{path}' '{path}.damaged'",
+        hint=f"keep it and start a new history: mv '{path}' '{path}.damaged'",
     )
