@@ -1,11 +1,11 @@
-# wan as a container, without a key inside. docs/containers.md shows how to run it.
+# A container image of wan that holds no key. docs/install.md shows how to run it.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[sandbox]'
 
 FROM python:3.13-slim-bookworm
-# The mount keeps the wheels out of the image. Their versions were chosen in the stage above.
+# The mount keeps the wheels out of the image. The stage above has chosen their versions.
 # hadolint ignore=DL3013
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links /wheels 'aimlapi-wan[sandbox]' \
@@ -13,7 +13,7 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     && useradd --uid 10001 --gid wan --create-home wan \
     && install -d -o wan -g wan -m 0700 /wan \
     && install -d -o wan -g wan -m 0755 /videos
-# Configuration and history: without this volume a new container does not know what was paid for.
+# Configuration and history. Without this volume, a new container does not know earlier payments.
 ENV WAN_HOME=/wan
 VOLUME /wan
 WORKDIR /videos

@@ -1,16 +1,16 @@
-# What is needed: python3 (3.11 or newer), make, git. Each target sets up what it needs in .venv.
+# Requirements: python3 (3.11 or newer), make and git. Each target installs the rest into .venv.
 PYTHON ?= python3
-# Most tests wait for a process or a deadline: two for each core keep the cores busy.
+# Most tests wait for a process or a deadline, so two tests per core keep the cores busy.
 WORKERS ?= 4
-# What else pytest is given: --cov measures branch coverage.
+# More options for pytest: --cov measures branch coverage.
 COV ?=
 PROMPT ?= a red fox trots through fresh snow, close-up, then wide
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-# Settings of the caller's shell that would change what is run here.
+# Variables of the caller's shell that would change the results.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTEST_ADDOPTS VIRTUAL_ENV
-# The demo neither sees nor touches the configuration of the person who runs it.
+# The demo neither reads nor changes your configuration.
 OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/home" \
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
@@ -20,20 +20,20 @@ OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/
 help:
 	@echo "make demo           a video from the sandbox: free, no key"
 	@echo "make check          what CI runs: lint, then test"
-	@echo "make lint           format, rules, types"
-	@echo "make test           all tests"
-	@echo "make coverage       all tests, with branch coverage"
-	@echo "make format         format the code, fix what can be fixed"
+	@echo "make lint           check the format, the rules and the types"
+	@echo "make test           run all tests"
+	@echo "make coverage       run all tests with branch coverage"
+	@echo "make format         format the code and apply the automatic fixes"
 	@echo "make completions    write the scripts in completions/"
 	@echo "make man            write the man pages in man/"
-	@echo "make screens        draw the pictures of the documents again"
+	@echo "make screens        draw the pictures in docs/"
 	@echo "make dist           build the sdist and the wheel into dist/, and check them"
-	@echo "make check-install  install dist/ with pip, pipx and uv, and run what they install"
-	@echo "make check-matrix   the tests with the oldest and newest dependencies, for each Python"
-	@echo "make bench          measure speed beside other programs; ARGS=--quick: less of it"
-	@echo "make bench-faults   the same faults for wan, requests and curl"
+	@echo "make check-install  install dist/ with pip, pipx and uv, and make a video with each"
+	@echo "make check-matrix   run the tests on each Python, with the oldest and newest dependencies"
+	@echo "make bench          compare the speed with other programs; ARGS=--quick measures less"
+	@echo "make bench-faults   run the same faults against wan, requests and curl"
 	@echo "make bench-polling  simulate when wan polls"
-	@echo "make clean          remove what these targets made"
+	@echo "make clean          remove the files that these targets made"
 
 define DESCRIBE
 import sys, time, av
@@ -45,7 +45,7 @@ with av.open(str(file)) as movie:
     seconds = movie.duration / av.time_base
     print(f"video    {file}")
     print(f"         {file.stat().st_size / 1e6:.2f} MB, {seconds:.1f} s, {video.width}x{video.height}{sound}")
-print(f"took     {time.time() - float(sys.argv[2]):.1f} s, submission to file; cost nothing: this was the sandbox")
+print(f"took     {time.time() - float(sys.argv[2]):.1f} s from submission to file; the sandbox is free")
 endef
 export DESCRIBE
 
@@ -71,7 +71,7 @@ lint: .venv/.dev
 test: .venv/.dev
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(COV)
 
-# It takes half as long again.
+# With coverage, the tests take half as long again.
 coverage:
 	@$(MAKE) --no-print-directory test COV=--cov
 
@@ -111,7 +111,7 @@ clean:
 	rm -rf .venv build dist demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One environment: what `make demo` needs, and over it what the tests need.
+# One environment: the packages for `make demo`, and on top the packages for the tests.
 .venv/.sandbox: pyproject.toml | .venv/bin/python
 	@echo "installing wan into .venv …"
 	@$(PIP) install -e '.[sandbox]'
@@ -131,6 +131,6 @@ clean:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; wan needs Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "wan needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
-	  echo "Name another one: make PYTHON=python3.12 …"; exit 1; }
+	  echo "Choose another Python: make PYTHON=python3.12 …"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 	  echo "$(PYTHON) -m venv failed (on Debian and Ubuntu: apt install python3-venv)"; exit 1; }

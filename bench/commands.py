@@ -1,11 +1,11 @@
-"""Measures what the design promises of speed: whole processes, interleaved, medians, ratios.
+"""Measures wan against its speed goals: whole processes, interleaved, medians and ratios.
 
     python -m bench.commands              (`make bench`; some minutes, 5 GB of disk)
     python -m bench.commands --quick      without the peers and without the download of 2 GB
 
-wan is built and installed, with compiled bytecode, into an environment of its own under build/,
-and beside it yt-dlp, httpie and huggingface_hub (the extra `bench`). Prints a Markdown table; it
-decides no test, for seconds depend on the machine.
+The script builds wan and installs it, with compiled bytecode, into its own environment under
+build/, together with yt-dlp, httpie and huggingface_hub (the extra `bench`). It prints a Markdown
+table. No test depends on it, because seconds depend on the machine.
 """
 # ruff: noqa: INP001, S603, T201  A script that prints and starts processes.
 
@@ -31,18 +31,18 @@ KEY = "the-key-of-the-bench"
 ENVIRONMENT = Path("build/bench")
 LOCAL_ROUNDS, HTTPS_ROUNDS, HISTORY_ROUNDS = 31, 31, 7
 MIB = 1 << 20
-# These change what is measured: no bytecode, another CA bundle, a proxy before loopback.
+# These variables would change the results: no bytecode, or another CA bundle.
 UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 COMPLETIONS = 200
-# Prints the microseconds of one completion, within a shell that has read the script.
+# Prints the microseconds of one completion, in a shell that has read the script.
 COMPLETE = f"""
 . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); start=${{EPOCHREALTIME/./}}
 for ((n = 0; n < {COMPLETIONS}; n++)); do _wan 2>/dev/null; done
 ((${{#COMPREPLY[@]}})) && echo $(((${{EPOCHREALTIME/./}} - start) / {COMPLETIONS}))
 """
 STATUS, QUIET, SHOWN = "`wan status ID`", "`wan fetch -q`", "`wan fetch` on a terminal"
-UNSYNCED = "`wan fetch -q` but for its fsync"
-# curl makes no fsync, and how long one takes says nothing of a program.
+UNSYNCED = "`wan fetch -q` without its fsync"
+# curl makes no fsync, and the time of an fsync depends on the disk, not on the program.
 WITHOUT_FSYNC = """
 import os
 os.fsync = lambda _: None
@@ -54,7 +54,7 @@ PEERS = {"yt-dlp": "yt-dlp", "httpie": "http", "huggingface_hub": "hf"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. Without a goal, it is there to compare."""
+    """One line of the table. A row without a goal is there for comparison."""
 
     what: str
     value: float
@@ -74,7 +74,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Whether the goal is met, and by how much not."""
+        """Whether the goal is met, or by how much it is missed."""
         if self.goal is None:
             return ""
         ratio = self.goal / self.value if self.at_least else self.value / self.goal
@@ -83,14 +83,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the measurements share: the environment's programs, the clock, a folder to work in."""
+    """The environment's programs, the stopwatch and the working folder of all measurements."""
 
     bin: Path
     watch: Stopwatch
     folder: Path
 
     def job(self, *argv: str, **env: str) -> Job:
-        """Return a process to be measured, in a clean home; a program is looked for here first."""
+        """Return a process to measure, in a clean home; prefer programs of the environment."""
         own = self.bin / argv[0]
         program = str(own) if own.exists() else shutil.which(argv[0]) or argv[0]
         kept = {name: value for name, value in os.environ.items() if name not in UNSET}
@@ -99,18 +99,18 @@ class Bench:
         return Job([program, *argv[1:]], settled)
 
     def bare(self) -> Job:
-        """Return bare Python, of the same environment."""
+        """Return the job of bare Python in the same environment."""
         return self.job("python", "-c", "pass")
 
     def peers(self, *names: str) -> Iterator[tuple[str, str]]:
-        """Yield those that are installed, each with its program."""
+        """Yield the installed peers, each with its program."""
         for name in names:
             if (self.bin / PEERS[name]).exists():
                 yield name, PEERS[name]
 
 
 def local(bench: Bench) -> Iterator[Row]:
-    """Measure what needs no network."""
+    """Measure the commands that need no network."""
     goals: dict[tuple[str, ...], float] = {
         ("--version",): 1.15,
         ("--help",): 1.3,
@@ -140,7 +140,7 @@ def local(bench: Bench) -> Iterator[Row]:
 
 
 def completion(bare: float) -> Iterator[Row]:
-    """Measure the static completion, which runs within the user's shell."""
+    """Measure the static completion, which runs in the user's shell."""
     script = ["bash", "--norc", "-c", COMPLETE, "bash", "completions/wan.bash", "wan"]
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     for what, words in (("a command's name", ["st"]), ("a flag", ["generate", "--"])):
@@ -149,7 +149,7 @@ def completion(bare: float) -> Iterator[Row]:
 
 
 def https(bench: Bench) -> Iterator[Row]:
-    """Measure one question over HTTPS."""
+    """Measure one request over HTTPS."""
     with FakeApi(tls=True) as api:
         bundle = files.bundle(api, bench.folder)
         made = api.add_generation(looks=0)
@@ -165,7 +165,7 @@ def https(bench: Bench) -> Iterator[Row]:
 
 
 def download(bench: Bench, size: int, rounds: int, goal: float | None) -> Iterator[Row]:
-    """Measure a download over TLS to a free name; wan's fsync is shown apart."""
+    """Measure a download over TLS to a new file, also without wan's fsync."""
     with _cdn(bench, size) as (generation_id, env, target, peers):
         env = env | {"WAN_OUTPUT_DIR": str(target.parent)}
         fetch = ("fetch", generation_id)
@@ -180,7 +180,7 @@ def download(bench: Bench, size: int, rounds: int, goal: float | None) -> Iterat
         runs = interleaved(bench.watch, jobs, rounds)
     words = f", {_words(size)}"
     yield from beside_curl(runs, words, {UNSYNCED: goal} if goal else {})
-    # Of 200 MB, on the other hand, most of it is importing rich.
+    # With 200 MB, the import of rich takes most of the bar's time, so there is no goal.
     bar_goal = 1.1 if size >= 1e9 else None
     bar = seconds(runs[SHOWN]) / seconds(runs[QUIET])
     yield Row(f"the progress bar{words}", bar, "× without", bar_goal)
@@ -188,7 +188,7 @@ def download(bench: Bench, size: int, rounds: int, goal: float | None) -> Iterat
 
 
 def download_anew(bench: Bench, size: int, rounds: int, goal: float) -> Iterator[Row]:
-    """Measure a download over TLS in place of a file that is there, as the goals were measured."""
+    """Measure a download over TLS that replaces a file, as the goals were measured."""
     with _cdn(bench, size) as (generation_id, env, target, peers):
         fetch = ("wan", "fetch", generation_id, "--force", "-o", str(target))
         jobs = {
@@ -204,7 +204,7 @@ def download_anew(bench: Bench, size: int, rounds: int, goal: float) -> Iterator
 
 @contextmanager
 def _cdn(bench: Bench, size: int) -> Iterator[tuple[str, dict[str, str], Path, dict[str, Job]]]:
-    """Serve a video; yield the generation, its environment, a target and the jobs of others."""
+    """Serve a video; yield the generation, its environment, a target and the peers' jobs."""
     with FakeApi(tls=True) as api:
         bundle = files.bundle(api, bench.folder)
         with files.serve(api, bench.folder, size) as url:
@@ -234,15 +234,15 @@ def beside_curl(
 
 
 def in_flight(bench: Bench) -> Iterator[Row]:
-    """Measure one process that watches very many generations."""
+    """Measure one process that watches 10,000 generations."""
     many = inflight.measure(bench.job, bench.watch, bench.folder)
     name = f"{inflight.COUNT:,} generations in flight"
-    yield Row(f"{name}: looks", many.polls_per_s, " a second", 1500, at_least=True)
+    yield Row(f"{name}: polls", many.polls_per_s, " a second", 1500, at_least=True)
     yield Row(f"{name}: memory", many.rss_mib, " MiB", 45)
 
 
 def long_history(bench: Bench) -> Iterator[Row]:
-    """Measure the last 20 rows of a long history, as the query and as the whole process."""
+    """Measure commands on a long history: the query for its last 20 rows, and whole processes."""
     homes = {count: journal.build(bench.folder / f"of-{count}", count) for count in journal.COUNTS}
     script = str(Path(journal.__file__).resolve())
     python = str(bench.bin / "python")
@@ -269,7 +269,7 @@ def long_history(bench: Bench) -> Iterator[Row]:
 
 
 def noticing() -> Iterator[Row]:
-    """Simulate how late a done video is noticed, against a look each ten seconds."""
+    """Simulate how late wan notices a finished video, against a poll every ten seconds."""
     rows = {row.name: row for row in polling.STEADY}
     for sigma in polling.SIGMAS:
         ours, theirs = (
@@ -287,39 +287,39 @@ def seconds(runs: Sequence[Run]) -> float:
 
 
 def rss(runs: Sequence[Run]) -> float:
-    """Return the highest memory of all runs, in MiB."""
+    """Return the highest peak of memory of all runs, in MiB."""
     return max(run.rss_bytes for run in runs) / MIB
 
 
 def environment(*, peers: bool) -> Path:
-    """Return the programs' folder of an environment with a wheel of this tree and its bytecode."""
+    """Install a wheel of this tree into an environment; return its folder of programs."""
     subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
     programs = (ENVIRONMENT / "bin").resolve()
     pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "-q", "install"]
-    # Entry scripts of an older pip import `re`: 5 ms.
+    # Entry scripts that an older pip writes import `re`, which takes 5 ms.
     subprocess.run([*pip, "pip>=26"], check=True)
     subprocess.run([*pip, "."], check=True)
     subprocess.run([*pip, "--force-reinstall", "--no-deps", "."], check=True)
     if peers and subprocess.run([*pip, ".[bench]"], check=False).returncode:
-        print("the peers cannot be installed here: measured without them", file=sys.stderr)
+        print("cannot install the peers here: measuring without them", file=sys.stderr)
     return programs
 
 
 @contextmanager
 def prepared(*, peers: bool) -> Iterator[Bench]:
-    """Yield what the measurements share."""
+    """Yield the environment of all measurements."""
     with tempfile.TemporaryDirectory() as name, Stopwatch() as watch:
         yield Bench(environment(peers=peers), watch, Path(name))
 
 
 def main() -> None:
-    """Print the table, each line as it is known."""
+    """Print the table, each row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="no peers, no download of 2 GB")
     quick = parser.parse_args().quick
     with prepared(peers=not quick) as bench:
         python = ".".join(map(str, sys.version_info[:3]))
-        # Other work on the same cores makes ratios wrong too: the load says how much there was.
+        # Other work on the same cores distorts even the ratios: print the load.
         machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         print(f"{datetime.now(UTC):%Y-%m-%d}, Python {python}, {machine}\n")
         print("| what | median | peak memory | value | goal | |")

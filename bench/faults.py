@@ -2,8 +2,8 @@
 
     python -m bench.faults     (`make bench-faults`; about a minute on two cores)
 
-Prints a Markdown table and writes nothing. What was paid is what the fake API of tests/fake has
-accepted and put in its ledger; a video counts where a file on disk equals it byte for byte.
+Prints a Markdown table and writes nothing. The amounts come from the ledger of the fake API in
+tests/fake; a video counts if a file on disk equals it byte for byte.
 """
 # ruff: noqa: INP001, S603, SLF001, T201  A script that prints and starts processes.
 
@@ -32,23 +32,23 @@ from tests.fake.script import Reply, repeat
 KEY = "the-key-of-the-bench"
 BODY = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow"}
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-# Scaled down from 10 s between polls and a minute of patience with a POST.
+# Scaled down from 10 s between polls and a timeout of a minute for a POST.
 POLL_S = 0.1
 TIMEOUT_S = 2.0
 LOOKS = 100
-# So long nobody listens in the row of the refused connection.
+# How long the port refuses connections in the row of the refused connection.
 CLOSED_S = 1.2
 HTML = b"<html><body>Please sign in to the network</body></html>"
 HTML_HEADERS = {"Content-Type": "text/html", "x-inference-id": None}
 
-# A tool gets the API, its base URL and a folder to save into; it says what else is to be told.
+# A tool gets the API, its base URL and a folder to save into; it returns a note for the table.
 Tool = Callable[[FakeApi, str, Path], str]
 Arm = Callable[[FakeApi], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row: a fault, and how the fake is told to bring it."""
+    """One row: a fault, and the function that sets it up in the fake API."""
 
     name: str
     arm: Arm
@@ -57,7 +57,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one tool made of one fault."""
+    """The result of one tool with one fault."""
 
     posts: int
     usd: float
@@ -69,17 +69,17 @@ class Score:
 
 
 def on_post(*replies: Reply) -> Arm:
-    """Let the next POSTs be answered so."""
+    """Answer the next POSTs with these replies."""
     return lambda api: api.on_post(*replies)
 
 
 def on_download(reply: CdnReply) -> Arm:
-    """Let the next download be answered so."""
+    """Answer the next download with this reply."""
     return lambda api: api.cdn.on_get(reply)
 
 
 def expired_url(api: FakeApi) -> None:
-    """Let the first URL be one that no longer holds; asking again brings a good one."""
+    """Make the first URL an expired one; the next poll returns a valid one."""
     url = api.cdn.url("expired")
     api.cdn.expire()
     done = {"id": "{id}", "status": "completed", "video": {"url": url}}
@@ -119,7 +119,7 @@ FAULTS = (
 
 
 def wan(api: FakeApi, base_url: str, folder: Path) -> str:
-    """`wan generate`; where that failed, what its hint says: `wan recover; wan fetch --all`."""
+    """Run `wan generate`; if it fails, follow its hint: `wan recover; wan fetch --all`."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -137,7 +137,7 @@ def wan(api: FakeApi, base_url: str, folder: Path) -> str:
             raise RuntimeError(f"a bug in wan:\n{ended.stderr}")
         return ended.returncode
 
-    # The account's log is filled after the fact: not before the command has given up.
+    # The service fills the account's log later, here only after the command has given up.
     api.log_lag = True
     if run("generate", "--timeout", str(2 * TIMEOUT_S), BODY["prompt"]) == 0:
         return ""
@@ -148,7 +148,7 @@ def wan(api: FakeApi, base_url: str, folder: Path) -> str:
 
 
 def requests_loop(_api: FakeApi, base_url: str, folder: Path) -> str:
-    """Do as the vendor's sample does, with the repeats of the vendor's SDK."""
+    """Run the loop of the vendor's sample, with the retries of the vendor's SDK."""
     url = base_url + GENERATIONS
     reply = _post_as_the_sdk(url)
     if reply.status_code >= 400:
@@ -169,7 +169,7 @@ def requests_loop(_api: FakeApi, base_url: str, folder: Path) -> str:
 
 
 def _post_as_the_sdk(url: str) -> requests.Response:
-    """POST, and again up to twice after a lost connection, a timeout, 408, 409, 429 and 5xx."""
+    """POST; retry twice at most, after a lost connection, a timeout, 408, 409, 429 or 5xx."""
     for wait_s in (0.5, 1.0):
         try:
             reply = requests.post(url, json=BODY, headers=HEADERS, timeout=TIMEOUT_S)
@@ -212,12 +212,12 @@ TOOLS: dict[str, Tool] = {
 
 @contextmanager
 def door(api: FakeApi, closed_s: float) -> Iterator[str]:
-    """Yield the base URL; for so many seconds its port refuses connections."""
+    """Yield the base URL; its port refuses connections for `closed_s` seconds."""
     if not closed_s:
         yield api.base_url
         return
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))  # Bound and not listening: refused.
+    listener.bind(("127.0.0.1", 0))  # Bound but not listening: the port refuses connections.
 
     def open_up() -> None:
         time.sleep(closed_s)
@@ -232,13 +232,13 @@ def door(api: FakeApi, closed_s: float) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        # shutdown wakes the accept, close alone does not.
+        # close alone would not wake the accept.
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 
 def score(tool: Tool, fault: Fault) -> Score:
-    """Let one tool meet one fault."""
+    """Run one tool against one fault."""
     with tempfile.TemporaryDirectory() as name, FakeApi() as api:
         folder = Path(name)
         fault.arm(api)
@@ -246,7 +246,7 @@ def score(tool: Tool, fault: Fault) -> Score:
             try:
                 note = tool(api, base_url, folder)
             except (requests.RequestException, ValueError, KeyError, TypeError):
-                note = ""  # The script has ended in a traceback: the server knows what it paid.
+                note = ""  # The script ended with a traceback; the server knows the charges.
         api.log_lag = False
         files = [file.read_bytes() for file in folder.glob("*.mp4")]
         usd = sum(row["amount"]["usd"] for row in api.charges())
@@ -254,7 +254,7 @@ def score(tool: Tool, fault: Fault) -> Score:
 
 
 def total(scores: Sequence[Score]) -> Score:
-    """Return the sum."""
+    """Return the sum of all scores of a tool."""
     return Score(
         sum(each.posts for each in scores),
         sum(each.usd for each in scores),
@@ -271,8 +271,8 @@ def main() -> None:
     print("| --- |" + " --- |" * len(TOOLS))
     for fault, *cells in zip(FAULTS, *columns, strict=True):
         print(f"| {fault.name} | " + " | ".join(map(str, cells)) + " |")
-    print("| **in all** | " + " | ".join(f"**{total(scores)}**" for scores in columns) + " |")
-    print("\n† `wan generate` did not exit with 0; then came `wan recover; wan fetch --all`.")
+    print("| **total** | " + " | ".join(f"**{total(scores)}**" for scores in columns) + " |")
+    print("\n† `wan generate` did not exit with 0; then `wan recover; wan fetch --all` ran.")
 
 
 if __name__ == "__main__":

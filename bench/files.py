@@ -1,6 +1,6 @@
-"""A large mp4 on a TLS server in a process of its own, so that serving it costs the bench nothing.
+"""Serves a large mp4 over TLS from another process, so that serving does not slow the bench.
 
-nginx serves it where it is installed, else a small server of Python's.
+nginx serves it if it is installed, otherwise a small Python server.
 """
 # ruff: noqa: INP001, S603  A part of a script, which starts processes.
 
@@ -38,7 +38,7 @@ http {{
 
 
 def bundle(api: FakeApi, folder: Path) -> str:
-    """Return a file of the usual certificates and the servers' own: parsing it is measured too."""
+    """Return a file of the usual certificates and the servers' own, as large as a real bundle."""
     assert api.ca_pem is not None
     file = folder / "bundle.pem"
     own = folder / "ca.pem"
@@ -50,7 +50,7 @@ def bundle(api: FakeApi, folder: Path) -> str:
 
 @contextmanager
 def serve(api: FakeApi, folder: Path, size: int) -> Iterator[str]:
-    """Serve a whole mp4 of so many bytes; yield its URL. Its certificate joins the bundle."""
+    """Serve a complete mp4 of `size` bytes; yield its URL. Add its certificate to the bundle."""
     (folder / "www").mkdir(exist_ok=True)
     write_mp4(folder / "www" / "video.mp4", size)
     authority = trustme.CA()
@@ -77,7 +77,7 @@ def serve(api: FakeApi, folder: Path, size: int) -> Iterator[str]:
 
 
 def write_mp4(path: Path, size: int) -> None:
-    """Write a whole mp4 of so many bytes, most of which are nothing (a hole in the file)."""
+    """Write a complete mp4 of `size` bytes; most of them are a hole in the file."""
     head = make_mp4(1_000)
     at = head.index(b"mdat") - 4
     with path.open("wb") as file:
@@ -101,7 +101,7 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def copyfile(self, source, outputfile) -> None:  # type: ignore[no-untyped-def]
-        """Send in pieces of a MiB: by default they are of 64 KiB."""
+        """Send pieces of 1 MiB instead of the default 64 KiB."""
         shutil.copyfileobj(source, outputfile, 1 << 20)
 
     def log_message(self, *_: object) -> None:
@@ -110,11 +110,11 @@ class _Handler(SimpleHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Say nothing of a client that has gone: some look at the beginning first."""
+        """Ignore clients that disconnect: some read only the beginning first."""
 
 
 def main() -> None:
-    """Serve a folder until the process is ended."""
+    """Serve a folder until the process is killed."""
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
 
     class InFolder(_Handler):

@@ -1,7 +1,7 @@
-"""Very many generations in flight in one process: looks a second, and its memory.
+"""10,000 generations in flight in one process: polls per second, and memory.
 
-python -m bench.inflight            10,000 of them, with the wan of this interpreter
-python -m bench.inflight serve      the server: it answers that all of them are still generating
+python -m bench.inflight            measure the wan of this interpreter
+python -m bench.inflight serve      the server, which answers that each is still generating
 """
 # ruff: noqa: INP001, S603, T201  A script that prints and starts processes.
 
@@ -23,7 +23,7 @@ from bench.stopwatch import Job, Stopwatch
 from wan_cli.journal import Journal
 
 COUNT = 10_000
-# Each is due again at once: what is measured is how fast looks can be, not how often they are due.
+# Every generation is due again at once, so that the bench measures the fastest possible polling.
 INTERVAL_S = 0.5
 SECONDS = 15
 STILL_MAKING = 8
@@ -47,14 +47,14 @@ FROM number
 
 
 class InFlight(NamedTuple):
-    """What was measured: looks a second that the server saw, and the peak of the memory."""
+    """The polls per second that the server received, and the peak of the memory."""
 
     polls_per_s: float
     rss_mib: float
 
 
 class _Answers(asyncio.Protocol):
-    """One connection. It reads no more of a request than its end: the server must be the faster."""
+    """One connection. It only looks for the end of a request, to be faster than the client."""
 
     looks = 0
     first = last = 0.0
@@ -73,7 +73,7 @@ class _Answers(asyncio.Protocol):
             _Answers.looks += 1
             _Answers.last = time.monotonic()
             _Answers.first = _Answers.first or _Answers.last
-            # A reply is believed only where it names the id that was asked for.
+            # wan believes a reply only if it names the requested id.
             asked = request.partition(b"generation_id=")[2].partition(b" ")[0].decode()
             self._transport.write(_message(_REPLY | {"id": asked}))
 
@@ -96,7 +96,7 @@ async def _serve() -> None:
 
 @contextmanager
 def served() -> Iterator[str]:
-    """Run the server in a process of its own; yield its URL."""
+    """Run the server in another process; yield its URL."""
     command = [sys.executable, "-m", "bench.inflight", "serve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -107,7 +107,7 @@ def served() -> Iterator[str]:
 
 
 def build(home: Path, url: str, count: int) -> None:
-    """Make a history of so many generations that are being made."""
+    """Write a history of `count` unfinished generations."""
     file = home / "history.db"
     Journal.open(file).close()
     request = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow " * 8, "duration": 10}
@@ -121,16 +121,16 @@ def build(home: Path, url: str, count: int) -> None:
 def measure(
     job: Callable[..., Job], watch: Stopwatch, folder: Path, *, count: int = COUNT
 ) -> InFlight:
-    """Let `wan fetch --all` watch so many for some seconds.
+    """Let `wan fetch --all` watch `count` generations for SECONDS.
 
     Args:
-        job: makes the job of a command line, with values of the environment.
-        watch: runs it.
-        folder: where the history may be.
-        count: how many.
+        job: makes a job from a command line and environment variables.
+        watch: runs the job.
+        folder: the folder for the history.
+        count: the number of generations.
 
     Raises:
-        RuntimeError: it did not end as a wait that came to its deadline.
+        RuntimeError: the command did not exit as it does at its deadline.
     """
     home = folder / "in-flight"
     with served() as url:
@@ -146,7 +146,7 @@ def measure(
 
 
 def main() -> None:
-    """Print what was measured."""
+    """Print the measurements."""
 
     def job(program: str, *argv: str, **env: str) -> Job:
         own = str(Path(sys.executable).with_name(program))

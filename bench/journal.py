@@ -1,6 +1,6 @@
-"""A history of very many rows, written with SQL, and how long its newest rows take.
+"""Writes a history of very many rows with SQL, and measures the query for its newest rows.
 
-python bench/journal.py HOME     prints the seconds of one query, by the wan of this interpreter
+python bench/journal.py HOME     print the seconds of one query by the wan of this interpreter
 """
 # ruff: noqa: INP001, T201  A script that prints.
 
@@ -28,7 +28,7 @@ FROM number
 
 
 def build(home: Path, count: int) -> Path:
-    """Make a history of so many finished generations in a home; return the home."""
+    """Write a history of `count` finished generations into a home; return the home."""
     file = home / "history.db"
     Journal.open(file).close()
     request = {"model": "alibaba/wan-2-6-t2v", "prompt": "a fox in the snow"}
@@ -41,7 +41,7 @@ def build(home: Path, count: int) -> Path:
 
 
 def newest_s(home: Path) -> float:
-    """Return the median seconds of asking for the newest 20 rows."""
+    """Return the median seconds of the query for the newest 20 rows."""
     took = []
     with Journal.open(home / "history.db") as journal:
         for _ in range(ROUNDS):

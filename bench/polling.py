@@ -1,9 +1,9 @@
-"""Simulates when `wan` polls at a generation, against fixed intervals, back-off and the optimum.
+"""Simulates when `wan` polls a generation, against fixed intervals, back-off and the optimum.
 
     python bench/polling.py     (`make bench-polling`; half a minute on two cores)
 
-Prints two Markdown tables. A cell is `seconds late / requests`, means over JOBS generations; it is
-the same on every machine, for all randomness is seeded.
+Prints two Markdown tables. A cell is `seconds late / requests`, the means over JOBS generations.
+The tables are the same on every machine, because all random numbers are seeded.
 """
 # ruff: noqa: INP001, S311, T201  A script that prints, whose random numbers guard nothing.
 
@@ -28,13 +28,13 @@ GRID_S = 0.5
 NORMAL = NormalDist()
 
 NextLook = Callable[[float], float]
-# A policy learns from the past (drawn from the random numbers, at a spread) and says when to poll.
+# A policy learns from a random past with a spread, and returns the function that says when to poll.
 Policy = Callable[[random.Random, float], NextLook]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table. The truth's median is `speed` times the one that the past had."""
+    """One row of a table. The true median is `speed` times the median of the past."""
 
     name: str
     policy: Policy
@@ -43,19 +43,19 @@ class Row:
 
 
 def duration(chance: random.Random, sigma: float, median_s: float = DEFAULT_MEDIAN_S) -> float:
-    """Return how long a generation takes, in seconds."""
+    """Return the random duration of a generation in seconds."""
     return median_s * math.exp(sigma * chance.gauss(0, 1))
 
 
 def wan(chance: random.Random, sigma: float, *, finished: int, default: float = 1.0) -> NextLook:
-    """Look as wan does, knowing the exact durations of so many finished generations."""
+    """Poll as wan does, knowing the exact durations of `finished` generations."""
     journal = [duration(chance, sigma) for _ in range(finished)]
     expectation = expect(journal, default_median_s=default * DEFAULT_MEDIAN_S)
     return lambda last: next_poll(last, expectation)
 
 
 def wan_as_noticed(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
-    """Look as wan does, which knows of its past only when it noticed each end."""
+    """Poll as wan does, knowing only when it noticed the end of each past generation."""
     noticed: list[float] = []
     for _ in range(finished):
         expectation, poll, end = expect(noticed), 0.0, duration(chance, sigma)
@@ -67,7 +67,7 @@ def wan_as_noticed(chance: random.Random, sigma: float, *, finished: int) -> Nex
 
 
 def one_law(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
-    """Look by the same rule with a single lognormal, without the wide part (fine steps)."""
+    """Poll by the same rule with a single lognormal, without the wide part, in fine steps."""
     known = expect([duration(chance, sigma) for _ in range(finished)])
 
     def rate(at_s: float) -> float:
@@ -88,19 +88,19 @@ def one_law(chance: random.Random, sigma: float, *, finished: int) -> NextLook:
 
 
 def fixed(_chance: random.Random, _sigma: float, *, interval_s: float) -> NextLook:
-    """Look every so many seconds."""
+    """Poll every `interval_s` seconds."""
     return lambda last: last + interval_s
 
 
 def exponential(_chance: random.Random, _sigma: float, *, cap_s: float) -> NextLook:
-    """Wait 1, 2, 4 … seconds, at most the cap."""
+    """Poll after 1, 2, 4 … seconds, at most `cap_s`."""
     return lambda last: last + min(cap_s, last + 1)
 
 
 def optimum(_chance: random.Random, sigma: float) -> NextLook:
-    """Look at the best times for the known law: Barlow and Proschan's inspection problem.
+    """Poll at the best times for a known law: Barlow and Proschan's inspection problem.
 
-    Dynamic programming from the last poll backwards, on a grid:
+    Solved by dynamic programming on a grid, from the last poll backwards:
     cost[i] = min over j > i of  c·P(T > i) + E[(j − T); i < T ≤ j] + cost[j].
     """
     count = round(DEFAULT_MEDIAN_S * math.exp(4.5 * sigma) / GRID_S)
@@ -108,7 +108,7 @@ def optimum(_chance: random.Random, sigma: float) -> NextLook:
     z = [-math.inf, *(math.log(t / DEFAULT_MEDIAN_S) / sigma for t in at[1:])]
     ended = [0.0, *(NORMAL.cdf(each) for each in z[1:])]
     mean = DEFAULT_MEDIAN_S * math.exp(sigma**2 / 2)
-    # The part of the mean duration that is due to those that have ended.
+    # The share of the mean duration that the ended generations contribute.
     spent = [0.0, *(mean * NORMAL.cdf(each - sigma) for each in z[1:])]
     cost, best = [0.0] * (count + 1), [count] * (count + 1)
     for i in range(count - 1, -1, -1):
@@ -116,11 +116,11 @@ def optimum(_chance: random.Random, sigma: float) -> NextLook:
         for j in range(i + 1, count + 1):
             late = at[j] * (ended[j] - ended_i) - spent[j]
             if late + spent[i] > least:
-                break  # Lateness alone costs more already, and grows with j.
+                break  # Lateness alone already costs more, and it grows with j.
             if late + cost[j] + spent[i] < least:
                 least, best[i] = late + cost[j] + spent[i], j
         cost[i] = least + LOOK_COST_S * (1 - ended_i)
-    # Off the end of the grid (4.5 sigma) it goes on in steps of 30 s.
+    # Beyond the end of the grid (4.5 sigma), poll every 30 s.
     return lambda last: at[best[round(last / GRID_S)]] if last < at[-1] else last + 30
 
 
@@ -138,7 +138,7 @@ STEADY = (
     Row("wan, 50 finished, as noticed", partial(wan_as_noticed, finished=50), learns=True),
     *(Row(f"every {interval} s", partial(fixed, interval_s=interval)) for interval in (5, 10, 15)),
     *(Row(f"1, 2, 4 … {cap} s", partial(exponential, cap_s=cap)) for cap in (30, 60)),
-    Row("optimum, the law known", optimum),
+    Row("optimum for the known law", optimum),
 )
 CHANGED = tuple(
     Row(f"{change}: {name}", policy, learns=learns, speed=speed)
@@ -153,7 +153,7 @@ CHANGED = tuple(
 
 
 def score(cell: tuple[Row, float]) -> str:
-    """Return the mean lateness and number of requests of a row at a spread."""
+    """Return the mean lateness and the mean number of requests of a row at a spread."""
     row, sigma = cell
     truth, past = random.Random(f"{SEED} jobs {sigma}"), random.Random(f"{SEED} past {sigma}")
     jobs = [duration(truth, sigma, row.speed * DEFAULT_MEDIAN_S) for _ in range(JOBS)]
@@ -170,7 +170,7 @@ def score(cell: tuple[Row, float]) -> str:
 
 
 def looks_until(end_s: float, poll: NextLook) -> list[float]:
-    """Return the times of all polls, to the first one at or after the end."""
+    """Return the times of all polls, up to the first one at or after the end."""
     times = [poll(0.0)]
     while times[-1] < end_s:
         times.append(poll(times[-1]))

@@ -1,7 +1,7 @@
-"""Measures whole processes from a small process of its own.
+"""Measures whole processes from a small helper process.
 
-The peak of a child's memory is never less than that of who started it, and servers run in the
-bench: so a child is started by an interpreter without site packages, which also reads the clock.
+A child's peak of memory is never below that of its parent, and the bench itself runs servers. So
+an interpreter without site packages starts each child, and also reads the clock.
 """
 # ruff: noqa: INP001, S603  A part of a script, which starts processes.
 
@@ -34,9 +34,9 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A process to be measured, which ends with `code`; `fills` is the folder it saves into.
+    """A process to measure, which must exit with `code`; `fills` is the folder it saves into.
 
-    Its output goes nowhere, or its stderr to a terminal.
+    Its output is dropped; with `terminal`, its stderr is a terminal.
     """
 
     argv: list[str]
@@ -46,13 +46,13 @@ class Job:
     fills: str | None = None
 
     def on_terminal(self) -> "Job":
-        """Return the same with a terminal as stderr."""
+        """Return the same job with a terminal as stderr."""
         return replace(self, terminal=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one process went."""
+    """The measurements of one process."""
 
     seconds: float
     rss_bytes: int
@@ -96,15 +96,14 @@ class Stopwatch:
         try:
             while os.read(self._screen, 1 << 16):
                 pass
-        except OSError:  # Its other end is closed: that is how a terminal ends.
+        except OSError:  # A closed terminal: the bench has ended.
             os.close(self._screen)
 
 
 def interleaved(watch: Stopwatch, jobs: Mapping[str, Job], rounds: int) -> dict[str, list[Run]]:
-    """Run all jobs in turn, so many times, after one round that warms the caches.
+    """Run all jobs in turn for `rounds` rounds, after one round that warms the caches.
 
-    Each begins without what the one before it has left: its files, and what of them is still to be
-    written to the disk.
+    Before each job, remove the files of the job before it and sync the disk.
     """
     runs: dict[str, list[Run]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
@@ -113,7 +112,7 @@ def interleaved(watch: Stopwatch, jobs: Mapping[str, Job], rounds: int) -> dict[
                 file.unlink()
             os.sync()
             run = watch.run(job)
-            if run.code != job.code:  # What fails early is fast.
+            if run.code != job.code:  # A job that fails early would look fast.
                 raise RuntimeError(f"{name} ended with {run.code}: {job.argv}")
             if number:
                 runs[name].append(run)

@@ -2,8 +2,8 @@
 
     python completions/generate.py     (`make completions`)
 
-They are static: a shell completes commands, flags, values and file names without starting Python.
-Only the ids of generations are asked of `wan --complete-ids PREFIX`.
+The scripts are static: a shell completes commands, flags, values and file names without starting
+Python. Only for the ids of generations it calls `wan --complete-ids PREFIX`.
 """
 # ruff: noqa: INP001  A script beside the files it writes.
 
@@ -23,7 +23,7 @@ from wan_cli.listing import STATES
 from wan_cli.models import MODELS
 
 FOLDER = Path(__file__).parent
-# What stands for a value in the help, and what a shell can offer there.
+# The placeholders for values in the help, and the words that a shell offers for each.
 FILES = "files"
 TEXT = "text"
 OFFERED: Mapping[str, tuple[str, ...] | str] = {
@@ -36,7 +36,7 @@ OFFERED: Mapping[str, tuple[str, ...] | str] = {
     "STATUS": tuple(dict.fromkeys([*STATES, *map(str, Status)])),
 }
 IDS = "ids"
-# Options whose value is a generation, or a submission, of the history; --adopt takes another ID.
+# Options whose value is the id of a generation or submission in the history. --adopt is not one.
 OFFERED_FOR = {"--like": IDS, "--forget": IDS}
 KEYS = tuple(SETTINGS)
 ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
@@ -56,7 +56,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
 
 
 class Option(NamedTuple):
-    """One option: its words, what it says, and what its value is (None: it takes none)."""
+    """One option: its spellings, its help, and its value (None: it is a flag)."""
 
     words: tuple[str, ...]
     says: str
@@ -64,7 +64,7 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One command, `config set` too: its options, and what its arguments are (None: nothing)."""
+    """One command, such as `config set`: its options and its arguments (None: no arguments)."""
 
     name: str
     says: str
@@ -73,7 +73,7 @@ class Command(NamedTuple):
 
 
 def commands() -> list[Command]:
-    """Return all commands, those of a group after it."""
+    """Return all commands; a group is followed by its own commands."""
     found = []
     for name, says in COMMANDS.items():
         command: Any = get_command(import_module(f"wan_cli.commands.{name}").app)
@@ -107,12 +107,12 @@ def _value(param: TyperOption) -> tuple[str, ...] | str:
 
 
 def _sentence(text: str) -> str:
-    """Return a help text in one line, without its default and its full stop."""
+    """Return a help text on one line, without its default and its full stop."""
     return " ".join(text.partition("  [")[0].split()).rstrip(".")
 
 
 def _inner(table: list[Command], name: str) -> list[Command]:
-    """Return the commands of a group, by their own names."""
+    """Return the commands of a group, without the group's name."""
     return [
         command._replace(name=command.name.removeprefix(f"{name} "))
         for command in table
@@ -129,7 +129,7 @@ def _all_words(command: Command) -> str:
 
 
 def _single(text: str) -> str:
-    """Return a text in single quotes, as bash, zsh and fish read it."""
+    """Return a text in single quotes for bash, zsh and fish."""
     return "'" + text.replace("'", "’") + "'"
 
 
@@ -163,7 +163,7 @@ def _bash_value(value: tuple[str, ...] | str) -> str:
     return f"_wan_words {_single(' '.join(value))}" if isinstance(value, tuple) else ":"
 
 
-# zsh gives words and CURRENT back at the end of a function: they are changed in place.
+# Change words and CURRENT in place: zsh restores them at the end of a function.
 ZSH_GROUP = """\
     {name})
       if (( CURRENT == 2 )); then
@@ -205,7 +205,7 @@ def _zsh_described(command: Command) -> str:
 
 
 def _no_colon(text: str) -> str:
-    """Return a text for a place where zsh takes a colon for its own."""
+    """Escape the colons of a text, for places where zsh gives a colon a meaning."""
     return text.replace(":", "\\:")
 
 
@@ -333,7 +333,7 @@ SHELLS: Mapping[str, Callable[[list[Command]], str]] = {
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all completion scripts."""
     table = commands()
     for name, written in SHELLS.items():
         (FOLDER / name).write_text(written(table), "utf-8")

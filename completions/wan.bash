@@ -1,6 +1,6 @@
 # bash completion of wan. Written by `make completions`: change completions/templates/ instead.
 
-# Offer those of the words that begin with what was typed.
+# Offer the words that begin with the typed text.
 _wan_words() {
   local word
   for word in $1; do
@@ -16,7 +16,7 @@ _wan_files() {
   type compopt &>/dev/null && compopt -o filenames 2>/dev/null
 }
 
-# The ids alone: bash has no place for the state and the prompt that come after a tab.
+# Offer only the ids: bash cannot show the state and the prompt that follow the tab.
 _wan_ids() {
   local line word
   local -a where=()
@@ -31,7 +31,7 @@ _wan_ids() {
 _wan() {
   local cur prev command flags typed i
   local -a words=()
-  # bash cuts words at ":" and "=": 16:9 comes as three.
+  # bash splits words at ":" and "=", so 16:9 arrives as three words.
   for ((i = 0; i <= COMP_CWORD; i++)); do
     typed=${COMP_WORDS[i]}
     if ((i > 1)) && [[ $typed == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]]; then
@@ -116,7 +116,7 @@ _wan() {
     'sandbox --speed') : ;;
     *) _wan_rest ;;
   esac
-  # bash replaces what stands after the last ":" only.
+  # bash replaces only the text after the last ":".
   if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
     for i in "${!COMPREPLY[@]}"; do
       COMPREPLY[i]=${COMPREPLY[i]#"${cur%"${cur##*:}"}"}

@@ -1,8 +1,8 @@
-"""Draw the pictures of the documents: real commands on a real terminal, in the sandbox.
+"""Draw the pictures in docs/: real commands on a terminal, in the sandbox.
 
     python docs/screens.py     (`make screens`)
 
-A terminal emulator (pyte) reads what the commands print; rich draws its screen as docs/NAME.svg.
+A terminal emulator (pyte) reads the output of the commands; rich draws the screen to docs/NAME.svg.
 """
 # ruff: noqa: INP001, T201  A script that prints.
 
@@ -26,11 +26,11 @@ from rich.text import Text
 FOLDER = Path(__file__).parent
 COLUMNS, ROWS = 92, 40
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
-# The folder of a run is a temporary one; in the picture it is a person's.
+# The pictures show this folder instead of the temporary folder of the run.
 HOME = "/home/me"
-# Frames are drawn at 10 a second: a pause of this length is between two.
+# wan draws 10 frames a second: a pause of this length means that a frame is complete.
 FRAME_S = 0.04
-# What pyte calls differently from rich.
+# Colours that pyte and rich name differently.
 COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}
 
 
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def run(steps: tuple[Step, ...], folder: Path) -> pyte.Screen:
-    """Run commands, one after the other, on one screen."""
+    """Run commands one after the other on one screen."""
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.Stream(screen)
     environment = {
@@ -101,7 +101,7 @@ def run(steps: tuple[Step, ...], folder: Path) -> pyte.Screen:
 def watch(
     child: "pexpect.spawn[str]", step: Step, feed: Callable[[str], None], screen: pyte.Screen
 ) -> None:
-    """Feed the screen with what a command draws: to its end, or until a frame shows a text."""
+    """Feed a command's output to the screen, until it ends or a frame shows `step.until`."""
     told = ""
     while True:
         try:
@@ -128,13 +128,13 @@ def drawn(screen: pyte.Screen, name: str) -> str:
     )
     console.print(Text("\n").join(lines))
     svg = console.export_svg(title="wan", theme=MONOKAI, unique_id=name)
-    # A picture in a README cannot load the fonts of other hosts: name those that people have.
+    # A picture in a README cannot load fonts from other hosts: name fonts that people have.
     svg = re.sub(r"\s*@font-face \{.*?\}\n", "\n", svg, flags=re.DOTALL)
     return svg.replace("Fira Code, monospace", FONTS)
 
 
 def pieces(screen: pyte.Screen, row: int) -> Iterator[Text]:
-    """Yield the stretches of a row that have one style."""
+    """Yield the runs of characters in a row that share a style."""
     cells = [screen.buffer[row][column] for column in range(screen.columns)]
     for style, stretch in groupby(cells, key=style_of):
         yield Text("".join(cell.data for cell in stretch), style)

@@ -1,4 +1,4 @@
-"""Writes the man pages from the commands themselves, and from the topics of `wan help`.
+"""Writes the man pages from the commands themselves and the topics of `wan help`.
 
 python man/generate.py     (`make man`)
 """
@@ -21,10 +21,10 @@ from wan_cli.topics import BLOCKS, Block, Lines, Table
 FOLDER = Path(__file__).parent / "man1"
 SUMMARY = "turn a prompt into a video file with Wan 2.6 on AI/ML API"
 DESCRIPTION = (
-    "wan submits a prompt, waits for the generation and downloads the video. What was paid for is"
-    " never lost and never paid twice: after a crash, a lost connection or Ctrl-C, wan fetch --all"
-    " downloads what is paid for.",
-    "wan needs a key: wan config set api_key asks for it. With --sandbox every command uses a free"
+    "wan submits a prompt, waits for the generation and downloads the video. It never loses a video"
+    " that you paid for, and never pays for it twice: after a crash, a lost connection or Ctrl-C,"
+    " wan fetch --all downloads the videos that are paid for.",
+    "wan needs a key: wan config set api_key asks for it. With --sandbox, every command uses a free"
     " API on this machine, without a key.",
 )
 OPTIONS = (
@@ -43,13 +43,13 @@ SECTIONS = {
 
 
 def pages() -> dict[str, str]:
-    """Return all man pages by the names of their files."""
+    """Return all man pages by their file names."""
     found = {"wan.1": _joined(_program())}
     return found | {f"wan-{name}.1": _joined(_command(name, _parser(name))) for name in COMMANDS}
 
 
 def _joined(lines: Iterator[str]) -> str:
-    """Return the text of a page. A section begins a paragraph by itself."""
+    """Return the text of a page, without `.PP` after a section's title, which implies it."""
     text = "".join(f"{line}\n" for line in lines)
     return re.sub(r"^(\.S[HS] .*\n)\.PP\n", r"\1", text, flags=re.MULTILINE)
 
@@ -100,7 +100,7 @@ def _command(name: str, parser: Any) -> Iterator[str]:
 def _head(name: str, says: str) -> Iterator[str]:
     yield r".\" Written by `make man`: change the commands, or wan_cli/topics.py, instead."
     yield f'.TH {_safe(name.upper())} 1 "" "wan {__version__}" "wan"'
-    # Names of commands and options are not to be hyphenated, nor lines stretched.
+    # Do not hyphenate names of commands and options, and do not justify lines.
     yield from (".nh", ".ad l", ".SH NAME", f"{_safe(name)} \\- {_safe(says)}")
 
 
@@ -123,7 +123,7 @@ def _paragraphs(texts: tuple[str, ...]) -> Iterator[str]:
 def _blocks(blocks: tuple[Block, ...]) -> Iterator[str]:
     for place, block in enumerate(blocks):
         if isinstance(block, Table):
-            # The first table of a section has the section's own title.
+            # The section's own title is the title of its first table.
             yield from [] if place == 0 else [f".SS {_safe(block.title)}"]
             yield from _rows(block.rows)
         elif isinstance(block, Lines):
@@ -138,14 +138,14 @@ def _see_also(names: list[str]) -> Iterator[str]:
 
 
 def _safe(text: str) -> str:
-    """Return a text that roff prints as it is: dashes stay dashes, nothing is a request."""
+    """Escape a text so that roff prints it unchanged, with plain dashes and no requests."""
     safe = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "\\&...")
     safe = safe.replace('"', "\\(dq").replace("'", "\\(aq").replace("~", "\\(ti")
     return f"\\&{safe}" if safe.startswith(".") else safe
 
 
 def main() -> None:
-    """Write them all, and remove those of commands that are gone."""
+    """Write all man pages, and remove the pages of removed commands."""
     written = pages()
     for file in FOLDER.glob("*.1"):
         if file.name not in written:

@@ -4,7 +4,7 @@ function __wan_none
     test (count (commandline -opc)) -eq 1
 end
 
-# Whether the words after wan begin with these.
+# Whether the words after wan begin with the arguments.
 function __wan_in
     set -l words (commandline -opc)
     test (count $words) -gt (count $argv); or return 1
@@ -12,7 +12,7 @@ function __wan_in
     test "$begin" = "$argv"; or string match -q -- "$argv *" "$begin"
 end
 
-# Whether they are these and no others.
+# Whether the words after wan are exactly the arguments.
 function __wan_only
     __wan_in $argv; and test (count (commandline -opc)) -eq (math (count $argv) + 1)
 end

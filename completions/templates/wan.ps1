@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     }
   }
   $offered | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {
-    # An id comes with its state and prompt after a tab: they are shown beside it.
+    # Show the state and the prompt, which follow a tab, beside the id.
     $word, $says = $_ -split "`t", 2
     $shown = if ($says) { "$word  $says" } else { $word }
     [System.Management.Automation.CompletionResult]::new($word, $shown, 'ParameterValue', $shown)
