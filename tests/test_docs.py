@@ -222,10 +222,10 @@ def test_the_layout_in_contributing_is_the_package() -> None:
     assert {name for name in parts if not name.startswith("_")} <= drawn_words
 
 
-def test_the_way_of_an_item_in_contributing_leads_through_modules_that_exist() -> None:
+def test_every_module_on_the_path_of_an_item_in_contributing_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    way = text.partition("## One item's way\n")[2].partition("\n## ")[0]
-    steps = re.findall(r"^\d+\. .*", way, re.MULTILINE)
+    section = text.partition("## The path of one item\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. .*", section, re.MULTILINE)
     assert len(steps) == 10
     for step in steps:
         named = re.findall(r"`([a-z_/]+\.py)`", step)
