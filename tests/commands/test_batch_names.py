@@ -391,7 +391,7 @@ def make_old(journal: Path, place: str, base_url: str) -> None:
             seen[request] = seen.get(request, 0) + 1
             key = old_key(base_url, place, request, seen[request])
             database.execute("UPDATE generations SET row_key = ? WHERE ref = ?", (key, ref))
-        for index in ("other", "batch", "old"):
+        for index in ("other", "batch", "old", "once"):
             database.execute(f"DROP INDEX generations_{index}")
         for column in ("other_key", "batch", "once"):
             database.execute(f"ALTER TABLE generations DROP COLUMN {column}")

@@ -17,6 +17,7 @@ from wan_cli.models import (
     any_model,
     field_of_flag,
     flag_of,
+    parse_media,
     schema_of,
 )
 from wan_cli.prompt import option_meant
@@ -124,6 +125,8 @@ def request_of(found: Mapping[str, object], reading: Reading) -> GenerationReque
     named = {SHORT.get(name, name): value for name, value in found.items() if name not in PLACES}
     given = {name: _value(name, value) for name, value in named.items() if value is not None}
     try:
+        if reading.attach:
+            given = parse_media(given, reading.attach)
         reading.check_fields(given, given.get("model"))
         request = GenerationRequest.parse(
             {**reading.defaults, **given}, attach=reading.attach, schema_of=reading.schema_of

@@ -1,6 +1,8 @@
 """The request that --like ID names, from the history or from the sandbox's history."""
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core.named import check_word
@@ -31,7 +33,16 @@ def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
             f"--like {shown}: another machine submitted it, so wan does not know its request",
             hint="type the prompt and the flags",
         )
-    return record.typed
+    there = {key: path for key, path in (record.pictures or {}).items() if _has_hash(path, key)}
+    return record._replace(pictures=there).typed
+
+
+def _has_hash(path: str, key: str) -> bool:
+    """Whether a picture is still the one that was sent."""
+    try:
+        return key == f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    except OSError:
+        return False
 
 
 def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
@@ -45,7 +56,7 @@ def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, str) and item.startswith("sha256:") for item in items):
             raise UsageError(
-                "--like: the request has a local picture, and the history does not say where it is",
+                "--like: the picture that was sent is gone, or has changed",
                 hint=f"add {flag_of(name)} FILE to the same command",
             )
 

@@ -17,7 +17,7 @@ from wan_cli.core.settle import is_being_sent, settle_until
 from wan_cli.core.tools import Tools, this_host
 from wan_cli.core.verdicts import ended, not_sent_again, process_of
 from wan_cli.core.watch import starts_watching
-from wan_cli.errors import UsageError
+from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
@@ -70,6 +70,8 @@ def claim(run: Run, item: Item, order: Order) -> bool:
     standing = journal.claim(record, again=order.again, over=item.over)
     if standing is None:
         item.taken_usd = run.budget.take(order.price)
+        if order.is_variation:
+            run.variations.add(item.ref)
         item.record = record
         return True
     _consider(run, item, order, standing)
@@ -206,7 +208,7 @@ def post(client: Client, desk: Desk, *, order: Order, record: Record, seconds: f
     """Submit a request under its record's label; ask before sending the first byte of the body."""
     try:
         body = order.request.payload()
-    except UsageError as error:
+    except LocalFileError as error:
         # A picture was deleted or changed.
         return Posted(record.ref, Refused(error), None)
     submission = client.submit(

@@ -17,7 +17,7 @@ from wan_cli.core.progress import Expectations, Tallying
 from wan_cli.core.run import LOCK_S, UNTOLD_MAX, Run
 from wan_cli.core.settle import starts_settling
 from wan_cli.core.tools import Budget, Timing, Tools
-from wan_cli.core.verdicts import about, no_thread, without_id
+from wan_cli.core.verdicts import no_thread, refused, without_id
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
 from wan_cli.events import Event
@@ -187,8 +187,6 @@ class Engine:
             self.run.end(item, error)
         except OSError as cause:
             self._has_no_thread(item, cause)
-        if item.is_withdrawn:
-            self._coming.appendleft(self.run.order_of(item))
         self._put(item)
 
     def _put(self, item: Item) -> None:
@@ -265,9 +263,7 @@ class Engine:
             # The API may still accept a POST that is under way.
             may_end = item.step is not Step.SAVE and item.ref not in self.run.posting
             if item.is_open and may_end:
-                self.run.end(
-                    item, about(refusal, item.generation_id) if item.generation_id else refusal
-                )
+                self.run.end(item, refused(refusal, item, self.run.record_if_known(item)))
                 self._place(item)
 
     def _has_no_thread(self, item: Item, cause: OSError) -> None:

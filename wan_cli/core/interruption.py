@@ -40,6 +40,9 @@ def explain(
             interrupted.explain(words, hint="wan list", record=None)
         return
     _explain_going(interrupted, run, going)
+    if settling:
+        words = f"{interrupted.message}; it is unknown whether {settling[0].ref} was accepted"
+        interrupted.explain(words, hint="wan recover", record=interrupted.record)
 
 
 def _explain_going(interrupted: Interrupted, run: Run, going: Sequence[Item]) -> None:

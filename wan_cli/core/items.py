@@ -116,7 +116,6 @@ class Item:
         "generation_id",
         "is_play",
         "is_saving",
-        "is_withdrawn",
         "kept",
         "known",
         "law",
@@ -168,8 +167,6 @@ class Item:
         self.waited_s = 0.0
         # The amount that the budget counts for it.
         self.taken_usd = 0.0
-        # Whether submitting stopped before this item was sent: it has no outcome.
-        self.is_withdrawn = False
         self.reason = ""
         self.is_play = False
         self.settle_until = deadline

@@ -32,7 +32,7 @@ def live_schema(
     """
     try:
         return _schema(client, cache_dir, model)
-    except WanError:
+    except (NotFound, Rejected):
         if unchecked:
             return ModelSchema(model, (), is_live=True, is_unchecked=True)
         raise
@@ -80,7 +80,11 @@ def _aliases(row: Mapping[str, object]) -> list[str]:
 
 def _document(client: Client, cache_dir: Path, url: str) -> Mapping[str, object]:
     """Return the JSON object at a URL of the API's own host; never send requests to another."""
-    here, there = urlsplit(client.base_url), urlsplit(url)
+    here = urlsplit(client.base_url)
+    try:
+        there = urlsplit(url)
+    except ValueError:
+        there = urlsplit("")
     if (there.scheme, there.netloc) != (here.scheme, here.netloc):
         raise Rejected(
             f"the catalogue names a schema on another host ({one_line(there.netloc, 80)});"

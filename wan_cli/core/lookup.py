@@ -229,6 +229,9 @@ def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
     if row.created_at is not None:
         created_at = row.created_at - (tools.client.server_offset_s or 0.0)
     record = new_record(tools, order, new_ref(), label)
+    assert order.keys is not None
+    failed = {each.ref for each in tools.journal.keys.of(*order.keys.all) if is_free(each)}
     return tools.journal.adopt(
-        record._replace(id=row.id, status=Status.GENERATING, created_at=created_at, pid=None)
+        record._replace(id=row.id, status=Status.GENERATING, created_at=created_at, pid=None),
+        failed,
     )

@@ -111,7 +111,7 @@ class Expectations:
 
 
 def _kind(request: Mapping[str, Value]) -> tuple[object, ...]:
-    return tuple(request.get(name) for name in ("model", "resolution", "duration"))
+    return tuple(str(request.get(name)) for name in ("model", "resolution", "duration"))
 
 
 def _median(client: Client, _desk: Desk, *, model: str, seconds: float) -> float | None:

@@ -73,6 +73,8 @@ class Run:
         self.late_reply: Callable[[Item, object], None] | None = None
         # The refs of the submissions that this process is sending now.
         self.posting: set[str] = set()
+        # The refs of the submissions that a variation of --count has taken.
+        self.variations: set[str] = set()
         # Functions to call when the command ends.
         self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast

@@ -69,6 +69,8 @@ class Saving:
         # The private folders of videos for stdout.
         self._folders: list[ExitStack] = []
         run.at_end.append(self.close)
+        # The paths that this command has saved to, or is about to, by the item of each.
+        self._taken: dict[str, int] = {}
 
     def close(self) -> None:
         """Stop the running downloads and remove the private folders."""
@@ -102,12 +104,20 @@ class Saving:
             goal.destination or destination_of(record),
             run.tools.network,
             Limits(item.deadline, self._stop, pace),
-            goal.overwrite,
+            self._may_replace(item, record),
             item.kept,
         )
         if goal.stdout is None:
             return Job(partial(_to_file, video=video), hear=self._hears)
         return Job(partial(_to_stdout, video=video, folders=self._folders), hear=self._hears)
+
+    def _may_replace(self, item: Item, record: Record) -> bool:
+        """Whether --force covers the file: never one that this command has saved itself."""
+        goal = self._run.goal
+        if not goal.overwrite or goal.stdout is not None:
+            return goal.overwrite
+        path = str((goal.destination or destination_of(record)).path_of(record))
+        return self._taken.setdefault(path, item.number) == item.number
 
     def _is_where_wanted(self, record: Record) -> bool:
         """Whether another process has saved the video at this command's destination."""

@@ -103,6 +103,10 @@ class Settling:
                 run.end(item, failed_unpaid(record), record)
             return
         may_continue = item.order is None or item.order.may_continue_with(record)
+        if item.order and item.order.is_variation and record.ref not in run.variations:
+            # An earlier command has submitted it: one variation continues with it.
+            may_continue = True
+            run.variations.add(record.ref)
         if item.stands_for and not may_continue:
             self._submits_again(item, record)
             return

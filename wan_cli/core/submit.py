@@ -23,6 +23,7 @@ from wan_cli.errors import (
     HistoryLocked,
     KeyNotAllowed,
     KeyRefused,
+    LocalFileError,
     OutcomeUnknown,
     RateLimited,
     SetupError,
@@ -171,8 +172,8 @@ class Submitting:
             self._ends(item, trouble)
             return
         run.stop = trouble
-        run.tell_once(Warned(trouble.message))
-        item.step, item.is_withdrawn = Step.DONE, True
+        # What others have cost is spent: not the code of a command that has spent nothing.
+        self._ends(item, LocalFileError(trouble.message, hint=trouble.hint))
 
     def _take(self, item: Item, submission: Submission, offset_s: float | None) -> None:
         match submission:

@@ -13,7 +13,7 @@ from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
 from wan_cli.destination import Destination
 from wan_cli.events import Warned
-from wan_cli.models import GenerationRequest, parse_field
+from wan_cli.models import Field, GenerationRequest, parse_field
 from wan_cli.record import Outcome, Record
 
 # The same as the default of wan batch.
@@ -35,6 +35,8 @@ def requests_of(request: GenerationRequest, count: int) -> list[GenerationReques
     """
     fields = dict(request.fields)
     seed, field = fields.get("seed"), request.schema.field("seed")
+    if field is None and request.schema.is_unchecked:
+        field = Field("seed", "integer", is_live=True)
     if field is None or not isinstance(seed, int):
         return [request] * count
     seeds = [parse_field(field, seed + number) for number in range(count)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from wan_cli.api.outcome import Limited, NotSent
-from wan_cli.core.items import Item
+from wan_cli.core.items import Item, Step
 from wan_cli.core.tools import Tools
 from wan_cli.download.address import check_url
 from wan_cli.errors import (
@@ -142,6 +142,13 @@ def too_late(item: Item) -> WanError:
         f"generation {item.generation_id} is still {item.status}{PAST_DEADLINE}; it is safe",
         hint=f"wan fetch {item.generation_id}",
     )
+
+
+def refused(refusal: WanError, item: Item, record: Record | None) -> WanError:
+    """Return the error of an item that ends because the API refuses the key."""
+    if item.step is Step.SETTLE and record and not item.stands_for:
+        return unknown(record, refusal.message)
+    return about(refusal, item.generation_id) if item.generation_id else refusal
 
 
 def about(failure: WanError, generation_id: str) -> WanError:

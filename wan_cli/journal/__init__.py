@@ -19,7 +19,7 @@ from wan_cli.journal.file import (
     prepare,
     transaction,
 )
-from wan_cli.journal.rows import COLUMNS, KeyIndex, request_json, select, to_column
+from wan_cli.journal.rows import COLUMNS, KeyIndex, any_of, request_json, select, to_column
 from wan_cli.journal.totals import durations, newest, spent
 from wan_cli.journal.trouble import network, trouble, warnings
 from wan_cli.listing import Listing, Spent
@@ -27,6 +27,10 @@ from wan_cli.record import Record
 from wan_cli.text import one_line
 
 MIN_PREFIX = 6
+# What a record that was known by its id alone learns of its submission.
+_MADE_FOR = tuple(
+    ["row_key", "other_key", "batch", "once", "row", "request", "client_request_id", "pictures"]
+)
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
 # Greater than any character in an id.
@@ -151,15 +155,18 @@ class Journal:
 
     def owner(self, generation_id: str, base_url: str) -> Record | None:
         """Return the record of a service that has an id, as its first or second id."""
-        where = f"{_any_of('id', 'other_id')} AND base_url = :url LIMIT 1"
+        where = f"{any_of('id', 'other_id')} AND base_url = :url LIMIT 1"
         return self._one(where, {"word": generation_id, "url": base_url})
 
-    def adopt(self, record: Record) -> Record:
+    def adopt(self, record: Record, over: Collection[str] = ()) -> Record:
         """Write another machine's generation to disk; return the record with its key or id."""
         with self._transaction():
-            known = self._other_of_row(record, ()) or self.owner(record.id or "", record.base_url)
+            known = self._other_of_row(record, over) or self.owner(record.id or "", record.base_url)
             if known is None:
                 self._put(record)
+            elif known.row_key is None:
+                known = known._replace(**{name: getattr(record, name) for name in _MADE_FOR})
+                self._put(known, _MADE_FOR)
         return known or record
 
     def _other_of_row(self, record: Record, over: Collection[str]) -> Record | None:
@@ -231,7 +238,7 @@ class Journal:
         if word.startswith("@"):
             order = "status IN ('unsent', 'rejected', 'error'), seq DESC"
             return self._one(f"once = ? ORDER BY {order} LIMIT 1", (word[1:],))
-        names = _any_of("id", "other_id", "ref", "client_request_id")
+        names = any_of("id", "other_id", "ref", "client_request_id")
         exact = self._one(f"{names} ORDER BY id IS NOT :word, seq DESC LIMIT 1", {"word": word})
         if exact or len(word) < MIN_PREFIX:
             return exact
@@ -272,7 +279,7 @@ class Journal:
 
     def explained_ids(self, ids: Iterable[str]) -> set[str]:
         """Return the ids that a record of the history has."""
-        return {word for word in ids if self._one(_any_of("id", "other_id"), {"word": word})}
+        return {word for word in ids if self._one(any_of("id", "other_id"), {"word": word})}
 
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
         """Return the durations in seconds of the last finished generations of a request's class."""
@@ -290,9 +297,3 @@ class Journal:
 
     def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
         return select(self.path, self._connection, where, values)
-
-
-def _any_of(*names: str) -> str:
-    """Return the condition that one of the columns is `:word`, using the index of each."""
-    each = (f"SELECT seq FROM generations WHERE {name} = :word" for name in names)
-    return f"seq IN ({' UNION ALL '.join(each)})"

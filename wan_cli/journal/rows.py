@@ -150,3 +150,9 @@ class KeyIndex:
     def _rows(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
         with trouble(self._path):
             yield from self._connection.execute(query, values)
+
+
+def any_of(*names: str) -> str:
+    """Return the condition that one of the columns is `:word`, using the index of each."""
+    each = (f"SELECT seq FROM generations WHERE {name} = :word" for name in names)
+    return f"seq IN ({' UNION ALL '.join(each)})"

@@ -1,10 +1,11 @@
 """A local picture as a value of a request: known by its hash, and read again when it is sent."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_cli.errors import UsageError
+from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.pictures import DEFAULT_LIMIT_BYTES, load_picture
 from wan_cli.text import one_line
 
@@ -30,13 +31,18 @@ class LocalPicture(NamedTuple):
         """Return the picture as a data URI.
 
         Raises:
-            UsageError: the file is gone, or has changed since it was checked.
+            LocalFileError: the file is gone, or another one than the one that was checked.
         """
-        picture = load_picture(Path(self.path), limit_bytes=DEFAULT_LIMIT_BYTES, shrink=self.shrink)
+        limit, hint = DEFAULT_LIMIT_BYTES, "put the same picture back, then run the command again"
+        try:
+            picture = load_picture(Path(self.path), limit_bytes=limit, shrink=self.shrink)
+        except UsageError as gone:
+            raise LocalFileError(f"{gone.message}; this request was not sent", hint=hint) from None
         if picture.sha256 != self.sha256:
-            raise UsageError(
-                f"{one_line(self.path, 200)} has changed since it was checked; nothing was sent",
-                hint="run the same command again",
+            raise LocalFileError(
+                f"{one_line(self.path, 200)} has changed since wan checked it; this request was"
+                " not sent",
+                hint=hint,
             )
         return picture.data_uri()
 
@@ -46,7 +52,7 @@ def attaching(folder: Path, *, shrink: bool = False) -> Callable[[str], LocalPic
     known: dict[Path, LocalPicture] = {}
 
     def attach(text: str) -> LocalPicture:
-        path = folder / Path(text).expanduser()
+        path = folder / os.path.expanduser(text)  # noqa: PTH111  Path raises if there is no such user.
         if path not in known:
             picture = load_picture(path, limit_bytes=DEFAULT_LIMIT_BYTES, shrink=shrink)
             known[path] = LocalPicture(

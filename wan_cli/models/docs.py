@@ -10,6 +10,7 @@ from wan_cli.models.schema import Field, Kind, ModelSchema, Value
 
 # A document may refer to itself.
 DEPTH_MAX = 20
+PARTS_MAX = 500
 _NOT_FIELDS = ("model", "prompt")
 Node = Mapping[str, object]
 
@@ -43,16 +44,20 @@ def _bodies(document: Node) -> Iterator[Node]:
         post = _mapping(_mapping(path).get("post"))
         content = _mapping(_mapping(_resolved(document, post.get("requestBody"))).get("content"))
         schema = _mapping(content.get("application/json")).get("schema")
-        yield from _parts(document, _resolved(document, schema), DEPTH_MAX)
+        yield from _parts(document, _resolved(document, schema), {})
 
 
-def _parts(document: Node, schema: Node, depth: int) -> Iterator[Node]:
-    if depth and "properties" in schema:
+def _parts(document: Node, schema: Node, seen: dict[int, Node]) -> Iterator[Node]:
+    if id(schema) in seen or len(seen) > PARTS_MAX:
+        # A document may refer to itself.
+        return
+    seen[id(schema)] = schema
+    if "properties" in schema:
         yield schema
-    for union in ("oneOf", "anyOf") if depth else ():
+    for union in ("oneOf", "anyOf"):
         nodes = schema.get(union)
         for node in nodes if isinstance(nodes, list) else ():
-            yield from _parts(document, _resolved(document, node), depth - 1)
+            yield from _parts(document, _resolved(document, node), seen)
 
 
 def _resolved(document: Node, node: object) -> Node:

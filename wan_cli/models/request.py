@@ -139,14 +139,14 @@ def _pictures(value: Value) -> Iterator[LocalPicture]:
     # A LocalPicture is a tuple too.
     if isinstance(value, LocalPicture):
         yield value
-    elif isinstance(value, tuple):
+    elif isinstance(value, list | tuple):
         yield from (item for item in value if isinstance(item, LocalPicture))
 
 
 def _replaced(value: Value, word: Callable[[LocalPicture], str]) -> Value:
     if isinstance(value, LocalPicture):
         return word(value)
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return [_replaced(item, word) for item in value]
     return value
 

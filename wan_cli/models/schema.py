@@ -119,6 +119,8 @@ def parse_media(fields: Mapping[str, object], attach: Attach) -> dict[str, objec
 
 
 def _attached(field: Field, value: object, attach: Attach) -> object:
+    if isinstance(value, LocalPicture):
+        return value
     items = value if isinstance(value, list | tuple) else [value]
     found = [
         attach(item) if isinstance(item, str) and not _is_url(item) else item for item in items
@@ -226,9 +228,22 @@ def _parse_json(field: Field, value: object) -> Value | None:
     if isinstance(value, str) and "string" not in field.types:
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None if field.types else value
-    return value if not field.types or _json_type(value) & {*field.types} else None
+    fits = not field.types or _json_type(value) & {*field.types}
+    return value if fits and _is_json(value) else None
+
+
+def _is_json(value: object) -> bool:
+    """Whether a value can be sent and kept: JSON has no NaN, no Infinity and no lone surrogates."""
+    if isinstance(value, LocalPicture):
+        return True
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False, default=LocalPicture.data_uri)
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 def _json_type(value: object) -> set[str]:
