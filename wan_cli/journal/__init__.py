@@ -28,8 +28,15 @@ from wan_cli.text import one_line
 
 MIN_PREFIX = 6
 # What a record that was known by its id alone learns of its submission.
-_MADE_FOR = tuple(
-    ["row_key", "other_key", "batch", "once", "row", "request", "client_request_id", "pictures"]
+_MADE_FOR = (
+    "row_key",
+    "other_key",
+    "batch",
+    "once",
+    "row",
+    "request",
+    "client_request_id",
+    "pictures",
 )
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
