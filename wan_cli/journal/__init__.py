@@ -19,7 +19,15 @@ from wan_cli.journal.file import (
     prepare,
     transaction,
 )
-from wan_cli.journal.rows import COLUMNS, KeyIndex, any_of, request_json, select, to_column
+from wan_cli.journal.rows import (
+    COLUMNS,
+    MADE_FOR,
+    KeyIndex,
+    any_of,
+    request_json,
+    select,
+    to_column,
+)
 from wan_cli.journal.totals import durations, newest, spent
 from wan_cli.journal.trouble import network, trouble, warnings
 from wan_cli.listing import Listing, Spent
@@ -27,17 +35,6 @@ from wan_cli.record import Record
 from wan_cli.text import one_line
 
 MIN_PREFIX = 6
-# What a record that was known by its id alone learns of its submission.
-_MADE_FOR = (
-    "row_key",
-    "other_key",
-    "batch",
-    "once",
-    "row",
-    "request",
-    "client_request_id",
-    "pictures",
-)
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
 # Greater than any character in an id.
@@ -172,8 +169,8 @@ class Journal:
             if known is None:
                 self._put(record)
             elif known.row_key is None:
-                known = known._replace(**{name: getattr(record, name) for name in _MADE_FOR})
-                self._put(known, _MADE_FOR)
+                known = known._replace(**{name: getattr(record, name) for name in MADE_FOR})
+                self._put(known, MADE_FOR)
         return known or record
 
     def _other_of_row(self, record: Record, over: Collection[str]) -> Record | None:

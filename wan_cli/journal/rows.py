@@ -14,6 +14,17 @@ from wan_cli.journal.trouble import trouble
 from wan_cli.record import Record
 
 COLUMNS = Record._fields
+# What a record that is known by its id alone learns of its submission.
+MADE_FOR = (
+    "row_key",
+    "other_key",
+    "batch",
+    "once",
+    "row",
+    "request",
+    "client_request_id",
+    "pictures",
+)
 _PATHS = ("folder", "name", "file")
 # Submissions that were paid for, or may have been.
 _MADE = "status IN ('sending', 'unknown', 'queued', 'generating', 'completed')"
