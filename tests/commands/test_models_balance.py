@@ -39,6 +39,18 @@ def test_models_on_a_terminal_is_a_table_with_prices(wan: Wan, api: FakeApi) -> 
     assert last.endswith("wan models MODEL")
 
 
+def test_models_all_on_a_terminal_fits_the_screen(wan: Wan) -> None:
+    for columns in (40, 80, 160):
+        code, written = on_terminal(
+            wan, "models", "--all", "--sandbox", "-q", columns=columns, env={"NO_COLOR": "1"}
+        )
+        heads, first, *_ = lines = screen(written)
+        assert code == 0
+        assert max(map(width_of, lines)) <= columns
+        assert heads.split() == ["MODEL", "DEVELOPER", "PRICE"][: 1 if columns == 40 else 3]
+        assert first.split()[0] == MODEL
+
+
 def test_models_has_json(wan: Wan, api: FakeApi) -> None:
     lines = {line["model"]: line for line in wan("models", "--json", env=NO_KEY).json_lines}
     assert lines[MODEL]["prices_usd"] == {"720p": 1.05, "1080p": 1.575}

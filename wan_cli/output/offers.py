@@ -82,8 +82,9 @@ def listed_lines(models: Sequence[Listed], width: int | None, color: Color) -> l
     """Return a line for each model of the catalogue; for a pipe, complete and with tabs."""
     if width is None:
         return ["\t".join(model) for model in models]
-    heads = {"model": "MODEL", "developer": "DEVELOPER", "price": "PRICE"}
+    heads = {"name": "MODEL", "developer": "DEVELOPER", "price": "PRICE"}
+    layouts = [("name", "developer", "price"), ("name", "price"), ("name",)]
     cells = [model._asdict() for model in models]
-    grid = Grid(heads, cells, [("model", "developer", "price"), ("model", "price")], width)
+    grid = Grid(heads, cells, layouts, width)
     first, *rows = ("".join(line).rstrip() for line in grid.lines())
     return [color(first, "1"), *rows]
