@@ -87,6 +87,7 @@ man: .venv/.dev
 
 screens: .venv/.dev
 	@$(BIN)/python docs/screens.py
+	@$(BIN)/python docs/frames.py
 
 dist: .venv/.release
 	@.ci/dist
