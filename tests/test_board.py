@@ -42,7 +42,7 @@ def tally(in_flight: int, waiting: int = 0, left_s: float | None = 4.0) -> Tally
 @pytest.mark.parametrize("in_flight", [0, 1, 7, 10_000])
 def test_it_fits(width: int, height: int, in_flight: int) -> None:
     found = results(saved=30, failed=2)
-    found.saw(tally(in_flight, 10))
+    found.update(tally(in_flight, 10))
     lines = lines_of(found, tally(in_flight, 10), Size(width, height), 0.0, {"gen-1": 45}, "⠋")
     assert max(map(width_of, lines)) <= width
     assert width_of(bar(found, width).plain) <= width
@@ -52,7 +52,7 @@ def test_it_fits(width: int, height: int, in_flight: int) -> None:
 
 def test_a_screenful_of_rows_is_drawn_and_the_rest_is_counted() -> None:
     found = results()
-    found.saw(tally(10_000))
+    found.update(tally(10_000))
     lines = lines_of(found, tally(10_000), Size(80, 24), 0.0, dict.fromkeys(PERCENTS, 45), "⠋")
     assert lines[0] == "0 saved · 10,000 in flight · $12.50 of $20.00 · 2:01:02 · about 0:04 left"
     assert lines[1] == "⠋ a-long-name-猫-1   generating        1:02:03"

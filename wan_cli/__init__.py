@@ -1,3 +1,3 @@
-"""wan: a prompt becomes a video file, and what was paid for is never lost and never paid twice."""
+"""wan: turn a prompt into a video file; never lose a paid video, and never pay for it twice."""
 
 __version__ = "0.1.0"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wan_cli.commands.plain import understood
+from wan_cli.commands.plain import action_of
 from wan_cli.errors import UsageError
 from wan_cli.help import COMMANDS
 from wan_cli.text import one_line
@@ -18,7 +18,7 @@ def run(argv: Sequence[str]) -> int:
     name, *args = argv
     if name not in COMMANDS:
         raise _no_such_command(name, args)
-    action = understood(name, args)
+    action = action_of(name, args)
     if action:
         return action()
     # typer takes three times as long to import as the interpreter takes to start.

@@ -25,9 +25,9 @@ EXIT_CODES = {
     2: "wrong usage or value, or not confirmed; nothing was spent",
     3: "local set-up: no key, broken configuration or history; nothing was spent",
     4: "the key was refused (401, 403); nothing was spent",
-    5: "no credits, over --max-cost, or a price not known; nothing was spent",
+    5: "no credits, over --max-cost, or an unknown price; nothing was spent",
     6: "the request was refused (400, 404, 413, 422 …); nothing was spent",
-    7: "rate limited beyond what was worth waiting for; nothing was spent",
+    7: "rate limited for longer than wan waits; nothing was spent",
     8: "still queued or generating; it is paid for and safe",
     9: "the generation failed on the server; it is not charged",
     10: "it is unknown whether the submission was accepted; nothing was sent twice",
@@ -47,8 +47,8 @@ TOPICS = {
 }
 _USAGE = "Usage: wan COMMAND [OPTIONS]\n"
 _SAYS = (
-    "A prompt becomes a video file, with Wan 2.6 on AI/ML API.",
-    "What was paid for is never lost and never paid twice.",
+    "Turn a prompt into a video file with Wan 2.6 on AI/ML API.",
+    "wan never loses a video that you paid for, and never pays for it twice.",
 )
 _START = (
     ("wan generate fox --sandbox", "a first video: free, no key needed"),

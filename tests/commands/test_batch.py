@@ -115,7 +115,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
         (b"\n \n", "rows.txt holds no prompt"),
         (b"a fox\na h\xe9n\n", "rows.txt is not UTF-8: invalid byte 0xe9 at offset 9"),
         ("a fox".encode("utf-16"), "rows.txt is not UTF-8: invalid byte 0xff at offset 0"),
-        (b"x" * (2**26 + 1), "rows.txt holds more than 64 MiB"),
+        (b"x" * (2**26 + 1), "rows.txt is larger than 64 MiB"),
     ],
 )
 def test_a_file_that_is_no_batch_is_wrong_usage(

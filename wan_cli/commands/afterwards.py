@@ -31,7 +31,7 @@ class Afterwards(NamedTuple):
                 out.warn(f"{record.file}: {trouble}")
             if record.file and self.command:
                 _execute(out, self.command, record)
-        if self.notify and not programs.notify(_words(records, count, code)):
+        if self.notify and not programs.notify(_notification(records, count, code)):
             ring()
 
 
@@ -91,7 +91,7 @@ def _execute(out: Output, command: Sequence[str], record: Record) -> None:
         )
 
 
-def _words(records: Sequence[Record], count: int, code: int) -> str:
+def _notification(records: Sequence[Record], count: int, code: int) -> str:
     """Return the text of the notification."""
     ending = f" (exit code {code})" if code else ""
     if count > 1:

@@ -122,7 +122,7 @@ def name_of(name: str | None) -> str | None:
     return name
 
 
-def one_of(given: Mapping[str, str | None]) -> None:
+def at_most_one(given: Mapping[str, str | None]) -> None:
     """Refuse more than one of a set of exclusive options.
 
     Raises:

@@ -20,7 +20,7 @@ def command(
     space = workspace(out, sandbox=sandbox)
     with space.client() as client:
         balance, currency = client.balance()
-        play = " (sandbox)" if space.sandbox or client.is_sandbox else ""
-    words = f"{balance:.2f} {currency}".strip() + play
+        mark = " (sandbox)" if space.sandbox or client.is_sandbox else ""
+    words = f"{balance:.2f} {currency}".strip() + mark
     out.result({"balance": balance, "currency": currency}, words)
     return 0

@@ -61,7 +61,7 @@ def set_(
     setting = setting_named(key)
     file = paths(os.environ).config_file
     given = value or []
-    text = enter_key(given) if setting.key == "api_key" else setting.only(given)
+    text = enter_key(given) if setting.key == "api_key" else setting.single_value(given)
     config.store(file, setting, text)
     out.result({"key": setting.key, "file": str(file)}, "")
     out.note(f"{setting.key} is set in {file}")

@@ -16,7 +16,7 @@ from wan_cli.errors import UsageError
 from wan_cli.identity import service_of
 from wan_cli.models import GenerationRequest
 from wan_cli.output import Output
-from wan_cli.output.ending import say_ending, say_several
+from wan_cli.output.ending import print_ending, print_total
 from wan_cli.output.faces import nothing, path_or_id
 from wan_cli.output.results import Results
 from wan_cli.record import Record
@@ -95,7 +95,7 @@ def _one(
     text = nothing if terms.stdout else path_or_id
     code = out.outcomes(outcomes, _collecting(made, text))
     for outcome in outcomes:
-        say_ending(out, outcome)
+        print_ending(out, outcome)
     return code, made
 
 
@@ -119,10 +119,10 @@ def _several(
             variations.append(Variation(*out.follow(found)))
         agreed = _agreed(out, space, terms, tools, timing.left(tools.clock), variations)
         goal = Goal(terms.waits, terms.waits, overwrite=terms.force, accepts_saved=True)
-        story = vary(tools, agreed, goal, timing, terms.budget)
+        work = vary(tools, agreed, goal, timing, terms.budget)
         results = Results(tools.clock.monotonic, total=count, in_sandbox=space.sandbox)
-        code = out.outcomes(out.each(story, results), _collecting(made, path_or_id))
-    say_several(out, made, count)
+        code = out.outcomes(out.each(work, results), _collecting(made, path_or_id))
+    print_total(out, made, count)
     return code, made
 
 

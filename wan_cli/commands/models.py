@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wan_cli.commands import options
-from wan_cli.commands.arguments import one_of
+from wan_cli.commands.arguments import at_most_one
 from wan_cli.commands.manual import PageCommand
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.live import described
@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """List the Wan models with live prices and options; no key is needed."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
-    one_of({"MODEL": model, "--all": "" if everything else None})
+    at_most_one({"MODEL": model, "--all": "" if everything else None})
     space = workspace(out, sandbox=sandbox)
     with space.client(with_key=False) as client:
         folder = space.paths.cache_dir

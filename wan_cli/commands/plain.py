@@ -22,7 +22,7 @@ _WITHOUT_IDS = frozenset({"list"})
 _TEXTS = frozenset({"help", "completion"})
 
 
-def understood(name: str, args: Sequence[str]) -> Callable[[], int] | None:
+def action_of(name: str, args: Sequence[str]) -> Callable[[], int] | None:
     """Return the action of a command line, or None if the parser has to read it."""
     known = _SWITCHES | _OWN_SWITCHES.get(name, {})
     ids = [arg for arg in args if arg not in known]

@@ -1,6 +1,6 @@
 """Run `wan recover`; help and usage errors do not import this module."""
 
-from wan_cli.commands.arguments import one_of
+from wan_cli.commands.arguments import at_most_one
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.recover import adopt_id, forget, recover
 from wan_cli.output.begin import begin
@@ -19,7 +19,7 @@ def recover_(
 ) -> int:
     """Resolve submissions whose outcome is unknown; return the exit code."""
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
-    one_of({"--adopt": adopt, "--forget": forget_ref})
+    at_most_one({"--adopt": adopt, "--forget": forget_ref})
     space = workspace(out, sandbox=sandbox)
     with space.tools(out) as tools:
         if adopt is not None:

@@ -30,10 +30,10 @@ def first_line(command: str, source: str) -> str:
     except OSError as cause:
         raise _command_failed(source, f"cannot be run: {cause.strerror}") from None
     if status:
-        raise _command_failed(source, f"exited with status {status}{_last_words(errors)}")
+        raise _command_failed(source, f"exited with status {status}{_last_line(errors)}")
     line = output.partition(b"\n")[0].decode("utf-8", "replace")
     if not line.strip():
-        raise _command_failed(source, f"printed no key on its first line{_last_words(errors)}")
+        raise _command_failed(source, f"printed no key on its first line{_last_line(errors)}")
     return line
 
 
@@ -59,7 +59,7 @@ def _run(command: str) -> tuple[int, bytes, bytes]:
     return process.returncode, output, errors
 
 
-def _last_words(errors: bytes) -> str:
+def _last_line(errors: bytes) -> str:
     """Return the last line that a command printed on stderr."""
     lines = errors.decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(lines[-1], 200)}" if lines else ""

@@ -40,7 +40,7 @@ def paths(env: Mapping[str, str]) -> Paths:
             data = platformdirs.user_data_path(_APP)
             cache = platformdirs.user_cache_path(_APP)
     except (RuntimeError, KeyError, OSError):
-        raise _homeless("no home folder can be found") from None
+        raise _no_home("no home folder can be found") from None
     for place in (config, data, cache):
         _check(place)
     return Paths(config / "config.toml", data / "history.db", cache, data / "sandbox")
@@ -49,16 +49,16 @@ def paths(env: Mapping[str, str]) -> Paths:
 def _check(place: Path) -> None:
     # Older platformdirs return "~/.config/wan" if there is no home.
     if not place.is_absolute():
-        raise _homeless("no home folder can be found")
+        raise _no_home("no home folder can be found")
     try:
         str(place).encode("utf-8")
     except UnicodeEncodeError:
-        raise _homeless("the home folder's name is not UTF-8") from None
+        raise _no_home("the home folder's name is not UTF-8") from None
     if "\0" in str(place):
-        raise _homeless("the home folder's name contains a NUL character")
+        raise _no_home("the home folder's name contains a NUL character")
 
 
-def _homeless(what: str) -> SetupError:
+def _no_home(what: str) -> SetupError:
     return SetupError(
         f"{what}: there is no place for the configuration and the history",
         hint="export WAN_HOME=/path/to/a/folder",

@@ -59,7 +59,7 @@ class Setting(NamedTuple):
         """The environment variable that overrides the file."""
         return f"WAN_{self.name.upper()}"
 
-    def only(self, words: Sequence[str]) -> str:
+    def single_value(self, words: Sequence[str]) -> str:
         """Return the single value for the key on the command line.
 
         Raises:

@@ -220,37 +220,37 @@ class Output:
             notes: print a note for each silent failure.
         """
         codes = set()
-        story = iter(outcomes)
+        remaining = iter(outcomes)
         try:
-            for outcome in story:
+            for outcome in remaining:
                 codes.add(outcome.exit_code)
                 line = text if outcome.exit_code in shown else None
-                said = outcome.error is not None and outcome.exit_code not in silent
-                self._print(outcome, line, said=said, notes=notes)
+                is_error = outcome.error is not None and outcome.exit_code not in silent
+                self._print(outcome, line, is_error=is_error, notes=notes)
         except Interrupted as interrupted:
-            if isinstance(story, Generator):
+            if isinstance(remaining, Generator):
                 # The signal came during printing: the work knows which generations are in flight.
-                story.throw(interrupted)
+                remaining.throw(interrupted)
             raise
         finally:
-            if isinstance(story, Generator):
-                story.close()
+            if isinstance(remaining, Generator):
+                remaining.close()
         return exit_code_of(codes)
 
     def _print(
-        self, outcome: Outcome, text: Callable[[Record], str] | None, *, said: bool, notes: bool
+        self, outcome: Outcome, text: Callable[[Record], str] | None, *, is_error: bool, notes: bool
     ) -> None:
         """Print one outcome: first its error, because printing its result may fail."""
         if outcome.error:
             # JSON has the hint too, even for an error that is not printed here.
             error = outcome.error.with_hint(self.typeable(outcome.error.hint))
             outcome = outcome._replace(error=error)
-            if said or notes:
-                self.error(error) if said else self.note(error.message)
+            if is_error or notes:
+                self.error(error) if is_error else self.note(error.message)
         try:
             self._result(outcome, text)
         except LocalFileError as cause:
-            if not said:
+            if not is_error:
                 raise unprinted(cause, outcome.record) from None
         except Interrupted as interrupted:
             if record := outcome.record:
@@ -270,11 +270,11 @@ class Output:
     def follow(self, events: Generator["Event", None, T]) -> T:
         """Show events as they happen; return the result of the work."""
         with self._stage() as stage:
-            return follow(events, lambda event: stage.show(self._told(event)))
+            return follow(events, lambda event: stage.show(self._shown(event)))
 
     def each(
         self,
-        story: Generator["Event | Outcome", None, object],
+        work: Generator["Event | Outcome", None, object],
         results: "Results | None" = None,
     ) -> Generator[Outcome, None, None]:
         """Show events as they happen; yield each outcome as soon as it is known.
@@ -282,9 +282,9 @@ class Output:
         `results` counts the outcomes of a command over several generations.
         """
         with self._stage(results) as stage:
-            yield from each(story, lambda event: stage.show(self._told(event)), stage.aside)
+            yield from each(work, lambda event: stage.show(self._shown(event)), stage.aside)
 
-    def _told(self, event: "Event") -> "Event":
+    def _shown(self, event: "Event") -> "Event":
         """Return an event to show, with commands that the user can type as they are."""
         if self._sandbox:
             from wan_cli.events import Note

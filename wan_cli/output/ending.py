@@ -10,20 +10,20 @@ from wan_cli.output.faces import elapsed_s, file_size, money, seconds
 from wan_cli.record import Outcome, Record
 
 
-def say_ending(out: Output, outcome: Outcome) -> None:
+def print_ending(out: Output, outcome: Outcome) -> None:
     """Describe a saved video, on a terminal."""
     record = outcome.record
     if record and record.file and outcome.error is None and sys.stderr.isatty():
         out.note(ending(record, _clip(record.file)))
 
 
-def say_several(out: Output, records: Sequence[Record], count: int) -> None:
+def print_total(out: Output, records: Sequence[Record], count: int) -> None:
     """Print the number of saved videos and their cost, on a terminal."""
     saved = [record for record in records if record.file]
     if saved and sys.stderr.isatty():
-        play = " (sandbox)" if _is_play(saved[0]) else ""
+        mark = " (sandbox)" if _is_sandbox(saved[0]) else ""
         cost = money(sum(record.cost_usd or 0.0 for record in saved))
-        out.note(f"{len(saved)} of {count} saved · {cost}{play}")
+        out.note(f"{len(saved)} of {count} saved · {cost}{mark}")
 
 
 def ending(record: Record, clip: Clip | None) -> str:
@@ -36,12 +36,12 @@ def ending(record: Record, clip: Clip | None) -> str:
     if clip:
         parts.append("with sound" if clip.has_sound else "no sound")
     if record.cost_usd is not None:
-        parts.append(money(record.cost_usd) + (" (sandbox)" if _is_play(record) else ""))
+        parts.append(money(record.cost_usd) + (" (sandbox)" if _is_sandbox(record) else ""))
     parts.append(f"made in {seconds(elapsed_s(record))}")
     return " · ".join(parts)
 
 
-def _is_play(record: Record) -> bool:
+def _is_sandbox(record: Record) -> bool:
     return record.sandbox or record.key_fingerprint == "sandbox"
 
 

@@ -141,8 +141,8 @@ def price_words(prices: "Sequence[Price]") -> str:
 def total_line(total: Spent, *, sandbox: bool = False) -> str:
     """Return the number of generations and their total cost."""
     word = "generation" if total.generations == 1 else "generations"
-    play = " (sandbox)" if sandbox else ""
-    return f"{total.generations} {word}, {money(total.usd)} spent{play}"
+    mark = " (sandbox)" if sandbox else ""
+    return f"{total.generations} {word}, {money(total.usd)} spent{mark}"
 
 
 def spent_json(row: Spent) -> dict[str, object]:

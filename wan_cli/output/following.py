@@ -24,22 +24,22 @@ def follow(events: Generator[Event, None, T], show: Callable[[Event], None]) -> 
 
 
 def each(
-    story: Generator[Event | Outcome, None, object],
+    work: Generator[Event | Outcome, None, object],
     show: Callable[[Event], None],
     aside: Callable[[Outcome], AbstractContextManager[object]],
 ) -> Generator[Outcome, None, None]:
     """Show each event; yield each outcome for printing, while `aside` makes room for it."""
-    with closing(story):
+    with closing(work):
         while True:
             try:
-                told = next(story)
-                if isinstance(told, Outcome):
-                    with aside(told):
-                        yield told
+                item = next(work)
+                if isinstance(item, Outcome):
+                    with aside(item):
+                        yield item
                 else:
-                    show(told)
+                    show(item)
             except StopIteration:
                 return
             except Interrupted as interrupted:
-                story.throw(interrupted)
+                work.throw(interrupted)
                 raise

@@ -108,7 +108,7 @@ class Results:
         if isinstance(outcome.error, GenerationFailed):
             self.has_failed_on_server = True
 
-    def saw(self, tally: Tally) -> None:
+    def update(self, tally: Tally) -> None:
         """Take over the counts of a tally."""
         self.tally = tally
         self._ended_then = self.ended
@@ -135,7 +135,7 @@ class Counted:
     def show(self, event: Event) -> None:
         """Show an event."""
         if isinstance(event, Tally):
-            self._results.saw(event)
+            self._results.update(event)
         self._stage.show(event)
 
     def aside(self, outcome: Outcome) -> AbstractContextManager[object]:

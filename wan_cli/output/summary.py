@@ -43,7 +43,7 @@ class Command(NamedTuple):
 
 def print_all(
     out: Output,
-    story: Generator[Event | Outcome, None, object],
+    work: Generator[Event | Outcome, None, object],
     text: Callable[[Record], str],
     results: Results,
     *,
@@ -54,7 +54,7 @@ def print_all(
 
     Args:
         out: where to print.
-        story: what happens.
+        work: yields events and outcomes.
         text: a record's line for people.
         results: counts them. Only a batch has a summary of one generation.
         silent: as in `Output.outcomes`.
@@ -62,7 +62,7 @@ def print_all(
     """
     command = Command(tuple(sys.argv[1:]), results.is_batch)
     try:
-        code = out.outcomes(out.each(story, results), text, silent=silent, notes=notes)
+        code = out.outcomes(out.each(work, results), text, silent=silent, notes=notes)
     except Interrupted:
         # The caller reports what is still in flight after this, with the next command.
         if results.tally:
@@ -77,12 +77,12 @@ def print_all(
 def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
     """Return the lines of a summary for people; no command means that work was interrupted."""
     counts = results.counts
-    going, cost_usd = 0, results.cost_usd
+    unfinished, cost_usd = 0, results.cost_usd
     if command is None and results.tally:
         # Generations in flight have no outcome yet, but their price is spent.
-        going, cost_usd = results.in_flight, max(cost_usd, results.tally.spent_usd)
-    in_flight = counts[IN_FLIGHT] + going
-    rest = results.total - results.ended - going
+        unfinished, cost_usd = results.in_flight, max(cost_usd, results.tally.spent_usd)
+    in_flight = counts[IN_FLIGHT] + unfinished
+    rest = results.total - results.ended - unfinished
     parts = [f"{counts[SAVED]:,} of {results.total:,} {results.done}"]
     parts += [f"{counts[state]:,} {state}" for state in (FAILED, UNKNOWN) if counts[state]]
     if counts[READY]:

@@ -20,7 +20,7 @@ _SPECIAL = (
 )
 
 
-def called(path: Path) -> str:
+def shown_name(path: Path) -> str:
     """Return the name of a file for messages."""
     return one_line(str(path), 200)
 
@@ -40,10 +40,10 @@ def read(path: Path) -> bytes:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as cause:
         reason = os.strerror(cause.errno) if cause.errno else str(cause)
-        raise UsageError(f"cannot read {called(path)}: {reason}", hint=PICTURE_HINT) from None
+        raise UsageError(f"cannot read {shown_name(path)}: {reason}", hint=PICTURE_HINT) from None
     except ValueError:
         raise UsageError(
-            f"{called(path)} cannot be the name of a file", hint=PICTURE_HINT
+            f"{shown_name(path)} cannot be the name of a file", hint=PICTURE_HINT
         ) from None
     _check_size(path, len(data or b""))
     return data
@@ -56,18 +56,18 @@ def _check(path: Path, status: os.stat_result) -> None:
         UsageError: the file is something else.
     """
     if stat.S_ISDIR(status.st_mode):
-        raise UsageError(f"{called(path)} is a folder", hint="name one picture in it")
+        raise UsageError(f"{shown_name(path)} is a folder", hint="name one picture in it")
     if not stat.S_ISREG(status.st_mode):
         what = next((words for test, words in _SPECIAL if test(status.st_mode)), "special")
-        raise UsageError(f"{called(path)} is {what}, not a file", hint=PICTURE_HINT)
+        raise UsageError(f"{shown_name(path)} is {what}, not a file", hint=PICTURE_HINT)
     _check_size(path, status.st_size)
 
 
 def _check_size(path: Path, size: int) -> None:
     if size == 0:
-        raise UsageError(f"{called(path)} is empty", hint=PICTURE_HINT)
+        raise UsageError(f"{shown_name(path)} is empty", hint=PICTURE_HINT)
     if size > MAX_FILE_BYTES:
         raise UsageError(
-            f"{called(path)} is larger than {in_words(MAX_FILE_BYTES)}, too large for a picture",
+            f"{shown_name(path)} is larger than {in_words(MAX_FILE_BYTES)}, too large for a picture",
             hint="use a smaller picture",
         )

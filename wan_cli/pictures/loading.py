@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wan_cli.errors import UsageError
 from wan_cli.pictures import Picture
-from wan_cli.pictures.files import called, read
+from wan_cli.pictures.files import read, shown_name
 from wan_cli.pictures.headers import Damaged, Header, read_header
 from wan_cli.pictures.kinds import DAMAGED_HINT, not_a_picture, still_frame
 from wan_cli.pictures.sizes import encoded_bytes, in_words
@@ -31,10 +31,11 @@ def load(path: Path, limit_bytes: int, *, shrink: bool) -> Picture:
         _check_header(header, path)
         media_type, sent, width, height, notes = _prepared(data, header, path, limit_bytes, shrink)
     except Damaged as reason:
-        raise UsageError(f"{called(path)} {reason}", hint=DAMAGED_HINT) from None
+        raise UsageError(f"{shown_name(path)} {reason}", hint=DAMAGED_HINT) from None
     except MemoryError:
         raise UsageError(
-            f"{called(path)} takes more memory to decode than is free", hint="use a smaller picture"
+            f"{shown_name(path)} takes more memory to decode than is free",
+            hint="use a smaller picture",
         ) from None
     name = one_line(path.name, 100)
     return Picture(
@@ -57,7 +58,8 @@ def _check_header(header: Header, path: Path) -> None:
     width, height = header.width, header.height
     if header.is_animated:
         raise UsageError(
-            f"{called(path)} is animated, and models need a still picture", hint=still_frame(path)
+            f"{shown_name(path)} is animated, and models need a still picture",
+            hint=still_frame(path),
         )
     if width * height > MAX_PIXELS:
         problem = f"has {width * height / 1e6:,.0f} megapixels; the limit is {MAX_PIXELS // 10**6}"
@@ -67,7 +69,9 @@ def _check_header(header: Header, path: Path) -> None:
         problem = f"is {width}x{height} pixels: one side is over {MAX_RATIO} times the other"
     else:
         return
-    raise UsageError(f"{called(path)} {problem}", hint="crop or resize it, or use another picture")
+    raise UsageError(
+        f"{shown_name(path)} {problem}", hint="crop or resize it, or use another picture"
+    )
 
 
 def _prepared(
@@ -92,7 +96,7 @@ def _prepared(
             return header.media_type, data, header.width, header.height, ()
         reason = header.changes[0] if header.changes else "exceeds the limit"
         raise UsageError(
-            f"{called(path)} {reason}, and wan needs Pillow to change that",
+            f"{shown_name(path)} {reason}, and wan needs Pillow to change that",
             hint="pip install 'aimlapi-wan[images]'",
         ) from None
     sent = prepare(data, header, limit_bytes, shrink=shrink)
@@ -105,6 +109,6 @@ def _prepared(
 def _too_large(path: Path, size: int, limit_bytes: int, shrink: bool) -> UsageError:
     """Return the error of a picture that exceeds the limit."""
     return UsageError(
-        f"{called(path)} is {in_words(size)} as base64; the limit is {in_words(limit_bytes)}",
+        f"{shown_name(path)} is {in_words(size)} as base64; the limit is {in_words(limit_bytes)}",
         hint="use a smaller picture" if shrink else "--shrink scales it down until it fits",
     )
