@@ -542,7 +542,7 @@ def test_a_file_of_many_gigabytes_is_not_read(tmp_path):
     file = tmp_path / "film.png"
     with file.open("wb") as stream:
         stream.truncate(1 << 36)
-    with pytest.raises(UsageError, match="is larger than 200 MB, too large for a picture"):
+    with pytest.raises(UsageError, match="is too large for a picture: over 200 MB"):
         load_picture(file)
 
 

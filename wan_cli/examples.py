@@ -13,13 +13,13 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ('wan generate "a fox" --duration 5 --dry-run', "see the request and its price first"),
         (
             'wan generate "it turns its head" --image https://example.com/fox.png',
-            "begin with a picture",
+            "start from a picture",
         ),
         (
             'wan generate "a fox" --once build-7 --max-cost 2',
             "in CI: a retried job continues and pays nothing",
         ),
-        ("wan generate --like @last --seed 8", "the newest request again, with another seed"),
+        ("wan generate --like @last --seed 8", "repeat the newest request with another seed"),
         (
             'wan generate "a fox" --no-wait',
             "print the id and exit; wan fetch ID downloads it later",
@@ -31,7 +31,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "fetch": (
         ("wan fetch @last -o fox.mp4", "wait for the newest generation and save it as fox.mp4"),
-        ("wan fetch --all --no-wait --quiet", "for cron: download what is done, and do not wait"),
+        (
+            "wan fetch --all --no-wait --quiet",
+            "for cron: download finished videos, and do not wait",
+        ),
     ),
     "list": (
         ("wan list --status saved --since 7d --search fox", "the foxes of this week"),
@@ -54,16 +57,16 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "models": (
-        ("wan models", "prices now, and what each model accepts"),
+        ("wan models", "list the models with their prices and options"),
         ("wan models 2.6-i2v", "one model: its fields and prices"),
     ),
     "balance": (("wan balance --json", "for a script"),),
     "config": (
-        ("wan config set api_key", "ask for the key, without echo"),
+        ("wan config set api_key", "store the API key; wan asks for it without echo"),
         ("wan config list", "each value, and where it comes from"),
     ),
     "config set": (
-        ("wan config set api_key", "ask for the key, without echo"),
+        ("wan config set api_key", "store the API key; wan asks for it without echo"),
         ("wan config set resolution 720p", "a default for wan generate and wan batch"),
     ),
     "config get": (("wan config get timeout", "the value in effect"),),
@@ -74,13 +77,13 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "doctor": (("wan doctor && wan fetch --all", "check first, then download"),),
     "sandbox": (
         ("wan sandbox --port 8900", "serve until Ctrl-C"),
-        ("wan sandbox --speed 0.02", "let a clip take 100 s, as in real life"),
+        ("wan sandbox --speed 0.02", "let a clip take 100 s, like the real service"),
     ),
     "completion": (
         ('eval "$(wan completion bash)"', "in ~/.bashrc; the same for zsh in ~/.zshrc"),
         (
             "wan completion fish > ~/.config/fish/completions/wan.fish",
-            "for every new fish",
+            "load the completions in every new fish shell",
         ),
     ),
     "help": (

@@ -33,7 +33,7 @@ EXIT_CODES = {
     10: "it is unknown whether the submission was accepted; nothing was sent twice",
     11: "the API could not be reached; certainly nothing was submitted",
     12: "the video could not be downloaded; it is paid for and safe: fetch later",
-    13: "local file trouble (disk full, permission); the generation is safe",
+    13: "local file error (disk full, permission); the generation is safe",
     130: "interrupted (143: SIGTERM, 129: SIGHUP); the message says what happens",
 }
 # The topics of `wan help`, each with its line.
@@ -60,7 +60,7 @@ _OPTIONS = (
     ("-V, --version", "show the version; with -v, what it runs on"),
 )
 _EXAMPLES = (
-    ("wan config set api_key", "ask for the key, without echo"),
+    ("wan config set api_key", "store the API key; wan asks for it without echo"),
     ('wan generate "a fox in the snow" --multi-shot', "a video in the working folder"),
     ("echo a fox | wan generate --duration 5 -o fox.mp4", "the prompt from a pipe"),
     ('wan generate "a fox" --sandbox', "free, no key needed"),

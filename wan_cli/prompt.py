@@ -129,7 +129,7 @@ def refuse_file(prompt: str) -> None:
     """Refuse a prompt that is the name of a file.
 
     Raises:
-        UsageError: it names a file that exists and holds text.
+        UsageError: the prompt names an existing file with text.
     """
     name = file_meant(prompt)
     if name is None:

@@ -30,7 +30,7 @@ def parse_shard(word: str | None, environ: Mapping[str, str]) -> Shard:
     that counts from 1 works too: its last task takes the rows of shard 0.
 
     Raises:
-        UsageError: the word is neither, or this is no such job.
+        UsageError: the word is neither, or wan does not run in such a job.
     """
     if word is None:
         return Shard()

@@ -27,7 +27,7 @@ def load(out: Output, space: Workspace, arguments: Mapping[str, Any]) -> Plan:
     """Return the rows of a batch file, read with the arguments of the command.
 
     Raises:
-        UsageError: the file holds no prompts, or rows that cannot be submitted.
+        UsageError: the file has no prompts, or has rows that cannot be submitted.
     """
     file, settings, folder = arguments["file"], space.settings, arguments["output_dir"]
     # Paths of pictures are relative to the file.

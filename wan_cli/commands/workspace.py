@@ -59,7 +59,7 @@ class Workspace(NamedTuple):
 
     @contextmanager
     def client(self, *, with_key: bool = True) -> Iterator["Client"]:
-        """Open the client alone.
+        """Open the client without the history.
 
         Raises:
             SetupError: a key is needed and missing, or the sandbox's extra is not installed.

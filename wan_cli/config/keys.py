@@ -98,7 +98,7 @@ def find_key(places: Sequence[Candidate]) -> Key:
     """
     if not places:
         raise SetupError(
-            f"no API key: neither {KEY_VARIABLES[0]} nor the configuration holds one", hint=_HINT
+            f"no API key: neither {KEY_VARIABLES[0]} nor the configuration has one", hint=_HINT
         )
     place = places[0]
     text = place.text

@@ -155,7 +155,7 @@ class Output:
             LocalFileError: stdout is closed.
         """
         if self._json:
-            raise UsageError("-o - and --json both want standard output", hint="-o FILE --json")
+            raise UsageError("-o - and --json both write to standard output", hint="-o FILE --json")
         return stdout_for_video(force=force)
 
     def results(self, rows: Iterable[tuple[Mapping[str, object], str]]) -> None:

@@ -68,6 +68,6 @@ def _check_size(path: Path, size: int) -> None:
         raise UsageError(f"{shown_name(path)} is empty", hint=PICTURE_HINT)
     if size > MAX_FILE_BYTES:
         raise UsageError(
-            f"{shown_name(path)} is larger than {in_words(MAX_FILE_BYTES)}, too large for a picture",
+            f"{shown_name(path)} is too large for a picture: over {in_words(MAX_FILE_BYTES)}",
             hint="use a smaller picture",
         )
