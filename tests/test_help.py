@@ -192,7 +192,9 @@ def test_an_unknown_topic_lists_the_topics(wan: Any) -> None:
         ("login sk-0123456789abcdef", "config set api_key", "wan config set api_key"),
         ("logni", "config set api_key", "wan config set api_key"),
         ("version", "--version", "wan --version"),
-        ("genrate 'a fox'", "generate", "wan generate"),
+        ("stats", "list --stats", "wan list --stats"),
+        ("genrate 'a fox'", "generate", "wan generate 'a fox'"),
+        ("genrate " + 300 * "x", "generate", "wan generate"),
     ],
 )
 def test_a_mistyped_command_is_answered_with_the_nearest(
@@ -210,24 +212,108 @@ def test_a_word_that_is_like_no_command_has_no_neighbour(wan: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "words"),
+    ("argv", "words", "hint"),
     [
-        ("generate x --resolutoin 720p", "--resolutoin; did you mean --resolution?"),
-        ("generate x --aspect_ratio 16:9", "--aspect_ratio; did you mean --aspect-ratio?"),
-        ("generate x --size=720p", "--size; did you mean --resolution?"),
-        ("generate --prompt x", "--prompt; did you mean the prompt without an option?"),
-        ("batch x.csv --jobs 3", "--jobs; did you mean --concurrency?"),
-        ("list --limt 3", "--limt; did you mean --limit?"),
-        ("status @last --wach", "--wach; did you mean --watch?"),
-        ("config get timeout --jsn", "--jsn; did you mean --json?"),
-        ("list --xyzzy", "--xyzzy"),
+        (
+            "generate x --resolutoin 720p",
+            "--resolutoin; did you mean --resolution?",
+            "generate x --resolution 720p",
+        ),
+        (
+            "generate 'a fox' --aspect_ratio 16:9",
+            "--aspect_ratio; did you mean --aspect-ratio?",
+            "generate 'a fox' --aspect-ratio 16:9",
+        ),
+        (
+            "generate --size=720p -- --size=720p",
+            "--size; did you mean --resolution?",
+            "generate --resolution=720p -- --size=720p",
+        ),
+        (
+            "generate --prompt x",
+            "--prompt; did you mean the prompt without an option?",
+            "generate --help",
+        ),
+        (
+            "batch x.csv --jobs 3",
+            "--jobs; did you mean --concurrency?",
+            "batch x.csv --concurrency 3",
+        ),
+        ("list --limt 3", "--limt; did you mean --limit?", "list --limit 3"),
+        ("status @last --wach", "--wach; did you mean --watch?", "status @last --watch"),
+        ("config get timeout --jsn", "--jsn; did you mean --json?", "config get timeout --json"),
+        ("config get api_key sk-1 --jsn", "--jsn; did you mean --json?", "config get --help"),
+        ("list --xyzzy", "--xyzzy", "list --help"),
     ],
 )
-def test_a_mistyped_option_is_answered_with_the_nearest(argv: str, words: str, wan: Any) -> None:
+def test_a_mistyped_option_is_answered_with_the_nearest(
+    argv: str, words: str, hint: str, wan: Any
+) -> None:
+    done = wan(*shlex.split(argv))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: no such option: {words}\nhint: wan {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        ("--sandbox list", "wan list --sandbox"),
+        ("-q list --limit 3", "wan list --limit 3 -q"),
+        ("--duration 5 generate 'a fox' -- x", "wan generate 'a fox' --duration 5 -- x"),
+        ("-q config set api_key sk-1", "wan config --help"),
+        ("-q", "wan --help"),
+    ],
+)
+def test_options_before_the_command_are_answered_with_the_right_order(
+    argv: str, hint: str, wan: Any
+) -> None:
+    done = wan(*shlex.split(argv))
+    option = argv.split()[0]
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"error: no such option: {option}; put options after the command\nhint: {hint}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "hint"),
+    [
+        (
+            "generate x --max-cost $2",
+            "--max-cost: '$2' is not a number",
+            "for example: --max-cost 2",
+        ),
+        (
+            "list --limit 0",
+            "--limit: '0' is not a whole number from 1 to 1000000000",
+            "for example: --limit 20",
+        ),
+        (
+            "batch x.csv --concurrency few",
+            "--concurrency: 'few' is not a whole number of at least 1",
+            "for example: --concurrency 2",
+        ),
+        ("config get", "no KEY given", "wan config get timeout"),
+        ("batch", "no FILE given", "wan batch prompts.csv --dry-run"),
+        ("generate x --output", "--output needs a value: FILE|DIR/|-", "wan generate --help"),
+        ("list --all=3 -v", "--all takes no value", "wan list --all -v"),
+        ("balance foo", "unexpected argument: foo", "wan balance --help"),
+        ("config get timeout wait", "unexpected argument: wait", "wan config get --help"),
+    ],
+)
+def test_a_wrong_value_or_argument_is_explained_in_words(
+    argv: str, words: str, hint: str, wan: Any
+) -> None:
     done = wan(*argv.split())
     assert (done.code, done.out) == (2, "")
-    name = argv.split()[0]
-    assert done.err == f"error: no such option: {words}\nhint: wan {name} --help\n"
+    assert done.err == f"error: {words}\nhint: {hint}\n"
+
+
+def test_the_beginning_of_a_topic_is_answered_with_the_topic(wan: Any) -> None:
+    done = wan("help", "exit")
+    assert (done.code, done.out) == (2, "")
+    assert "no such command or topic: exit (did you mean exit-codes?)" in done.err
+    assert done.err.endswith("hint: wan help exit-codes\n")
 
 
 def test_a_mistyped_command_of_a_group_is_answered_with_the_nearest(wan: Any) -> None:

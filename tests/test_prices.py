@@ -199,7 +199,9 @@ def test_a_price_is_kept_for_an_hour_and_then_asked_for_by_its_etag(
     an_hour_passes(home)
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
     assert [get.headers["If-None-Match"] for get in api.gets] == [None, api.etag]
-    assert wan("generate", "a fox", "--max-cost", "1.57").code == 5
+    over = wan("generate", "a fox", "--max-cost", "1.57")
+    assert over.code == 5
+    assert over.err.endswith("hint: lower --resolution or --duration, or raise --max-cost\n")
     assert wan("generate", "a fox", "--max-cost", "1.58", "--no-wait").code == 0
     api.etag, api.pricing = '"models-2"', A_VIDEO
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"

@@ -35,7 +35,7 @@ def _no_such_command(name: str, args: Sequence[str]) -> UsageError:
         command = next((arg for arg in args if arg in COMMANDS), "")
         return UsageError(
             f"no such option: {word}; put options after the command",
-            hint=f"wan {command} --help" if command else "wan --help",
+            hint=_moved(name, args, command) if command else "wan --help",
         )
     meant = command_for(name, COMMANDS)
     if meant is None:
@@ -43,3 +43,14 @@ def _no_such_command(name: str, args: Sequence[str]) -> UsageError:
     # Do not repeat the words after "login": they may be a key.
     rest = "" if " " in meant or meant.startswith("-") else repeated(args)
     return UsageError(f"no such command: {word}; did you mean {meant}?", hint=f"wan {meant}{rest}")
+
+
+def _moved(name: str, args: Sequence[str], command: str) -> str:
+    """Return the command line with the options behind the command, before any `--`."""
+    from wan_cli.nearest import repeated
+
+    place = args.index(command)
+    words = [*args[place + 1 :]]
+    end = words.index("--") if "--" in words else len(words)
+    words[end:end] = [name, *args[:place]]
+    return f"wan {command}{repeated(words) or ' --help'}"

@@ -1,6 +1,6 @@
 """What somebody meant who mistyped a word, or typed that of another tool. Pure."""
 
-import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 # What other tools call it, and the command of wan.
@@ -24,6 +24,7 @@ ALIASES: Mapping[str, str] = {
     "ls": "list",
     "history": "list",
     "ps": "list",
+    "stats": "list --stats",
     "jobs": "list",
     "watch": "status --watch",
     "wait": "fetch",
@@ -65,8 +66,10 @@ OPTION_ALIASES: Mapping[str, str] = {
     "--dry": "--dry-run",
     "--test": "--sandbox",
 }
-# A word that needs no quotes in any shell: nothing else of what was typed is repeated in a hint.
-_PLAIN = re.compile(r"[A-Za-z0-9@_./:=+-]{1,100}")
+# A shorter word begins like too many others.
+_PREFIX_MIN_CHARS = 3
+# A hint repeats no more characters than these: a longer line would not be read.
+_REPEATED_MAX_CHARS = 200
 
 
 def command_for(word: str, commands: Collection[str]) -> str | None:
@@ -77,7 +80,7 @@ def command_for(word: str, commands: Collection[str]) -> str | None:
     meant = ALIASES.get(lower)
     if meant is not None:
         return meant
-    near = nearest(lower, [*commands, *ALIASES])
+    near = nearest(lower, commands) or nearest(lower, ALIASES)
     return None if near is None else ALIASES.get(near, near)
 
 
@@ -93,7 +96,10 @@ def option_for(word: str, options: Collection[str]) -> str | None:
 
 
 def nearest(word: str, words: Collection[str]) -> str | None:
-    """Return the word that is most like another; None if none is like it."""
+    """Return the only word that begins so, else the most similar one; None if there is none."""
+    begun = [one for one in words if len(word) >= _PREFIX_MIN_CHARS and one.startswith(word)]
+    if len(begun) == 1:
+        return begun[0]
     # 1 ms, for those alone who mistype.
     import difflib
 
@@ -102,5 +108,23 @@ def nearest(word: str, words: Collection[str]) -> str | None:
 
 
 def repeated(args: Sequence[str]) -> str:
-    """Return arguments for a hint that repeats them, each after a space; "" if any needs quotes."""
-    return "".join(f" {arg}" for arg in args) if all(map(_PLAIN.fullmatch, args)) else ""
+    """Return arguments, quoted, for a hint that repeats them, each after a space.
+
+    Return "" for arguments that a hint must not repeat: a key may stand among them, or they are
+    too long or not printable.
+    """
+    text = "".join(f" {shlex.quote(arg)}" for arg in args)
+    is_fit = len(text) <= _REPEATED_MAX_CHARS and text.isprintable()
+    return text if is_fit and "api_key" not in text else ""
+
+
+def renamed(args: Sequence[str], wrong: str, right: str) -> list[str]:
+    """Return arguments with the right name for a mistyped option, before `--`; keep its value."""
+    found: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        name, sign, value = arg.partition("=")
+        found.append(f"{right}{sign}{value}" if name == wrong else arg)
+        if arg in (wrong, "--"):
+            break
+    return [*found, *rest]

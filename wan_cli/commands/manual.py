@@ -91,7 +91,7 @@ def page_of(name: str, command: Any) -> Page:
     words += ["COMMAND"] if inner else []
     groups = (
         ("Commands", tuple((word, one.help or "") for word, one in inner.items())),
-        ("Arguments", tuple((_metavar(one), one.help or "") for one in arguments)),
+        ("Arguments", tuple((metavar_of(one), one.help or "") for one in arguments)),
         *_options(command),
     )
     codes = CODES[name.partition(" ")[0]]
@@ -132,10 +132,11 @@ def row_of(option: TyperOption) -> tuple[str, str]:
     return " / ".join(words) + ("" if option.is_flag else f" {option.metavar}"), says
 
 
-def _metavar(argument: TyperArgument) -> str:
+def metavar_of(argument: Any) -> str:
+    """Return the placeholder of an argument, or of the value of an option."""
     return str(argument.metavar).strip("[]")
 
 
 def _in_usage(argument: TyperArgument) -> str:
-    name = _metavar(argument)
+    name = metavar_of(argument)
     return name if argument.required else f"[{name}]"

@@ -1,4 +1,4 @@
-"""Run a command with typer: accept ids that begin with a dash, explain mistakes in sentences."""
+"""Run a command with typer: accept ids that begin with a dash."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +10,6 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from wan_cli.commands.manual import Page, page_of
-from wan_cli.errors import UsageError
-from wan_cli.nearest import nearest, option_for
-from wan_cli.text import one_line
 
 # An id of the server: 21 characters, the first of which may be a dash.
 _ID = re.compile(r"-[A-Za-z0-9_-]{20}")
@@ -31,13 +28,17 @@ def parsed(name: str, args: Sequence[str]) -> int:
     options = [option for option in command.params if isinstance(option, TyperOption)]
     flags = {word for option in options if option.is_flag for word in _words(option)}
     valued = {word for option in options for word in _words(option)} - flags
+    safe = args
     if name in _TAKE_IDS:
-        args = shielded(args, flags | {"-h", "--help"}, valued, _is_known_id)
-    before, after = around_dashes(args, valued)
+        safe = shielded(args, flags | {"-h", "--help"}, valued, _is_known_id)
+    before, after = around_dashes(safe, valued)
     try:
-        code = command.main(args=args, prog_name=f"wan {name}", standalone_mode=False, obj=after)
+        code = command.main(args=safe, prog_name=f"wan {name}", standalone_mode=False, obj=after)
     except typer.TyperException as wrong:
-        raise _wrong_usage(name, command, wrong, before) from None
+        # Only a mistake needs the explanations.
+        from wan_cli.commands.mistakes import wrong_usage
+
+        raise wrong_usage(name, command, wrong, args, before) from None
     return code if isinstance(code, int) else 0
 
 
@@ -68,51 +69,6 @@ def around_dashes(args: Sequence[str], valued: set[str]) -> tuple[list[str], lis
         if arg in valued:
             _next(rest)
     return before, list(rest)
-
-
-def _wrong_usage(
-    name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]
-) -> UsageError:
-    """Return the parser's complaint, reworded if a prompt or a dash is the cause."""
-    words = _complaint(name, command, wrong, args)
-    if name != "generate":
-        return UsageError(words, hint=f"wan {name} --help")
-    # No option contains a space.
-    prompt = next((arg for arg in args if arg.startswith("-") and " " in arg.partition("=")[0]), "")
-    if prompt or "extra argument" in words:
-        from wan_cli.prompt import LONG_DASHES, literal, refuse_dash, refuse_file
-
-        if prompt:
-            return UsageError(
-                "put -- before a prompt that begins with a dash", hint=literal(prompt)
-            )
-        for arg in args:
-            if arg.startswith(tuple(LONG_DASHES)):
-                refuse_dash(arg)
-            refuse_file(arg)
-        return UsageError(
-            "put quotes around a prompt of several words", hint='wan generate "a fox in the snow"'
-        )
-    return UsageError(words, hint=f"wan {name} --help")
-
-
-def _complaint(name: str, command: Any, wrong: typer.TyperException, args: Sequence[str]) -> str:
-    """Return the complaint, with the nearest option or command if there is one."""
-    words = one_line(wrong.format_message()).rstrip(".")
-    option = getattr(wrong, "option_name", None)
-    inner = getattr(command, "commands", {})
-    within = inner.get(args[0]) if inner and args else command
-    if within is None:
-        near = nearest(args[0], inner)
-        return f"no such command: {name} {one_line(args[0], 40)}" + _meant(near)
-    if option is None or not words.startswith("No such option"):
-        return words
-    known = [word for param in within.params for word in [*param.opts, *param.secondary_opts]]
-    return f"no such option: {one_line(option, 40)}" + _meant(option_for(option, known))
-
-
-def _meant(word: str | None) -> str:
-    return f"; did you mean {word}?" if word else ""
 
 
 def _words(option: TyperOption) -> list[str]:

@@ -205,5 +205,7 @@ class Budget:
             raise OverBudget(
                 f"{what} {usd:.4g} USD{before}, more than --max-cost {self._max_usd:g};"
                 " nothing was sent",
-                hint="wan models" if len(prices) == 1 else "a higher --max-cost, or fewer rows",
+                hint="lower --resolution or --duration, or raise --max-cost"
+                if len(prices) == 1
+                else "a higher --max-cost, or fewer rows",
             )
