@@ -147,13 +147,15 @@ def error_fields(error: WanError | None) -> dict[str, object]:
 class Outcome(NamedTuple):
     """The outcome of one generation in one command: its record, and an error if it failed.
 
-    `row` is the number of its row in a batch; `is_earlier` is true if an earlier run ended it.
+    `row` is the number of its row in a batch; `is_earlier` is true if an earlier run ended it,
+    and `is_new` if this run submitted it.
     """
 
     record: Record | None
     error: WanError | None = None
     row: int | None = None
     is_earlier: bool = False
+    is_new: bool = False
 
     @property
     def exit_code(self) -> int:

@@ -65,6 +65,27 @@ def test_rows_of_earlier_runs_share_one_line(wan: Wan, api: FakeApi, file: Path)
     assert "4 of 4 saved, $6.30 spent in total" in result.err
 
 
+def test_the_summary_tells_what_this_run_spent_from_the_total(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
+    api.looks = 2
+    assert wan("batch", "--yes", file.name, "--no-wait").code == 0
+
+    def spent() -> tuple[object, object]:
+        summary = wan("batch", "--yes", file.name, "--json").summary
+        return summary["cost_usd"], summary["total_cost_usd"]
+
+    assert spent() == (0, 4.725)
+    file.write_text(ROWS + "an elk,\n")
+    assert spent() == (1.575, 6.3)
+    result = wan("batch", "--yes", file.name)
+    assert "4 of 4 saved, $6.30 spent in total" in result.err
+    assert wan("generate", "a cat", "--no-wait").code == 0
+    assert wan("generate", "a dog", "--no-wait").code == 0
+    fetched = wan("fetch", "--all", "--json").summary
+    assert (fetched["cost_usd"], fetched["total_cost_usd"]) == (0, 3.15)
+
+
 def test_a_minute_without_news_is_a_line(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     wan.speed = 60
@@ -123,6 +144,7 @@ def test_with_json_the_last_object_is_the_summary(wan: Wan, api: FakeApi, file: 
         "not_submitted": 0,
         "finished_earlier": 0,
         "cost_usd": 3.15,
+        "total_cost_usd": 3.15,
         "exit_code": 9,
         "continue": "wan batch --yes --json -q --retry-failed -- rows.csv",
     }

@@ -59,7 +59,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
             return True
         # Another process has submitted the same request since: continue with its generation.
         run.costs(item, 0.0)
-        item.ref, item.record, item.tries = "", None, 0
+        item.ref, item.record, item.tries, item.is_new = "", None, 0, False
         _consider(run, item, order, standing)
         return False
     run.budget.check([order.price])
@@ -72,7 +72,7 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         item.taken_usd = run.budget.take(order.price)
         if order.is_variation:
             run.variations.add(item.ref)
-        item.record = record
+        item.record, item.is_new = record, True
         return True
     _consider(run, item, order, standing)
     return False

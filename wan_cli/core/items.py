@@ -114,6 +114,7 @@ class Item:
         "due",
         "failures",
         "generation_id",
+        "is_new",
         "is_play",
         "is_saving",
         "kept",
@@ -167,6 +168,8 @@ class Item:
         self.waited_s = 0.0
         # The amount that the budget counts for it.
         self.taken_usd = 0.0
+        # Whether this run submitted it, so that this run pays for it.
+        self.is_new = False
         self.reason = ""
         self.is_play = False
         self.settle_until = deadline

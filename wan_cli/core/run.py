@@ -213,7 +213,7 @@ class Run:
         self.done += 1
         if outcome.record and outcome.record.status.is_running:
             self.left_running.append(item)
-        self._tell_outcome(item, outcome._replace(row=item.row))
+        self._tell_outcome(item, outcome._replace(row=item.row, is_new=item.is_new))
 
     def _tell_outcome(self, item: Item, outcome: Outcome) -> None:
         """Report an outcome at once; if the command does not wait, in the order of the items."""

@@ -63,7 +63,8 @@ class Results:
         self.in_sandbox = in_sandbox
         self.counts: Counter[str] = Counter()
         self.earlier = 0
-        self.cost_usd = 0.0
+        # The cost of all the generations, and of those that this run submitted.
+        self.cost_usd = self.spent_usd = 0.0
         self.failed_names: list[str] = []
         # Whether a generation failed on the server: only --retry-failed submits it again.
         self.has_failed_on_server = False
@@ -102,7 +103,9 @@ class Results:
         self.counts[state] += 1
         self.earlier += outcome.is_earlier
         if outcome.record:
-            self.cost_usd += outcome.record.cost_usd or 0.0
+            cost_usd = outcome.record.cost_usd or 0.0
+            self.cost_usd += cost_usd
+            self.spent_usd += cost_usd if outcome.is_new else 0.0
         if state == FAILED:
             self.failed_names.append(self.name_of(outcome.row, _handle(outcome.record)))
         if isinstance(outcome.error, GenerationFailed):

@@ -92,7 +92,8 @@ def words_of(results: Results, command: Command | None = None) -> Iterable[str]:
     if rest > 0:
         parts.append(f"{rest:,} not submitted")
     # Only a batch pays; other commands continue generations that are paid for.
-    spent = "spent" if results.is_batch and not results.earlier else "spent in total"
+    is_all_new = command is None or results.spent_usd == results.cost_usd
+    spent = "spent" if results.is_batch and is_all_new and not results.earlier else "spent in total"
     parts.append(f"{money(cost_usd)} {spent}" + (" (sandbox)" if results.in_sandbox else ""))
     yield ", ".join([*parts, seconds(results.elapsed_s)])
     if names := results.failed_names:
@@ -117,7 +118,8 @@ def summary_json(results: Results, command: Command, exit_code: int) -> dict[str
         "in_flight": counts[IN_FLIGHT],
         "not_submitted": rest,
         "finished_earlier": results.earlier,
-        "cost_usd": round(results.cost_usd, 6),
+        "cost_usd": round(results.spent_usd, 6),
+        "total_cost_usd": round(results.cost_usd, 6),
         "elapsed_s": round(results.elapsed_s, 3),
         "exit_code": exit_code,
     }
