@@ -1,6 +1,9 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.sandbox.conftest import KEY, Api
+from wan_cli.generation import CREDITS_PER_USD
 from wan_cli.models import DEFAULT_MODEL
 from wan_cli.sandbox.store import Store
 
@@ -70,13 +73,28 @@ def test_transactions_are_paged_by_cursor(api: Api):
     assert seen == ids[::-1]
 
 
-def test_the_play_money_runs_out(api: Api, folder: Path):
+def test_the_play_money_never_runs_out(api: Api, folder: Path):
     store = Store(folder)
     body = {"model": DEFAULT_MODEL, "prompt": "a fox", "duration": 15}
-    accepted = [store.accept(body, None, 1.0) is not None for _ in range(43)]
+    for _ in range(100):
+        store.accept(body, None, 1.0)
+        assert store.balance() >= 20 * CREDITS_PER_USD
     store.close()
-    assert accepted == [True] * 42 + [False]
-    reply = api.post_wan_2_6(duration=15)
-    assert reply.status_code == 403
-    assert "run out of credits" in reply.json()["message"]
-    assert api.get("/v2/billing").json()["current_balance"] >= 0
+    assert api.post_wan_2_6(duration=15).status_code == 200
+    topups = api.get("/v2/billing/transactions", direction="TOPUP").json()["data"]
+    assert [(row["type"], row["amount"]["usd"]) for row in topups] == [
+        ("BONUS", 100),
+        ("BONUS", 100),
+        ("INIT", 100),
+    ]
+
+
+def test_an_empty_account_of_an_older_version_is_refilled(api: Api, folder: Path):
+    with closing(sqlite3.connect(folder / "sandbox.sqlite3", isolation_level=None)) as database:
+        database.execute(
+            "INSERT INTO generations (id, body, credits, created, started, due, fails)"
+            " VALUES ('old', '{}', ?, 0, 0, 0, 0)",
+            (100 * CREDITS_PER_USD,),
+        )
+    assert api.post_wan_2_6().status_code == 200
+    assert api.get("/v2/billing").json()["current_balance"] > 20

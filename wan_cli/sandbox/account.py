@@ -136,6 +136,10 @@ class Account:
         opening = _Transaction(
             self._store.opened, "", "TOPUP", "INIT", PLAY_MONEY_CREDITS, model=None
         )
+        refills = [
+            _Transaction(at, f"refill-{nth}", "TOPUP", "BONUS", PLAY_MONEY_CREDITS, model=None)
+            for nth, at in enumerate(self._store.refills(), 1)
+        ]
         charges = [
             _Transaction(
                 generation.due,
@@ -148,7 +152,9 @@ class Account:
             for generation in self._store.finished()
             if not generation.fails
         ]
-        return sorted([opening, *charges], key=lambda row: (row.time, row.reference_id))[::-1]
+        return sorted([opening, *refills, *charges], key=lambda row: (row.time, row.reference_id))[
+            ::-1
+        ]
 
 
 def _log_status(generation: StoredGeneration) -> str:

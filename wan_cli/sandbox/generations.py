@@ -58,8 +58,6 @@ class Generations:
         body = await asyncio.to_thread(self._pictures.keep, body)
         self._refuse_by_magic(str(body["prompt"]))
         generation = self._store.accept(body, _label(request), self._speed)
-        if generation is None:
-            raise _no_credits()
         self._store.note_accepted(post, generation.id)
         if not generation.fails:
             self._renders.start(generation)

@@ -22,6 +22,8 @@ from wan_cli.sandbox.pictures import shortened
 from wan_cli.storage import make_private
 
 PLAY_MONEY_CREDITS = 100 * CREDITS_PER_USD
+# Below this balance, the account gets its play money once more; no clip costs as much.
+_REFILL_BELOW_CREDITS = 20 * CREDITS_PER_USD
 _SLOW_FACTOR = 30
 _BUSY_TIMEOUT_S = 10.0
 _NOTED_BYTES_MAX = 100_000
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS posts (
     number INTEGER PRIMARY KEY, time REAL NOT NULL, label TEXT, body TEXT NOT NULL,
     generation_id TEXT);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS refills (number INTEGER PRIMARY KEY, time REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS account (
     one INTEGER PRIMARY KEY CHECK (one = 1), opened REAL NOT NULL, secret TEXT NOT NULL);
 """
@@ -119,13 +122,11 @@ class Store:
 
     def accept(
         self, body: Mapping[str, object], label: str | None, speed: float
-    ) -> StoredGeneration | None:
-        """Store a new generation and charge it; None if the balance is too low."""
+    ) -> StoredGeneration:
+        """Store a new generation and charge it; refill the account if little is left."""
         now, model = time.time(), str(body["model"])
         slowness = (_SLOW_FACTOR if Magic.SLOW.is_in(body["prompt"]) else 1) / speed
         with self._transaction():
-            if price(body) > self.balance():
-                return None
             number = int(self._value("SELECT count(*) FROM generations"))
             generation = StoredGeneration(
                 id=_new_id(number),
@@ -138,12 +139,17 @@ class Store:
                 fails=Magic.ERROR.is_in(body["prompt"]),
             )
             self._insert(generation)
+            self._refill()
         return generation
 
     def balance(self) -> int:
         """Return the balance in credits; generations in progress are already charged."""
         spent = self._value("SELECT coalesce(sum(credits), 0) FROM generations WHERE NOT fails")
-        return PLAY_MONEY_CREDITS - int(spent)
+        return PLAY_MONEY_CREDITS * (1 + len(self.refills())) - int(spent)
+
+    def refills(self) -> list[float]:
+        """Return the times when the account got its play money once more."""
+        return [at for (at,) in self._database.execute("SELECT time FROM refills ORDER BY number")]
 
     def find(self, generation_id: str) -> StoredGeneration | None:
         """Return the generation with an id, or None."""
@@ -190,6 +196,11 @@ class Store:
         self._database.execute(
             "INSERT OR IGNORE INTO account VALUES (1, ?, ?)", (time.time(), secrets.token_hex(32))
         )
+        self._refill()
+
+    def _refill(self) -> None:
+        while self.balance() < _REFILL_BELOW_CREDITS:
+            self._database.execute("INSERT INTO refills (time) VALUES (?)", (time.time(),))
 
     def _insert(self, generation: StoredGeneration) -> None:
         self._database.execute(
