@@ -356,7 +356,7 @@ def test_what_is_killed_goes_on_where_it_stopped(
     assert stopped.code == -number
     if number != signal.SIGKILL:
         assert "interrupted; generations " in stopped.err
-        assert "hint: run the same command again" in stopped.err
+        assert f"hint: wan batch --yes {file.name} --concurrency 2\n" in stopped.err
     for generation in api.generations.values():
         generation.status = "completed"
     api.looks = 0

@@ -176,7 +176,7 @@ def test_an_interrupted_batch_says_how_far_it_came(wan: Wan, api: FakeApi, file:
     *_, summary, error, hint = result.err.splitlines()
     assert re.fullmatch(r"1 of 3 saved, 2 in flight, \$4\.73 spent, \d+ s", summary)
     assert error.startswith("error: interrupted; generations ")
-    assert hint == "hint: run the same command again"
+    assert hint == "hint: wan batch --yes rows.csv --no-lookup"
 
 
 def test_a_row_that_waits_for_the_rate_limit_is_not_spent(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import NamedTuple
 
 from wan_cli.core.commandline import quoted
-from wan_cli.errors import Interrupted
+from wan_cli.errors import RUN_AGAIN, Interrupted
 from wan_cli.events import Event
 from wan_cli.listing import READY, SAVED
 from wan_cli.output import Output
@@ -63,10 +63,12 @@ def print_all(
     command = Command(tuple(sys.argv[1:]), results.is_batch)
     try:
         code = out.outcomes(out.each(work, results), text, silent=silent, notes=notes)
-    except Interrupted:
+    except Interrupted as interrupted:
         # The caller reports what is still in flight after this, with the next command.
         if results.tally:
             out.note(*words_of(results))
+        if results.is_batch and interrupted.hint == RUN_AGAIN:
+            interrupted.hint = command.text
         raise
     if results.is_batch or results.total > 1:
         out.note(*words_of(results, command))
