@@ -19,6 +19,25 @@ def test_an_empty_history_is_no_error(wan: Wan, api: FakeApi) -> None:
     result = wan("list", env=NO_KEY)
     assert (result.code, result.out) == (0, "")
     assert wan("list", "--json", env=NO_KEY).out == ""
+    assert "sandbox" not in result.err + wan("show", "@last").err
+
+
+def test_an_empty_history_points_to_the_generations_of_the_sandbox(wan: Wan) -> None:
+    assert wan("generate", "a fox", "--sandbox", "--no-wait").code == 0
+    words = "the sandbox has 1 generation: wan list --sandbox\n"
+    listed = wan("list", env=NO_KEY)
+    assert (listed.code, listed.out) == (0, "")
+    assert listed.err.splitlines(keepends=True)[1:] == [words]
+    assert wan("list", "--quiet", env=NO_KEY).err == ""
+    assert wan("list", "--status", "failed", env=NO_KEY).err.count("\n") == 1
+    for command in ("show", "status", "fetch"):
+        last = wan(command, "@last")
+        assert last.code == 2
+        assert f"error: @last: the history is empty; {words}" in last.err
+    assert wan("generate", "a fox", "--sandbox", "--no-wait").code == 0
+    assert "the sandbox has 2 generations: " in wan("list", env=NO_KEY).err
+    (listed,) = [wan("list", "--sandbox", "--since", "2999-01-01", env=NO_KEY)]
+    assert words not in listed.err
 
 
 def test_it_lists_newest_first_with_what_was_spent(wan: Wan, api: FakeApi) -> None:

@@ -1,9 +1,10 @@
 """Run `wan list` and `wan show`, after typer or `plain` has read the arguments."""
 
 import time
+from functools import partial
 
 from wan_cli.commands.arguments import need_one_id
-from wan_cli.commands.words import check_words
+from wan_cli.commands.words import check_words, count_in_sandbox
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_limit, parse_search, parse_since, parse_status
 from wan_cli.output.begin import begin
@@ -39,6 +40,7 @@ def list_(
             lambda: journal.total(listing),
             is_filtered=listing != Listing(limit=most),
             in_sandbox=space.sandbox,
+            elsewhere=partial(count_in_sandbox, space),
         )
 
 

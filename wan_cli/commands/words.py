@@ -7,6 +7,7 @@ from wan_cli.commands.workspace import Workspace
 from wan_cli.config.paths import paths
 from wan_cli.errors import UsageError, WanError
 from wan_cli.journal import Journal
+from wan_cli.listing import Listing
 from wan_cli.output import Output
 from wan_cli.text import one_line
 
@@ -20,14 +21,18 @@ def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
     """
     from wan_cli.core.named import check_word, may_be_id
 
-    file = space.paths.sandbox_dir / "history.db"
+    file = space.sandbox_history
     has_sandbox = not space.sandbox and file.is_file()
     # A whole id needs no check, so do not open the history twice.
     if not has_sandbox and all(may_be_id(word) for word in words):
         return
     with space.journal(out) as journal:
         for word in words:
-            check_word(journal, word)
+            try:
+                check_word(journal, word)
+            except UsageError as error:
+                also = count_in_sandbox(space) if word == "@last" else ""
+                raise (error.with_message(f"{error.message}; {also}") if also else error) from None
         unknown = [word for word in words if journal.find(word) is None]
     if not has_sandbox or not unknown:
         return
@@ -38,6 +43,23 @@ def check_words(space: Workspace, out: Output, words: Sequence[str]) -> None:
                     f"{one_line(word, 60)} is a generation of the sandbox",
                     hint="add --sandbox to the same command",
                 )
+
+
+def count_in_sandbox(space: Workspace) -> str:
+    """Return how many generations the sandbox's history has, with the command that lists them.
+
+    "" in the sandbox itself, or if its history has none or cannot be read.
+    """
+    file = space.sandbox_history
+    if space.sandbox or not file.is_file():
+        return ""
+    try:
+        with Journal.open_read_only(file) as journal:
+            count = journal.total(Listing()).generations
+    except WanError:
+        return ""
+    many = "1 generation" if count == 1 else f"{count:,} generations"
+    return f"the sandbox has {many}: wan list --sandbox" if count else ""
 
 
 def is_known_id(word: str) -> bool:

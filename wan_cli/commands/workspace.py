@@ -39,7 +39,12 @@ class Workspace(NamedTuple):
     @property
     def history_file(self) -> Path:
         """The history file. The sandbox has its own: its videos do not count as spending."""
-        return self.paths.sandbox_dir / "history.db" if self.sandbox else self.paths.history_file
+        return self.sandbox_history if self.sandbox else self.paths.history_file
+
+    @property
+    def sandbox_history(self) -> Path:
+        """The history file of the embedded sandbox, which may not exist."""
+        return self.paths.sandbox_dir / "history.db"
 
     @property
     def output_dir(self) -> Path:

@@ -21,13 +21,17 @@ def print_history(
     *,
     is_filtered: bool,
     in_sandbox: bool = False,
+    elsewhere: Callable[[], str] = str,
 ) -> int:
     """Print records and, for people, their number and cost; return 0.
 
-    `total` is called only if the number is printed.
+    `total` is called only if the number is printed; `elsewhere` only if the history is empty: it
+    says where there are generations.
     """
     if not records:
         out.note(out.typeable(_NOTHING_FITS if is_filtered else _EMPTY))
+        if not is_filtered and out.talks and (also := elsewhere()):
+            out.note(also)
         return 0
 
     def footer() -> list[str]:
