@@ -11,7 +11,7 @@ from tests.fake.api import FakeApi
 from tests.fake.invariants import KEY, check
 from tests.fake.process import Wan
 
-# A machine that is busy is no failure, and the same tree has the same result each time.
+# A busy machine must not fail a test, and each run must have the same result.
 # For new examples: pytest --hypothesis-profile=explore
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("wan", settings.get_profile("explore"), derandomize=True)
@@ -27,7 +27,7 @@ def api() -> Iterator[FakeApi]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where WAN_HOME points; wan makes it."""
+    """The folder of WAN_HOME; wan creates it."""
     return tmp_path / "home"
 
 
@@ -43,7 +43,7 @@ def work(tmp_path: Path) -> Path:
 def env(api: FakeApi, home: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of the commands."""
     return {
-        "HOME": str(tmp_path / "user"),  # so that no ~/.netrc of the developer is read
+        "HOME": str(tmp_path / "user"),  # so that wan does not read the developer's ~/.netrc
         "LANG": "C.UTF-8",
         "WAN_HOME": str(home),
         "AIMLAPI_API_KEY": KEY,
@@ -69,7 +69,7 @@ def wan(api: FakeApi, env: dict[str, str], work: Path, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port of 127.0.0.1 on which nobody listens, kept from others."""
+    """A reserved port of 127.0.0.1 on which nobody listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A pseudo-terminal for whole commands, and what is left on its screen."""
+"""A pseudo-terminal for whole commands, and the text left on its screen."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def on_terminal(
     wan: Wan, *argv: str, columns: int = 80, env: Mapping[str, str] | None = None
 ) -> tuple[int | None, str]:
-    """Run a command on a pseudo-terminal; return its exit code and all that it wrote there."""
+    """Run a command on a pseudo-terminal; return its exit code and everything that it wrote."""
     child = pexpect.spawn(
         sys.executable,
         ["-m", "wan_cli", *argv],
@@ -26,12 +26,12 @@ def on_terminal(
     )
     child.expect(pexpect.EOF)
     child.close()
-    wan("--version")  # What the invariants look at is the home of the fixture's own runs.
+    wan("--version")  # The invariants check only the home of the fixture's own runs.
     return child.exitstatus, child.before or ""
 
 
 def screen(written: str) -> list[str]:
-    """Return the lines that are left of what was written, by the codes that rich uses."""
+    """Return the lines that stay visible after the control codes of rich."""
     lines, at, column = [""], 0, 0
     for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", written):
         if piece == "\n":

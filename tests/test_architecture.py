@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "wan_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 300
-# Each imports only from those above it: a package counts as one.
+# Each layer imports only from layers above it; a package counts as one layer.
 LAYERS = (
     ("errors", "page", "version"),
     ("help",),
@@ -54,7 +54,7 @@ OWNERS = {
     "urllib3": {"http", "api"},
     "rich": {"output"},
     "typer": {"cli", "commands"},
-    # The completion of ids is asked at each key: config and history would be too slow.
+    # Completion of ids runs at each press of Tab: config and history would be too slow.
     "platformdirs": {"config", "completion"},
     "tomllib": {"config"},
     "tomli_w": {"config"},
@@ -71,7 +71,7 @@ SANDBOX_MAY_IMPORT = {"models", "text", "storage", "generation", "errors"}
 
 
 def imports(module: Path) -> Iterator[str]:
-    """The dotted names that a module imports anywhere in it."""
+    """Return the dotted names that a module imports anywhere."""
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -84,12 +84,12 @@ def imports(module: Path) -> Iterator[str]:
 
 
 def part(module: Path) -> str:
-    """The layer's name of a module: its package, or its own."""
+    """Return the layer of a module: its package, or its own name."""
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def own(module: Path) -> Iterator[str]:
-    """The parts of wan that a module imports, its own part left out."""
+    """Return the layers of wan that a module imports, without its own."""
     names = [name.split(".") for name in imports(module)]
     for top, *rest in names:
         if top == "wan_cli" and rest and rest[0] not in {part(module), "__version__"}:
@@ -132,22 +132,22 @@ def test_only_output_and_the_quick_answers_print(module: Path) -> None:
     assert not printed or part(module) in {"output", "main"}
 
 
-def test_the_sandbox_knows_the_schema_and_nothing_of_the_client() -> None:
+def test_the_sandbox_imports_the_schema_and_no_other_part_of_the_client() -> None:
     sandbox = [module for module in MODULES if part(module) == "sandbox"]
     assert {name for module in sandbox for name in own(module)} <= SANDBOX_MAY_IMPORT
 
 
-def test_only_the_commands_know_the_sandbox() -> None:
+def test_only_the_commands_import_the_sandbox() -> None:
     knowing = {part(module) for module in MODULES if "sandbox" in own(module)}
     assert knowing == {"commands"}
 
 
-def test_every_part_has_a_place() -> None:
+def test_every_module_has_a_layer() -> None:
     assert {part(module) for module in MODULES} - {"__init__"} <= {*PLACE}
 
 
-def test_five_packages_are_all_that_it_needs_to_run():
+def test_wan_needs_only_five_packages():
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     names = {re.split(r"[<>=~!\[ ]", wanted)[0] for wanted in project["dependencies"]}
-    # urllib3 and certifi come with requests, in whichever version requests can do with.
+    # urllib3 and certifi come with requests, in a version that requests accepts.
     assert names == {"platformdirs", "requests", "rich", "tomli-w", "typer"}

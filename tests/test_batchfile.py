@@ -1,4 +1,4 @@
-"""A batch file becomes rows: formats, mistakes with their lines, keys that stay, shards."""
+"""Batch files: formats, mistakes with their lines, stable keys, and shards."""
 
 import csv
 import io
@@ -54,7 +54,7 @@ def mistakes_of(text: str, form: str) -> list[Mistake]:
         ("text", "a.md", "", TEXT),
     ],
 )
-def test_the_format_is_as_named_or_as_the_suffix_says(word, name, text, form):
+def test_the_format_comes_from_the_option_or_the_suffix(word, name, text, form):
     assert format_of(word, Source(name, "wan batch"), text) == form
 
 
@@ -83,14 +83,14 @@ def test_an_unknown_format_is_refused():
         ("prompts.csv~", "files that end in .csv~", "--format text"),
     ],
 )
-def test_a_suffix_that_says_nothing_of_prompts_is_refused_with_the_way_out(name, words, hint):
+def test_a_wrong_suffix_is_refused_with_a_helpful_hint(name, words, hint):
     with pytest.raises(UsageError) as caught:
         format_of(None, Source(name, "wan batch"), "a fox")
     assert words in caught.value.message
     assert hint in caught.value.hint
 
 
-def test_each_line_of_a_text_is_a_prompt_exactly_as_it_stands():
+def test_each_line_of_a_text_is_a_prompt_unchanged():
     text = "a fox\r\n\n  hen, \n \t\n-x\u2028y\x0b\n"
     assert [(row.number, row.line, row.request.prompt) for row in rows_of(text, TEXT)] == [
         (1, 1, "a fox"),
@@ -117,7 +117,7 @@ def test_comments_and_blank_lines_are_skipped_and_counted(end):
         ("", ""),
     ],
 )
-def test_what_follows_the_last_line_is_no_line(text, skipped):
+def test_a_final_line_break_is_not_another_line(text, skipped):
     assert read(text, TEXT).skipped == skipped
 
 
@@ -129,7 +129,7 @@ def test_what_follows_the_last_line_is_no_line(text, skipped):
         '[\r{"prompt": "a fox", "seed": 7.0},\r\t"a hen"\r]',
     ],
 )
-def test_an_array_is_read_however_it_is_printed(text):
+def test_an_array_is_read_in_any_layout(text):
     rows = rows_of(text, JSON)
     assert [(row.request.prompt, row.request.value("seed")) for row in rows] == [
         ("a fox", 7),
@@ -142,7 +142,7 @@ def test_a_row_of_an_array_has_the_line_where_it_begins():
     assert [row.line for row in rows] == [2, 5, 5]
 
 
-def test_rows_of_json_and_csv_carry_the_fields_of_the_api():
+def test_rows_of_json_and_csv_have_the_fields_of_the_api():
     as_json = '{"prompt":"a fox","duration":5,"generate_audio":false,"seed":7,"output":"a/b.mp4"}'
     as_csv = 'prompt,duration,generate_audio,seed,output,name\n"a fox",5,no,7,a/b.mp4,\n'
     (one,), (other,) = rows_of(as_json, JSON_LINES), rows_of(as_csv, CSV)
@@ -158,7 +158,7 @@ def test_rows_of_json_and_csv_carry_the_fields_of_the_api():
     assert (one.line, other.line) == (1, 2)
 
 
-def test_what_a_row_does_not_say_is_as_the_flags_say():
+def test_flags_fill_in_the_missing_fields_of_a_row():
     first, second = rows_of(
         '{"prompt":"a fox"}\n{"prompt":"a hen","resolution":"1080p","seed":null}',
         JSON_LINES,
@@ -239,7 +239,7 @@ def test_a_cell_may_hold_lines_and_the_next_row_still_has_its_line():
         (CSV, "prompt,seed\na,x\n", 2, "seed: 'x' is not an integer"),
     ],
 )
-def test_a_mistake_has_its_line(form, text, line, words):
+def test_a_mistake_is_reported_with_its_line(form, text, line, words):
     (mistake,) = mistakes_of(text, form)
     assert mistake.line == line
     assert words in mistake.words
@@ -252,7 +252,7 @@ def test_all_mistakes_are_found_and_the_other_rows_too():
     assert [mistake.line for mistake in contents.mistakes] == [1, 3, 4]
 
 
-def test_a_row_keeps_its_key_where_others_come_and_go():
+def test_a_row_keeps_its_key_when_other_rows_change():
     key = {row.request.prompt: row.keys.first for row in rows_of("a fox\na hen\n", TEXT)}
     later = {
         row.request.prompt: row.keys.first for row in rows_of("an owl\n\na hen\na fox\n", TEXT)
@@ -260,7 +260,7 @@ def test_a_row_keeps_its_key_where_others_come_and_go():
     assert {prompt: later[prompt] for prompt in key} == key
 
 
-def test_equal_rows_are_two_and_so_are_those_of_two_files_or_requests():
+def test_equal_rows_and_rows_of_other_files_or_requests_have_other_keys():
     rows = rows_of("a fox\na fox\n", TEXT)
     keys = {row.keys.first for row in rows}
     keys |= {row.keys.first for row in read("a fox", TEXT, name="there").rows}
@@ -268,7 +268,7 @@ def test_equal_rows_are_two_and_so_are_those_of_two_files_or_requests():
     assert len(keys) == 4
 
 
-# A prompt that begins with a letter, and any characters after it.
+# A prompt that begins with a letter, followed by any characters.
 PROMPTS = st.tuples(
     st.characters(categories=["L", "Nd"], exclude_characters="\u115f\u1160\u3164\uffa0"),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
@@ -276,14 +276,14 @@ PROMPTS = st.tuples(
 
 
 @given(st.lists(PROMPTS, max_size=8))
-def test_any_prompt_that_json_can_write_comes_back(prompts):
+def test_any_prompt_written_as_json_is_read_back(prompts):
     lines = [json.dumps({"prompt": prompt}) for prompt in prompts]
     for form, text in ((JSON_LINES, "\n".join(lines)), (JSON, f"[{','.join(lines)}]")):
         assert [row.request.prompt for row in rows_of(text, form)] == prompts
 
 
 @given(st.lists(PROMPTS, min_size=1, max_size=8), st.sampled_from(",;\t"))
-def test_any_prompt_that_a_spreadsheet_can_write_comes_back(prompts, sign):
+def test_any_prompt_written_as_csv_is_read_back(prompts, sign):
     table = io.StringIO(newline="")
     writer = csv.writer(table, delimiter=sign)
     writer.writerows([["prompt", "seed"], *([prompt, 7] for prompt in prompts)])
@@ -291,7 +291,7 @@ def test_any_prompt_that_a_spreadsheet_can_write_comes_back(prompts, sign):
 
 
 @given(st.text(), st.sampled_from(FORMATS))
-def test_any_text_is_rows_and_mistakes_or_refused(text, form):
+def test_any_text_gives_rows_and_mistakes_or_is_refused(text, form):
     try:
         contents = read(text, form)
     except UsageError:
@@ -301,7 +301,7 @@ def test_any_text_is_rows_and_mistakes_or_refused(text, form):
     assert all(mistake.line >= 1 for mistake in contents.mistakes)
 
 
-def test_a_separator_line_is_no_row_and_decides():
+def test_a_separator_line_sets_the_separator_and_is_not_a_row():
     for first in ("sep=;", '"sep=;"', "SEP=;;;"):
         (row,) = rows_of(f"{first}\r\nprompt;seed\r\na fox, then;7\r\n", CSV)
         assert (row.line, row.request.prompt, row.request.value("seed")) == (3, "a fox, then", 7)
@@ -311,13 +311,13 @@ def test_a_separator_line_is_no_row_and_decides():
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
-def test_lines_may_end_as_on_any_machine(sign, end):
+def test_lines_can_end_with_lf_crlf_or_cr(sign, end):
     lines = ["prompt|seed", '"a fox, in the snow"|7', "an owl; at night|" if sign == "," else "b|"]
     rows = rows_of(end.join(lines).replace("|", sign) + end, CSV)
     assert [(row.line, row.request.value("seed")) for row in rows] == [(2, 7), (3, None)]
 
 
-def test_cells_other_than_texts_are_stripped_and_5_0_is_5():
+def test_cells_other_than_texts_are_stripped_and_5_0_means_5():
     text = (
         "prompt,duration,seed,resolution,output,once\n a fox ,5.0, 7 , 720p , a.mp4 , k1 \nb,,,,,\n"
     )
@@ -335,7 +335,7 @@ def test_cells_other_than_texts_are_stripped_and_5_0_is_5():
     assert mistakes_of('{"prompt":"a","duration":5.5}', JSON_LINES)
 
 
-def test_columns_may_be_named_as_people_write_them():
+def test_column_names_can_have_spaces_and_capitals():
     (row,) = rows_of(" Prompt ,Aspect Ratio,negative-prompt\na fox,9:16,rain\n", CSV)
     assert (row.request.value("aspect_ratio"), row.request.value("negative_prompt")) == (
         "9:16",
@@ -351,11 +351,11 @@ def test_columns_may_be_named_as_people_write_them():
         "prompt\na fox\t5\n",
     ],
 )
-def test_a_single_column_that_may_be_two_is_refused(text):
+def test_a_single_column_that_looks_like_two_is_refused(text):
     assert mistakes_of(text, CSV)
 
 
-def test_a_single_column_has_commas_in_its_texts():
+def test_a_single_column_can_hold_commas():
     text = 'Prompt\na fox, in the snow; then a hen\n"an owl, ""at night"""\na wolf\n'
     assert [row.request.prompt for row in rows_of(text, CSV)] == [
         "a fox, in the snow; then a hen",
@@ -376,7 +376,7 @@ def test_after_a_broken_quote_the_other_lines_are_checked():
     ]
 
 
-def test_a_file_of_broken_quotes_is_given_up_in_time():
+def test_a_file_of_broken_quotes_does_not_take_for_ever():
     mistakes = mistakes_of("prompt,seed\n" + '"a" b,1\n' * 200_000, CSV)
     assert len(mistakes) == 21
     assert "not checked" in mistakes[-1].words
@@ -391,7 +391,7 @@ def test_a_file_of_broken_quotes_is_given_up_in_time():
         (r"\\server\clips\fox.mp4", "write server/clips/fox.mp4"),
     ],
 )
-def test_a_path_of_windows_is_refused_with_its_slash_form(place, words):
+def test_a_windows_path_is_refused_with_its_slash_form(place, words):
     for name in ("output", "name"):
         row = json.dumps({"prompt": "a fox", name: place})
         (mistake,) = mistakes_of(row, JSON_LINES)
@@ -400,13 +400,13 @@ def test_a_path_of_windows_is_refused_with_its_slash_form(place, words):
 
 
 @pytest.mark.parametrize("key", ["build-7", "x" * 200, "Bau 7, Szene 3", "猫"])
-def test_a_row_may_have_a_key_of_its_own(key):
+def test_a_row_can_have_its_own_key(key):
     (row,) = rows_of(json.dumps({"prompt": "a fox", "once": key}), JSON_LINES)
     assert row.once == key
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 201, "a\nb", "a\u200bb", 7, True, ["a"]])
-def test_any_other_key_is_refused(key):
+def test_an_invalid_key_is_refused(key):
     (mistake,) = mistakes_of(json.dumps({"prompt": "a fox", "once": key}), JSON_LINES)
     assert "is not a key of 1 to 200 printable characters" in mistake.words
 
@@ -421,7 +421,7 @@ def test_one_key_for_two_requests_is_refused():
 
 
 @given(st.integers(1, 9), st.integers(0, 40))
-def test_shards_have_each_row_once(count, size):
+def test_shards_together_have_each_row_once(count, size):
     rows = rows_of("".join(f"fox {number}\n" for number in range(size)), TEXT)
     shards = [parse_shard(f"{index}/{count}", {}) for index in range(count)]
     assert [sum(shard.has(row) for shard in shards) for row in rows] == [1] * size
@@ -459,12 +459,12 @@ def test_shards_have_each_row_once(count, size):
         ("auto", {"JOB_COMPLETION_INDEX": "3", "JOB_COMPLETION_COUNT": "4"}, Shard(3, 4)),
     ],
 )
-def test_a_shard_is_named_or_taken_from_an_array_job(word, environ, shard):
+def test_a_shard_is_given_or_read_from_an_array_job(word, environ, shard):
     assert parse_shard(word, environ) == shard
 
 
 @pytest.mark.parametrize("word", ["", "1", "5/4", "0/0", "-1/4", "a/b", "1/2/3", "١/٢"])
-def test_any_other_shard_is_refused(word):
+def test_an_invalid_shard_is_refused(word):
     with pytest.raises(UsageError, match="is not K/N"):
         parse_shard(word, {})
 
@@ -477,6 +477,6 @@ def test_any_other_shard_is_refused(word):
         ({"SLURM_ARRAY_TASK_ID": "3"}, "is not K/N"),
     ],
 )
-def test_auto_without_all_of_it_says_what_is_missing(environ, words):
+def test_auto_names_the_missing_variable(environ, words):
     with pytest.raises(UsageError, match=words):
         parse_shard("auto", environ)

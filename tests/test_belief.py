@@ -1,4 +1,4 @@
-"""A reply is believed only where it is about what was asked; whatever else comes costs nothing."""
+"""wan believes a reply only if it is about the requested generation; other replies cost nothing."""
 
 from itertools import cycle, islice
 from pathlib import Path
@@ -61,12 +61,12 @@ def test_the_failure_of_another_generation_is_not_ours(wan: Wan, api: FakeApi, w
     result = wan("batch", name, "--yes", "--json")
     assert result.code == 0
     assert "too rude" not in result.err
-    # Nothing failed, so there is nothing that --retry-failed would pay for.
+    # Nothing failed, so --retry-failed has nothing to pay for.
     assert wan("batch", name, "--yes", "--retry-failed").code == 0
     assert len(api.accepted) == 2
 
 
-def test_nothing_of_a_reply_about_another_is_written_down(wan: Wan, api: FakeApi) -> None:
+def test_wan_records_nothing_of_a_reply_about_another_generation(wan: Wan, api: FakeApi) -> None:
     other, ours = submitted(wan, api, "a hen", "a fox")
     api.generations[other].status = "completed"
     api.generations[other].credits_used = 77
@@ -90,12 +90,12 @@ def test_an_id_of_another_record_is_never_taken_for_an_alias(
 
 
 def about(name: str, status: str = "completed") -> Reply:
-    """Return a reply about an id that nobody has, with the URL of the one that was asked for."""
+    """Return a reply about an unknown id, with the URL of the requested generation."""
     video = {"url": "{url}"} if status == "completed" else None
     return Reply(body={"id": name, "status": status, "video": video})
 
 
-def test_three_replies_in_a_row_with_one_id_that_nobody_has_are_an_alias(
+def test_three_replies_in_a_row_with_the_same_unknown_id_make_it_an_alias(
     wan: Wan, api: FakeApi
 ) -> None:
     (ours,) = submitted(wan, api, "a fox")
@@ -107,16 +107,14 @@ def test_three_replies_in_a_row_with_one_id_that_nobody_has_are_an_alias(
     assert polls(api, ours) >= 3
     assert "warning: " in result.err
     assert "gen-77-a-fox" in result.err
-    # The second id is kept: the user may name the generation by it.
+    # wan keeps the second id, so the user can name the generation by it.
     found = wan("show", "gen-77-a-fox", "--json")
     if found.code == 2 and "no such command" in found.err:
         found = wan("status", "gen-77-a-fox", "--json")
     assert (found.code, found.json_lines[0]["id"]) == (0, ours)
 
 
-def test_an_alias_that_was_taken_is_believed_at_once_by_the_next_command(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_the_next_command_believes_a_known_alias_at_once(wan: Wan, api: FakeApi) -> None:
     (ours,) = submitted(wan, api, "a fox")
     api.on_get(forever(about("gen-77-a-fox", "generating")))
     running = wan.start("fetch", ours)
@@ -140,7 +138,7 @@ def test_an_alias_that_was_taken_is_believed_at_once_by_the_next_command(
     ],
     ids=["by turns", "two and another", "two and ours"],
 )
-def test_other_ids_that_are_not_three_in_a_row_are_no_alias(
+def test_ids_that_are_not_the_same_three_times_in_a_row_are_not_an_alias(
     wan: Wan, api: FakeApi, work: Path, names: list[str | None]
 ) -> None:
     (ours,) = submitted(wan, api, "a fox")
@@ -157,7 +155,7 @@ def test_other_ids_that_are_not_three_in_a_row_are_no_alias(
     assert has_right_file(api, row)
 
 
-def test_a_generation_of_another_machine_is_believed_by_its_own_id_only(
+def test_a_reply_about_a_generation_of_another_machine_must_name_its_id(
     wan: Wan, api: FakeApi
 ) -> None:
     theirs = api.add_generation(id="made-elsewhere-0001", status="completed").id
@@ -171,7 +169,7 @@ def test_a_generation_of_another_machine_is_believed_by_its_own_id_only(
 # --- POSTs ---
 
 
-def test_a_crossed_reply_to_a_post_is_settled_by_our_own_label(
+def test_a_crossed_reply_to_a_post_is_resolved_by_the_label(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     api.on_post(Reply(), CROSSED, CROSSED)
@@ -183,14 +181,14 @@ def test_a_crossed_reply_to_a_post_is_settled_by_our_own_label(
     all_right(wan, api, 3)
 
 
-def test_a_crossed_reply_is_settled_in_a_batch_too(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_crossed_reply_is_resolved_in_a_batch_too(wan: Wan, api: FakeApi, work: Path) -> None:
     api.on_post(Reply(), CROSSED, Reply(), CROSSED)
     result = wan("batch", batch_file(work, *animals(5)), "--yes")
     assert result.code == 0, result.err
     all_right(wan, api, 5)
 
 
-def test_a_crossed_reply_that_the_log_does_not_explain_is_unknown_and_harms_no_other(
+def test_a_crossed_reply_that_is_not_in_the_log_is_unknown_and_affects_no_other_row(
     wan: Wan, api: FakeApi
 ) -> None:
     (first,) = submitted(wan, api, "a hen", status="completed")
@@ -211,8 +209,8 @@ def test_a_crossed_reply_that_the_log_does_not_explain_is_unknown_and_harms_no_o
     all_right(wan, api, 2)
 
 
-def test_an_id_in_a_reply_that_another_record_has_is_not_taken(wan: Wan, api: FakeApi) -> None:
-    # The label is right, or not echoed at all, and the id is another's all the same.
+def test_wan_does_not_accept_an_id_that_another_record_has(wan: Wan, api: FakeApi) -> None:
+    # The label is right or missing, but the id belongs to another record.
     (first,) = submitted(wan, api, "a hen", status="completed")
     body = {"id": first, "status": "queued"}
     api.on_post(Reply(body=body, headers={"x-inference-id": first}))
@@ -237,7 +235,7 @@ def test_any_label_but_ours_makes_a_reply_ambiguous(wan: Wan, api: FakeApi, echo
 
 
 def test_a_reply_without_the_label_is_believed(wan: Wan, api: FakeApi) -> None:
-    # A proxy may drop the header; nothing says that the reply is about something else.
+    # A proxy may drop the header, and nothing shows that the reply is about another submission.
     api.on_post(Reply(headers={"x-client-request-id": None}))
     result = wan("generate", "a fox", "--json")
     assert (result.code, result.json_lines[0]["id"]) == (0, api.posts[0].id)
@@ -245,7 +243,7 @@ def test_a_reply_without_the_label_is_believed(wan: Wan, api: FakeApi) -> None:
 
 
 def test_a_refusal_of_another_submission_is_not_a_refusal_of_ours(wan: Wan, api: FakeApi) -> None:
-    # Taken for ours, it would let the same command pay a second time.
+    # If wan took it for ours, the same command would pay a second time.
     other = {"x-client-request-id": "wan-0123456789abcdef0123456789abcdef.1"}
     api.on_post(Reply(status=400, accept=True, headers=other))
     result = wan("generate", "a fox", "--json")
@@ -273,7 +271,7 @@ def test_sixty_rows_of_an_api_that_crosses_its_replies_are_sixty_right_files(
     assert (again.code, len(api.posts)) == (0, 60)
 
 
-# --- what a state means (B3) ---
+# --- the meaning of a state (B3) ---
 
 FAILED_WORDS = ["failed", "canceled", "Moderated"]
 
@@ -295,9 +293,7 @@ def test_another_word_with_an_error_and_no_url_is_a_failure(
 @pytest.mark.parametrize(
     "error", [{"detail": [{"msg": "too rude"}]}, {"name": "E", "message": "too rude"}]
 )
-def test_the_words_of_a_failure_are_told_whatever_their_form(
-    wan: Wan, api: FakeApi, error: Any
-) -> None:
+def test_the_words_of_a_failure_are_printed_in_any_form(wan: Wan, api: FakeApi, error: Any) -> None:
     api.on_get(forever(Reply(body={"id": "{id}", "status": "failed", "error": error})))
     result = wan("generate", "a fox")
     assert result.code == 9
@@ -320,7 +316,7 @@ def test_another_word_with_neither_is_still_running(wan: Wan, api: FakeApi, erro
     assert polls(api, str(api.posts[0].id)) > 3
 
 
-# --- another key (B12), and what is no answer of the API (B10) ---
+# --- another key (B12), and answers that are not from the API (B10) ---
 
 
 @pytest.mark.parametrize("refused", [refusal(404, "Generation not found"), refusal(403, "no")])
@@ -337,7 +333,9 @@ def test_a_generation_of_another_key_says_so_at_once(
     assert "fingerprint" in result.err
 
 
-def test_of_many_the_one_of_another_key_ends_alone(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_among_many_only_the_generation_of_another_key_ends(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     (theirs,) = submitted(wan, api, "a hen", status="completed")
     api.hides_others = True
     wan.env["AIMLAPI_API_KEY"] = "another-key-abcdef0123456789"
@@ -351,7 +349,7 @@ def test_of_many_the_one_of_another_key_ends_alone(wan: Wan, api: FakeApi, work:
     assert len(videos(work)) == 2
 
 
-def test_a_firewalls_page_in_a_wait_is_no_word_about_the_key(wan: Wan, api: FakeApi) -> None:
+def test_a_firewall_page_during_a_wait_does_not_blame_the_key(wan: Wan, api: FakeApi) -> None:
     (ours,) = submitted(wan, api, "a fox", status="completed")
     api.on_get(*repeat(FIREWALL, 3), *repeat(Reply(status=401, body=b"<html>log in</html>"), 2))
     result = wan("fetch", ours)
@@ -360,10 +358,12 @@ def test_a_firewalls_page_in_a_wait_is_no_word_about_the_key(wan: Wan, api: Fake
     assert "key" not in result.err
 
 
-def test_a_firewalls_page_on_a_post_is_a_refusal_that_blames_no_key(wan: Wan, api: FakeApi) -> None:
+def test_a_firewall_page_on_a_post_is_a_refusal_that_does_not_blame_the_key(
+    wan: Wan, api: FakeApi
+) -> None:
     api.on_post(FIREWALL)
     result = wan("generate", "a fox")
-    # Refused, by the words of the contract; which code that is, is not what matters here.
+    # By the contract this is a refusal; the code does not matter here.
     assert result.code in (4, 6, 11)
     assert len(api.posts) == 1
     assert "refused the key" not in result.err

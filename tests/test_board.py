@@ -1,4 +1,4 @@
-"""The display of many generations: it fits every terminal, and tells no wrong number."""
+"""The display of many generations: it fits every terminal, and its numbers are right."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from wan_cli.record import Outcome, Record
 
 NAMES = {number: f"a-long-name-猫-{number}" for number in range(1, 10_001)}
 
-# The first of these was polled again after its download had failed.
+# The first generation was polled again after its download had failed.
 PERCENTS = ("gen-1", "gen-2", "gen-3")
 
 
@@ -40,13 +40,13 @@ def tally(in_flight: int, waiting: int = 0, left_s: float | None = 4.0) -> Tally
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 @pytest.mark.parametrize("height", [5, 15, 24, 50])
 @pytest.mark.parametrize("in_flight", [0, 1, 7, 10_000])
-def test_it_fits(width: int, height: int, in_flight: int) -> None:
+def test_the_display_fits_the_terminal(width: int, height: int, in_flight: int) -> None:
     found = results(saved=30, failed=2)
     found.update(tally(in_flight, 10))
     lines = lines_of(found, tally(in_flight, 10), Size(width, height), 0.0, {"gen-1": 45}, "⠋")
     assert max(map(width_of, lines)) <= width
     assert width_of(bar(found, width).plain) <= width
-    # Only the counts, which wrap, may be longer than a terminal of a few lines.
+    # On a terminal of a few lines, only the counts may wrap beyond its height.
     assert len(lines) + 2 <= max(height, len(wrapped(lines[:1], width)) + 9)
 
 
@@ -62,7 +62,7 @@ def test_a_screenful_of_rows_is_drawn_and_the_rest_is_counted() -> None:
     assert len(lines) == 22
 
 
-def test_time_that_passed_counts_and_an_estimate_never_goes_below_zero() -> None:
+def test_elapsed_time_counts_and_an_estimate_never_goes_below_zero() -> None:
     (line,) = lines_of(results(), tally(0, 3), Size(100, 24), 2.0, {}, "⠋")
     assert line.endswith("3 waiting · $12.50 of $20.00 · 2:01:04 · about 0:02 left")
     (line,) = lines_of(results(), tally(0, 3), Size(100, 24), 5.0, {}, "⠋")
@@ -70,7 +70,7 @@ def test_time_that_passed_counts_and_an_estimate_never_goes_below_zero() -> None
 
 
 @pytest.mark.parametrize(("saved", "failed", "total"), [(0, 0, 3), (1, 1, 3), (3, 0, 3), (1, 2, 3)])
-def test_a_failed_row_is_not_saved(saved: int, failed: int, total: int) -> None:
+def test_a_failed_row_does_not_count_as_saved(saved: int, failed: int, total: int) -> None:
     text = bar(results(saved, failed, total), 34)
     assert text.plain.endswith(f" {saved + failed}/{total}")
     lengths = {str(span.style): span.end - span.start for span in text.spans}

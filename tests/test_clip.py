@@ -1,4 +1,4 @@
-"""What an mp4 file shows: length, frame size, sound."""
+"""The properties of an mp4 file: length, frame size, sound."""
 
 import io
 import struct
@@ -26,29 +26,29 @@ def header(scale: int, length: int) -> bytes:
 SOUND = box(b"trak", box(b"mdia", box(b"hdlr", bytes(8) + b"soun" + bytes(12))))
 
 
-def test_a_video_tells_its_length_and_its_frame_size() -> None:
+def test_wan_reads_the_length_and_frame_size_of_a_video() -> None:
     assert clip(make_mp4(5000)) == Clip(10.0, 1920, 1080, has_sound=False)
 
 
-def test_a_track_of_sound_is_seen() -> None:
+def test_wan_finds_a_sound_track() -> None:
     assert clip(movie(header(1000, 5040), SOUND)) == Clip(5.04, 0, 0, has_sound=True)
 
 
-def test_a_long_header_is_read() -> None:
+def test_wan_reads_a_long_header() -> None:
     long = box(b"mvhd", b"\x01" + bytes(19) + struct.pack(">IQ", 600, 3000) + bytes(80))
     assert clip(movie(long)) == Clip(5.0, 0, 0, has_sound=False)
 
 
 @pytest.mark.parametrize("header", [header(0, 5), header(1000, 0xFFFFFFFF), box(b"mvhd"), b""])
-def test_a_length_that_is_not_told_is_unknown(header: bytes) -> None:
+def test_a_missing_length_is_unknown(header: bytes) -> None:
     assert clip(movie(header)) == Clip(None, 0, 0, has_sound=False)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello, world", make_mp4(5000)[:200]])
-def test_what_is_no_mp4_tells_nothing(data: bytes) -> None:
+def test_a_file_that_is_not_an_mp4_has_no_properties(data: bytes) -> None:
     assert clip(data) is None
 
 
 @given(st.binary(max_size=300))
-def test_no_content_makes_it_raise(content: bytes) -> None:
+def test_no_content_raises_an_error(content: bytes) -> None:
     clip(movie(content, box(b"trak", content)))

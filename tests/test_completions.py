@@ -22,7 +22,7 @@ from wan_cli.help import COMMANDS
 from wan_cli.models import MODELS
 
 COMPLETIONS = Path(__file__).parents[1] / "completions"
-# How readline cuts a line: at white space, and each run of : or = is a word of its own.
+# readline splits a line at white space, and each run of : or = is a separate word.
 BASH_WORDS = re.compile(r"[:=]+|[^\s:=]+")
 BASH_DRIVER = """
 source "$1"; shift
@@ -32,7 +32,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def shell(name: str) -> str:
-    """The path of a shell, or a skipped test."""
+    """Return the path of a shell, or skip the test."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed")
@@ -62,7 +62,7 @@ def in_fish(line: str, **where: Any) -> list[str]:
     return [word.split("\t")[0] for word in run(shell("fish"), "-Nc", script, **where)]
 
 
-# Completes as a person would see it: the list that zsh draws, then the line that it makes.
+# Completes as a user sees it: the list that zsh draws, then the completed line.
 ZSH_START = """
 PS1='> '; unsetopt beep zle_bracketed_paste prompt_sp; bindkey '^I' expand-or-complete
 autoload -U compinit; compinit -D; eval "$(wan completion zsh)"; print -r rea''dy
@@ -71,7 +71,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
 
 def zsh_lists(line: str, home: Path, **more: str) -> list[str]:
-    """What zsh lists under a line when Tab is typed behind it."""
+    """Return the list that zsh shows under a line after Tab."""
     env = more | {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "LANG": "C.UTF-8"}
     env |= {"HOME": str(home), "WAN_HOME": str(home), "TERM": "xterm"}
     typed = pexpect.spawn(
@@ -80,7 +80,7 @@ def zsh_lists(line: str, home: Path, **more: str) -> list[str]:
     try:
         typed.sendline("; ".join(ZSH_START.strip().splitlines()))
         typed.expect("ready\r\n")
-        # ^D lists what is possible; a key that accepts no line then ends what is drawn.
+        # ^D lists the possible words; a key that does not accept the line then ends the drawing.
         typed.send(f"{line}\x04")
         typed.sendcontrol("u")
         typed.sendline("print -r do''ne")
@@ -88,13 +88,13 @@ def zsh_lists(line: str, home: Path, **more: str) -> list[str]:
         drawn = typed.before or ""
     finally:
         typed.close(force=True)
-    # The list stands under the line, and then the cursor goes up again.
+    # zsh draws the list under the line, and then moves the cursor up again.
     below = re.split(r"\x1b\[\d*A", drawn.partition("\n")[2])[0]
     return [text.strip() for text in ESCAPES.sub("", below).split("\n") if text.strip()]
 
 
 def zsh_words(line: str, home: Path, **more: str) -> list[str]:
-    """What zsh lists, without what it says of each word."""
+    """Return the words that zsh lists, without their descriptions."""
     shown = zsh_lists(line, home, **more)
     words = (word for text in shown for word in re.split("  +", text.partition(" -- ")[0]))
     return [word.strip() for word in words if word.strip()]
@@ -112,7 +112,7 @@ def ids(wan: Any, api: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["wan.bash", "_wan", "wan.fish", "wan.ps1"])
-def test_a_completion_is_what_make_completions_writes(name: str) -> None:
+def test_the_completions_are_up_to_date(name: str) -> None:
     generate = runpy.run_path(str(COMPLETIONS / "generate.py"))
     written = generate["SHELLS"][name](generate["commands"]())
     assert (COMPLETIONS / name).read_text("utf-8") == written, "run: make completions"
@@ -155,7 +155,7 @@ def test_a_shell_completes_words_flags_and_values(
         ("wan generate --duration=", ["5", "10", "15"]),
     ],
 )
-def test_bash_completes_values_that_it_cuts_into_words(line: str, offered: list[str]) -> None:
+def test_bash_completes_values_that_it_splits_into_words(line: str, offered: list[str]) -> None:
     assert in_bash(line) == offered
 
 
@@ -177,7 +177,7 @@ def test_a_shell_completes_ids_newest_first(complete: Any, ids: list[str], home:
 
 
 @pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
-def test_a_shell_completes_ids_of_the_sandbox_only_where_it_is_used(
+def test_a_shell_completes_ids_of_the_sandbox_only_if_it_is_used(
     complete: Any, ids: list[str], wan: Any, home: Path
 ) -> None:
     played = wan("generate", "a toy", "--no-wait", "--sandbox").out.strip()
@@ -197,7 +197,7 @@ def test_fish_and_zsh_show_the_state_and_the_prompt_beside_an_id(
     assert [word.replace("  ", "\t") for word in zsh_lists("wan fetch ", home=home)] == shown
 
 
-def test_what_stands_beside_an_id_is_one_printable_line(wan: Any, home: Path) -> None:
+def test_the_text_beside_an_id_is_one_printable_line(wan: Any, home: Path) -> None:
     wan("generate", "a\tfox\n\x1b[2J\u202e" + "x" * 99, "--no-wait")
     (line,) = run("wan", "--complete-ids", "", home=home)
     found, shown = line.split("\t")
@@ -214,7 +214,7 @@ def test_wan_prints_the_completion_script(name: str, wan: Any) -> None:
     assert wan("completion", name, "--json").json_lines == [{"shell": name, "script": done.out}]
 
 
-def test_where_a_script_goes_is_said_on_a_terminal_alone(wan: Any) -> None:
+def test_only_on_a_terminal_wan_says_where_to_put_a_script(wan: Any) -> None:
     for name in ("bash", "zsh", "fish", "powershell"):
         typed = pexpect.spawn(
             sys.executable, ["-m", "wan_cli", "completion", name], env=wan.env, encoding="utf-8"
@@ -271,7 +271,7 @@ def test_a_shell_can_read_its_completion(name: str, file: str) -> None:
     assert run(shell(name), "-n", str(COMPLETIONS / file)) == []
 
 
-def test_ids_are_looked_for_where_the_configuration_says(
+def test_ids_come_from_the_history_that_the_configuration_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

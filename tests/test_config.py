@@ -1,4 +1,4 @@
-"""What the settings come to, and how their file is kept."""
+"""The values of the settings, and how wan writes their file."""
 
 import os
 import stat
@@ -43,7 +43,7 @@ def test_a_missing_file_means_the_built_in_values(places: Paths) -> None:
     assert set(settings.sources.values()) == {"default"}
 
 
-def test_environment_goes_before_file_goes_before_built_in(places: Paths) -> None:
+def test_the_environment_overrides_the_file_which_overrides_the_defaults(places: Paths) -> None:
     write(places, "timeout = 60\nwait = false\n[generate]\nduration = 5\nseed = 0\n")
     settings = config.load(places, {"WAN_TIMEOUT": "7.5", "WAN_DURATION": "15", "WAN_WAIT": ""})
     assert (settings.timeout, settings.wait) == (7.5, False)
@@ -133,7 +133,7 @@ def test_a_broken_file_is_refused_with_its_name_and_line_or_key(
     assert words in message
 
 
-def test_a_folder_in_place_of_the_file_is_refused(places: Paths) -> None:
+def test_a_folder_instead_of_the_file_is_refused(places: Paths) -> None:
     places.config_file.mkdir(parents=True)
     assert "cannot be read" in refused(places, {})
 
@@ -225,7 +225,7 @@ def test_a_linked_file_stays_a_link(places: Paths, tmp_path: Path) -> None:
     assert real.read_text() == "wait = false\n"
 
 
-def test_a_file_that_cannot_be_written_is_a_set_up_error(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_a_set_up_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError):
         config.store(tmp_path / "file" / "config.toml", setting_named("wait"), "no")
@@ -239,14 +239,14 @@ def test_a_broken_file_is_not_overwritten(places: Paths, text: str) -> None:
     assert places.config_file.read_text() == text
 
 
-def test_a_wrong_value_can_be_set_right_or_taken_out(places: Paths) -> None:
+def test_a_wrong_value_can_be_corrected_or_removed(places: Paths) -> None:
     write(places, "timeout = -1\nwait = 5\n")
     assert config.remove(places.config_file, setting_named("wait"))
     config.store(places.config_file, setting_named("timeout"), "60")
     assert config.load(places, {}).timeout == 60
 
 
-def test_unset_of_what_is_not_set_writes_nothing(places: Paths) -> None:
+def test_unset_of_a_missing_key_writes_nothing(places: Paths) -> None:
     assert not config.remove(places.config_file, setting_named("generate.seed"))
     assert not places.config_file.exists()
 
@@ -282,9 +282,7 @@ def test_an_unknown_key_lists_the_keys_but_no_pasted_secret() -> None:
 
 
 @given(key=st.sampled_from(sorted(SETTINGS.keys() - {"api_key"})), text=st.text(max_size=30))
-def test_any_text_is_stored_as_a_value_that_is_right_or_is_a_usage_error(
-    key: str, text: str
-) -> None:
+def test_any_text_is_stored_as_a_valid_value_or_is_a_usage_error(key: str, text: str) -> None:
     setting = setting_named(key)
     try:
         value = setting.stored(text)

@@ -35,7 +35,7 @@ resolution = "720p" # small
         ("generate", "seed", 7, "seed = 7"),
     ],
 )
-def test_one_line_changes_and_all_others_stay(
+def test_set_changes_one_line_and_keeps_all_others(
     table: str, name: str, value: object, line: str
 ) -> None:
     text = with_value(FILE, table, name, value)
@@ -47,19 +47,19 @@ def test_one_line_changes_and_all_others_stay(
     assert (found[table] if table else found)[name] == value
 
 
-def test_a_key_is_taken_out_and_the_rest_stays() -> None:
+def test_unset_removes_a_key_and_keeps_the_rest() -> None:
     text = without_key(FILE, "", "timeout")
     assert text is not None
     assert text.splitlines() == [line for line in FILE.splitlines() if "timeout" not in line]
 
 
-def test_a_value_of_several_lines_is_left_to_the_writer() -> None:
+def test_for_a_value_of_several_lines_the_whole_file_is_written() -> None:
     text = 'api_key_command = """\npass show\n"""\n'
     assert with_value(text, "", "api_key_command", "x") is None
 
 
 @given(st.text(max_size=30), st.sampled_from(["", "generate"]))
-def test_any_text_that_is_set_is_read_back(value: str, table: str) -> None:
+def test_any_text_that_set_writes_is_read_back(value: str, table: str) -> None:
     if any("\ud800" <= char <= "\udfff" for char in value):
         return
     text = with_value(FILE, table, "output_dir", value)
@@ -81,7 +81,7 @@ def test_comments_survive_the_command(wan: Wan, home: Path) -> None:
     assert "timeout = 300.0    # seconds, for the slow line" in file.read_text()
 
 
-def test_twelve_at_once_lose_nothing(wan: Wan, home: Path) -> None:
+def test_twelve_commands_at_once_lose_nothing(wan: Wan, home: Path) -> None:
     keys = {
         "timeout": "90",
         "poll_interval": "7",
@@ -110,7 +110,7 @@ def test_a_key_with_a_byte_order_mark_is_accepted(wan: Wan) -> None:
     assert shown.out == "abcd…mnop\n"
 
 
-def test_a_key_that_the_environment_overrides_is_warned_of(wan: Wan) -> None:
+def test_set_warns_if_the_environment_overrides_the_key(wan: Wan) -> None:
     env = {"AIMLAPI_API_KEY": "another-key-0123456789"}
     result = wan("config", "set", "api_key", "-", input=b"abcdefghijklmnop\n", env=env)
     assert result.code == 0

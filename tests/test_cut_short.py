@@ -1,4 +1,4 @@
-"""What happens beside a submission, or cuts it short, loses nothing and pays for nothing twice."""
+"""Events during a submission, or that cut it short, lose nothing and pay for nothing twice."""
 
 import os
 import signal
@@ -88,7 +88,7 @@ def test_a_key_that_is_refused_ends_a_paused_submission_at_once(
 
 
 @pytest.mark.parametrize("fault", [None, "hang"])
-def test_a_signal_while_an_outcome_is_printed_keeps_what_else_is_under_way(
+def test_a_signal_while_an_outcome_is_printed_keeps_the_other_submissions(
     wan: Wan, api: FakeApi, work: Path, fault: str | None
 ) -> None:
     reads, writes = os.pipe()
@@ -117,7 +117,7 @@ def test_a_signal_while_an_outcome_is_printed_keeps_what_else_is_under_way(
     assert process.returncode == -signal.SIGINT
     first, second = rows(wan)
     assert first["status"] == "completed"
-    # The reply may or may not have come by then; that it was not seen is written down.
+    # The reply may have arrived by then or not; the history records that wan did not see it.
     if second.get("id"):
         assert second["id"] in err.decode()
     else:
@@ -126,7 +126,7 @@ def test_a_signal_while_an_outcome_is_printed_keeps_what_else_is_under_way(
         assert "nothing was submitted" not in err.decode()
 
 
-def test_how_a_submission_ended_is_written_down_after_a_lock_is_gone(
+def test_the_end_of_a_submission_is_recorded_after_a_lock_is_released(
     wan: Wan, api: FakeApi
 ) -> None:
     api.on_post(Reply(status=422, fault="hang"))
@@ -134,15 +134,13 @@ def test_how_a_submission_ended_is_written_down_after_a_lock_is_gone(
     wait_until(lambda: api.posts)
     with closing(lock(wan)):
         api.release()
-        time.sleep(1.5)  # Longer than the first write waits, shorter than the last one does.
+        time.sleep(1.5)  # Longer than the first write waits, and shorter than the last one.
     result = running.wait()
     assert result.code == 6
     assert [row["status"] for row in rows(wan)] == ["rejected"]
 
 
-def test_fetch_leaves_a_submission_alone_that_another_process_is_making(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_fetch_skips_a_submission_that_another_process_is_making(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox")
     wait_until(lambda: api.posts)

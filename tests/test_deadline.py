@@ -55,14 +55,14 @@ def test_a_late_exception_is_dropped():
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_without_time_left_the_call_never_begins(seconds):
+def test_if_no_time_is_left_the_call_never_begins(seconds):
     begun = []
     with pytest.raises(TimeoutError, match="no time left"):
         within(seconds, lambda: begun.append(1), name="call")
     assert begun == []
 
 
-def test_any_number_of_seconds_is_taken():
+def test_any_number_of_seconds_is_accepted():
     assert within(float("inf"), lambda: 1, name="call") == 1
 
 

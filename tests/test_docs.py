@@ -1,4 +1,4 @@
-"""What the documents say is what the program does."""
+"""The documents agree with the program."""
 
 import json
 import re
@@ -27,7 +27,7 @@ ALL = {*COMMANDS} - {"config", "sandbox", "completion", "help"}
 
 
 def table(heading: str) -> list[list[str]]:
-    """Return the rows of the reference's first table whose heads begin so; back-ticks stay."""
+    """Return the rows of the reference's first table with these heads; keep back-ticks."""
     _before, _head, after = REFERENCE.partition(f"\n| {heading} |")
     assert after, f"docs/reference.md has no table {heading!r}"
     rows = after.split("\n\n")[0].splitlines()[2:]
@@ -111,7 +111,7 @@ def test_each_field_has_its_flag_and_its_values() -> None:
     for name in FIELD_NAMES:
         flags, _field, values = rows[name]
         assert flag_of(name) in ticked(flags)
-        # The first model that has it; what another model takes beside stands in brackets.
+        # The first model that has the field; additional values of other models are in brackets.
         fields = [field for schema in MODELS.values() if (field := schema.field(name))]
         field = fields[0]
         assert ticked(values.partition("(")[0]) == [str(choice) for choice in field.choices]
@@ -166,7 +166,7 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows if row}
 
 
-def test_the_readme_is_a_front_page_whose_faults_are_those_that_were_measured() -> None:
+def test_the_readme_is_a_front_page_with_the_measured_faults() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert len(readme.splitlines()) <= 150
     shown = rows_of(readme.partition("\n| fault |")[2].partition("--- |\n")[2].partition("\n\n")[0])
@@ -180,7 +180,7 @@ def test_the_readme_is_a_front_page_whose_faults_are_those_that_were_measured() 
             assert cell.strip("*") == f"{usd} USD, {videos} {noun}" + " †" * ("†" in figures)
 
 
-# docs/bench.md measures a wrong flag, and one that only completion uses.
+# docs/bench.md measures a wrong flag, and a flag that only completion uses.
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.name != "bench.md"], ids=lambda page: page.name
 )
@@ -203,7 +203,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_the_target_of_every_link_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     for target in re.findall(r"\]\(([^):]+)\)", text):
         path, _hash, anchor = target.partition("#")
@@ -214,7 +214,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 
-def test_the_layout_in_contributing_is_the_package() -> None:
+def test_the_layout_in_contributing_names_every_module() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     drawn = text.partition("```\nwan_cli/\n")[2].partition("```")[0]
     parts = {path.stem for path in (ROOT / "wan_cli").iterdir() if path.suffix != ".typed"}

@@ -1,9 +1,9 @@
-"""Every shell block of README and docs/ runs as it stands, on a sandbox.
+"""Every shell block of README and docs/ runs unchanged, in the sandbox.
 
 A page is one session: its blocks run from top to bottom, in one folder, with one home. `sh`, `bash`
 and `crontab` blocks must succeed. A `console` block must print what it shows, where `…` stands for
-any text. A `make` block is a Makefile. Blocks of other languages are not run, nor is one after the
-comment `<!-- not run here: REASON -->`.
+any text. A `make` block is a Makefile. Blocks of other languages do not run, nor do blocks after
+the comment `<!-- not run here: REASON -->`.
 """
 
 import os
@@ -22,9 +22,9 @@ from tests.fake.waiting import wait_until
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELLS = ("sh", "bash", "console", "crontab", "make")
-# Most blocks must run: more exceptions than these need a better idea.
+# Most blocks must run: do not add more exceptions.
 MAX_NOT_RUN = 4
-# Programs of other people, each as little as an example needs.
+# Stand-ins for other programs, as small as the examples allow.
 PROGRAMS = {
     "mpv": "cat >/dev/null",
     "op": "echo key-of-1password",
@@ -38,7 +38,7 @@ ID = r"[A-Za-z0-9_-]{21}"
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its text, its first line in the page, why it is not run."""
+    """A fenced block: its language, text, first line in the page, and the reason not to run it."""
 
     language: str
     text: str
@@ -61,7 +61,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 class Shell:
-    """Runs blocks in one folder, as a person would in one terminal."""
+    """Runs blocks in one folder, as a user would in one terminal."""
 
     def __init__(self, page: Path, folder: Path, base_url: str) -> None:
         self._page = page
@@ -80,7 +80,7 @@ class Shell:
             "WAN_BASE_URL": base_url,
             "WAN_HOME": str(folder / "home"),
             "WAN_POLL_INTERVAL": "0.1",
-            # What an example leaves open is cheap to render.
+            # Defaults that are cheap to render, for values that an example leaves open.
             "WAN_DURATION": "5",
             "WAN_RESOLUTION": "720p",
         }
@@ -91,7 +91,7 @@ class Shell:
         elif block.language == "crontab":
             for line in block.text.splitlines():
                 if not line.startswith("#"):
-                    # 8: something is still being made, and the next round will fetch it.
+                    # 8: a generation is unfinished, and the next round will fetch it.
                     self._script(block, line.split(None, 5)[5], codes=(0, 8))
         elif block.language == "make":
             (self._work / "Makefile").write_text(block.text)
@@ -118,7 +118,7 @@ class Shell:
         return done.stdout
 
     def _compare(self, block: Block) -> None:
-        """Run the commands after the `$` of a session; what they print must be what is shown."""
+        """Run the commands after the `$` of a session; their output must match the shown text."""
         for step in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
             command, _end, shown = step.partition("\n")
             printed = self._script(block, command, codes=tuple(range(14)))
@@ -135,7 +135,7 @@ def _pattern(line: str) -> str:
 
 
 def _alike(text: str) -> str:
-    """Return a text without what differs from run to run: ids, folders, ages, columns."""
+    """Return a text without the parts that differ between runs: ids, folders, ages, columns."""
     text = re.sub(rf"(?<![\w-]){ID}(?![\w-])", "ID", text)
     text = re.sub(r"/[\w./-]*/", "DIR/", text)
     text = re.sub(r"-[A-Za-z0-9]{8}\.mp4", "-ID8.mp4", text)
@@ -146,7 +146,7 @@ def _alike(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API of `wan sandbox`, where a clip takes no longer than its picture needs."""
+    """The API of `wan sandbox`, where a clip takes only its rendering time."""
     folder = tmp_path_factory.mktemp("served")
     told = folder / "told"
     env = {"PATH": os.environ["PATH"], "WAN_HOME": str(folder)}
@@ -174,6 +174,6 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, base_url: str) -
         shell.run(block)
 
 
-def test_few_examples_are_not_run() -> None:
+def test_only_a_few_examples_do_not_run() -> None:
     reasons = [block.reason for page in PAGES for block in blocks_of(page) if block.reason]
     assert len(reasons) <= MAX_NOT_RUN, reasons

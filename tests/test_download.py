@@ -48,7 +48,7 @@ def target(tmp_path):
 
 def once(cdn, target, *, url=None, identity=ID, overwrite=False, loopback=True, pace=PACE,
          deadline=None, stop=None, meter=None, kept=NOTHING_KEPT, meanwhile=None):  # fmt: skip
-    """Make one call."""
+    """Call `download` once."""
     return download(
         url or cdn.url(ID),
         Target(target, identity, overwrite),
@@ -61,7 +61,7 @@ def once(cdn, target, *, url=None, identity=ID, overwrite=False, loopback=True, 
 
 
 def fetch(cdn, target, *, url=None, renew=None, tries=12, seconds=60.0, **options):
-    """Make calls as the command does, without its pauses, until the video is saved."""
+    """Call `download` as the command does, without its pauses, until the video is saved."""
     url, kept, vain = url or cdn.url(ID), NOTHING_KEPT, 0
     deadline = time.monotonic() + seconds
     while True:
@@ -105,7 +105,7 @@ def test_a_video_is_saved_with_the_mode_that_the_umask_leaves_and_nothing_else_s
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask
 
 
-def test_the_cdn_gets_no_key_no_cookie_and_nothing_of_netrc(cdn, target, tmp_path, monkeypatch):
+def test_the_cdn_gets_no_key_no_cookie_and_no_netrc_password(cdn, target, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     netrc.chmod(0o600)
@@ -131,9 +131,9 @@ def test_proxies_of_the_environment_are_not_used_for_loopback(cdn, target, monke
 
 
 @pytest.mark.parametrize("cut_with", ["close", "reset"])
-def test_what_comes_fast_is_taken_in_large_pieces_and_resumed_where_it_is_cut(target, cut_with):
+def test_a_fast_download_uses_large_pieces_and_resumes_after_a_cut(target, cut_with):
     video = make_mp4(20_000_000)
-    at_once = Pace(clock=lambda: 0.0, sleep=lambda _seconds: None)  # No piece takes any time.
+    at_once = Pace(clock=lambda: 0.0, sleep=lambda _seconds: None)  # Each piece arrives in no time.
     with FakeCdn(video=video) as cdn:
         cdn.on_get(cut(9_000_000, cut_with=cut_with))
         saved = fetch(cdn, target, pace=at_once)
@@ -233,14 +233,14 @@ def test_a_fault_that_lasts_is_a_failed_download_without_a_file(cdn, target, rep
     assert names(target.parent) == []
 
 
-def test_what_is_missing_is_asked_for_by_range_and_if_range(cdn, target):
+def test_wan_requests_the_missing_bytes_by_range_and_if_range(cdn, target):
     cdn.on_get(cut(20_000), cut(10_000))
     fetch(cdn, target)
     assert ranges(cdn) == [None, "bytes=20000-", "bytes=30000-"]
     assert all(request.headers["If-Range"].startswith('"') for request in cdn.requests[1:])
 
 
-def test_last_modified_is_a_validator_where_there_is_no_etag(cdn, target):
+def test_without_an_etag_last_modified_is_the_validator(cdn, target):
     cdn.on_get(cut(20_000, headers={"ETag": None}))
     fetch(cdn, target)
     assert cdn.requests[1].headers["If-Range"].endswith("GMT")
@@ -248,12 +248,12 @@ def test_last_modified_is_a_validator_where_there_is_no_etag(cdn, target):
 
 
 def interrupted(cdn, target, reply=None):
-    """Leave a part of 20,000 bytes behind, as a run does that ends in the middle."""
+    """Leave a part of 20,000 bytes, as an interrupted run does."""
     cdn.on_get(reply or cut(20_000))
     assert once(cdn, target).reason is Reason.MAY_PASS
 
 
-def test_a_later_run_continues_what_an_earlier_one_left(cdn, target):
+def test_a_later_run_continues_the_part_of_an_earlier_run(cdn, target):
     interrupted(cdn, target)
     assert names(target.parent) == ["fox.mp4.part", "fox.mp4.part.json"]
     assert "Signature" not in (target.parent / "fox.mp4.part.json").read_text()
@@ -263,7 +263,7 @@ def test_a_later_run_continues_what_an_earlier_one_left(cdn, target):
     assert names(target.parent) == ["fox.mp4"]
 
 
-def test_a_later_run_does_not_continue_what_has_no_validator(cdn, target):
+def test_a_later_run_does_not_continue_a_part_without_a_validator(cdn, target):
     interrupted(cdn, target, cut(20_000, no_validators=True))
     fetch(cdn, target)
     assert ranges(cdn) == [None, None]
@@ -271,7 +271,7 @@ def test_a_later_run_does_not_continue_what_has_no_validator(cdn, target):
     assert names(target.parent) == ["fox.mp4"]
 
 
-def test_the_part_of_another_generation_is_left_alone(cdn, target):
+def test_wan_does_not_touch_the_part_of_another_generation(cdn, target):
     interrupted(cdn, target)
     part = target.parent / "fox.mp4.part"
     before = part.read_bytes()
@@ -282,7 +282,7 @@ def test_the_part_of_another_generation_is_left_alone(cdn, target):
 
 
 @pytest.mark.parametrize("content", [b"mine", b"x" * 100_000])
-def test_a_file_of_the_user_that_is_called_like_a_part_is_left_alone(cdn, target, content):
+def test_wan_does_not_touch_a_users_file_with_the_name_of_a_part(cdn, target, content):
     part = target.parent / "fox.mp4.part"
     part.write_bytes(content)
     fetch(cdn, target)
@@ -291,7 +291,9 @@ def test_a_file_of_the_user_that_is_called_like_a_part_is_left_alone(cdn, target
 
 
 @pytest.mark.parametrize("make", [Path.symlink_to, Path.mkdir, os.mkfifo])
-def test_what_is_no_file_in_the_place_of_the_part_is_left_alone(cdn, target, tmp_path, make):
+def test_wan_does_not_touch_a_folder_link_or_pipe_with_the_name_of_a_part(
+    cdn, target, tmp_path, make
+):
     part = target.parent / "fox.mp4.part"
     victim = tmp_path / "victim"
     victim.write_bytes(b"")
@@ -312,7 +314,7 @@ BROKEN_WORDS = [
 
 
 @pytest.mark.parametrize("text", BROKEN_WORDS)
-def test_broken_words_beside_a_part_do_no_harm(cdn, target, text):
+def test_a_broken_meta_file_does_no_harm(cdn, target, text):
     interrupted(cdn, target)
     (target.parent / "fox.mp4.part.json").write_text(text)
     fetch(cdn, target)
@@ -320,7 +322,7 @@ def test_broken_words_beside_a_part_do_no_harm(cdn, target, text):
     assert target.read_bytes() == VIDEO
 
 
-def test_a_part_that_is_whole_already_is_published_without_a_request(cdn, target):
+def test_a_complete_part_is_published_without_a_request(cdn, target):
     interrupted(cdn, target)
     (target.parent / "fox.mp4.part").write_bytes(VIDEO)
     fetch(cdn, target)
@@ -328,7 +330,7 @@ def test_a_part_that_is_whole_already_is_published_without_a_request(cdn, target
     assert target.read_bytes() == VIDEO
 
 
-def test_a_part_of_the_right_size_that_is_no_mp4_is_started_over(cdn, target):
+def test_a_part_of_the_right_size_that_is_not_an_mp4_is_started_over(cdn, target):
     interrupted(cdn, target)
     (target.parent / "fox.mp4.part").write_bytes(bytes(len(VIDEO)))
     fetch(cdn, target)
@@ -343,7 +345,7 @@ def test_a_part_that_is_too_long_is_started_over(cdn, target):
     assert target.read_bytes() == VIDEO
 
 
-def test_a_416_for_a_part_that_is_whole_means_that_it_is(cdn, target):
+def test_a_416_confirms_that_a_part_is_complete(cdn, target):
     interrupted(cdn, target, cut(20_000, cut_with="reset", no_length=True))
     (target.parent / "fox.mp4.part").write_bytes(VIDEO)
     cdn.on_get(CdnReply(status=416, content_range=f"bytes */{len(VIDEO)}", body=b"<Error/>"))
@@ -380,7 +382,7 @@ def test_an_existing_file_is_not_replaced(cdn, target):
     assert target.read_bytes() == b"mine"
 
 
-def test_an_existing_file_is_replaced_where_that_is_wanted(cdn, target):
+def test_overwrite_replaces_an_existing_file(cdn, target):
     target.write_bytes(b"old")
     assert fetch(cdn, target, overwrite=True).path == target
     assert target.read_bytes() == VIDEO
@@ -388,7 +390,7 @@ def test_an_existing_file_is_replaced_where_that_is_wanted(cdn, target):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_link_in_the_place_of_the_target_is_never_followed(cdn, target, tmp_path, overwrite):
+def test_a_link_with_the_name_of_the_target_is_never_followed(cdn, target, tmp_path, overwrite):
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     target.symlink_to(victim)
@@ -399,14 +401,14 @@ def test_a_link_in_the_place_of_the_target_is_never_followed(cdn, target, tmp_pa
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_in_the_place_of_the_target_is_local_trouble(cdn, target, overwrite):
+def test_a_folder_with_the_name_of_the_target_is_a_local_error(cdn, target, overwrite):
     target.mkdir()
     with pytest.raises(LocalFileError, match="directory"):
         fetch(cdn, target, overwrite=overwrite)
     assert cdn.requests == []
 
 
-def test_a_folder_that_is_missing_is_local_trouble(cdn, tmp_path):
+def test_a_missing_folder_is_a_local_error(cdn, tmp_path):
     with pytest.raises(LocalFileError, match="No such file") as caught:
         fetch(cdn, tmp_path / "gone" / "fox.mp4")
     assert caught.value.hint == f"wan fetch {ID}"
@@ -419,9 +421,7 @@ def test_a_disk_that_is_too_small_is_found_before_a_byte_is_written(cdn, target)
     assert names(target.parent) == []
 
 
-def test_a_disk_that_is_too_small_for_a_body_without_a_length_is_local_trouble(
-    cdn, target, monkeypatch
-):
+def test_a_disk_too_small_for_a_body_without_a_length_is_a_local_error(cdn, target, monkeypatch):
     cdn.on_get(CdnReply(no_length=True))
     free = types.SimpleNamespace(free=RESERVE_BYTES + len(VIDEO) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: free)
@@ -430,7 +430,7 @@ def test_a_disk_that_is_too_small_for_a_body_without_a_length_is_local_trouble(
     assert not target.exists()
 
 
-def test_a_disk_that_fills_up_keeps_the_part_for_later(cdn, target):
+def test_when_the_disk_fills_up_the_part_is_kept(cdn, target):
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
@@ -446,7 +446,7 @@ def test_a_disk_that_fills_up_keeps_the_part_for_later(cdn, target):
     assert target.read_bytes() == VIDEO
 
 
-def test_the_longest_name_that_a_file_system_takes_works(cdn, tmp_path):
+def test_the_longest_possible_file_name_works(cdn, tmp_path):
     target = tmp_path / ("é" * 125 + ".mp4")
     assert fetch(cdn, target).path == target
     assert names(tmp_path) == [target.name]
@@ -460,12 +460,12 @@ STALLS = {
 
 
 @pytest.mark.parametrize("reply", STALLS.values(), ids=STALLS.keys())
-def test_a_stall_ends_by_the_deadline(cdn, target, reply):
+def test_a_stall_ends_at_the_deadline(cdn, target, reply):
     cdn.on_get(reply)
     began = time.monotonic()
     with pytest.raises(DownloadFailed):
         fetch(cdn, target, seconds=1.0, pace=Pace())
-    assert time.monotonic() - began < 20  # Each of the time limits alone is 30 s.
+    assert time.monotonic() - began < 20  # Each time limit alone would be 30 s.
 
 
 @pytest.mark.parametrize("reply", STALLS.values(), ids=STALLS.keys())
@@ -475,7 +475,7 @@ def test_a_stalled_connection_is_replaced(cdn, target, reply):
     assert len(cdn.requests) == 2
 
 
-def test_a_url_that_must_not_be_used_is_refused_before_anything_is_sent(cdn, target):
+def test_a_forbidden_url_is_refused_before_anything_is_sent(cdn, target):
     with pytest.raises(DownloadFailed, match="not https"):
         fetch(cdn, target, loopback=False)
     with pytest.raises(DownloadFailed, match="inside this network"):
@@ -508,7 +508,7 @@ def test_a_second_process_waits_and_returns_what_the_first_one_saved(cdn, target
     assert names(target.parent) == ["fox.mp4"]
 
 
-def test_a_second_process_takes_over_where_the_first_one_dies(cdn, target):
+def test_a_second_process_takes_over_if_the_first_one_dies(cdn, target):
     interrupted(cdn, target)
     other = (target.parent / "fox.mp4.part").open("rb")
     fcntl.flock(other, fcntl.LOCK_EX)
@@ -531,7 +531,7 @@ def test_a_second_process_does_not_wait_beyond_its_deadline(cdn, target):
     assert "another process" in result.error.message
 
 
-def test_a_process_that_died_between_publishing_and_tidying_up_is_tidied_up_after(cdn, target):
+def test_a_later_run_tidies_up_after_a_process_that_died_after_publishing(cdn, target):
     interrupted(cdn, target)
     part = target.parent / "fox.mp4.part"
     part.write_bytes(VIDEO)
@@ -554,7 +554,7 @@ def test_a_stream_gets_the_whole_video_and_nothing_stays_on_disk(cdn, tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_stream_gets_not_a_byte_of_what_is_no_video(cdn, tmp_path):
+def test_a_stream_gets_no_byte_of_a_file_that_is_not_a_video(cdn, tmp_path):
     cdn.on_get(forever(body=VIDEO[:-1]))
     out = io.BytesIO()
     with pytest.raises(DownloadFailed):
@@ -563,7 +563,7 @@ def test_a_stream_gets_not_a_byte_of_what_is_no_video(cdn, tmp_path):
     assert names(tmp_path) == []
 
 
-def test_three_redirects_are_followed_and_the_range_goes_along(cdn, target):
+def test_three_redirects_are_followed_with_the_range(cdn, target):
     hops = [CdnReply(location=cdn.url(ID))] * 3
     cdn.on_get(*hops, cut(20_000), *hops)
     assert fetch(cdn, target).bytes == len(VIDEO)
@@ -577,7 +577,7 @@ def test_four_redirects_are_too_many(cdn, target):
     assert names(target.parent) == []
 
 
-# What the caller is told, and left to decide.
+# The results that the caller decides about.
 
 XML = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Expired</Message></Error>'
 JSON = b'{"code": "SignatureExpired"}'
@@ -597,7 +597,9 @@ EXPIRED = {
 
 
 @pytest.mark.parametrize("reply", EXPIRED.values(), ids=EXPIRED.keys())
-def test_every_form_of_expired_asks_for_a_fresh_url_and_keeps_what_has_come(cdn, target, reply):
+def test_every_form_of_expired_asks_for_a_fresh_url_and_keeps_the_received_bytes(
+    cdn, target, reply
+):
     cdn.on_get(cut(20_000), reply)
     once(cdn, target)
     result = once(cdn, target)
@@ -621,7 +623,7 @@ MAY_PASS = {
 
 
 @pytest.mark.parametrize(("reply", "wants_url"), MAY_PASS.values(), ids=MAY_PASS.keys())
-def test_what_may_pass_has_no_limit_of_tries(cdn, target, reply, wants_url):
+def test_temporary_failures_have_no_limit_of_tries(cdn, target, reply, wants_url):
     cdn.on_get(reply)
     result = once(cdn, target)
     assert (result.reason, result.wants_url) == (Reason.MAY_PASS, wants_url)
@@ -629,7 +631,7 @@ def test_what_may_pass_has_no_limit_of_tries(cdn, target, reply, wants_url):
     assert len(cdn.requests) == 1
 
 
-def test_a_page_in_place_of_the_video_leaves_alone_what_has_come(cdn, target):
+def test_a_page_instead_of_the_video_keeps_the_received_bytes(cdn, target):
     interrupted(cdn, target)
     cdn.on_get(CdnReply(body=b"no video at all", headers={"Content-Type": "video/mp4"}))
     result = once(cdn, target)
@@ -637,7 +639,7 @@ def test_a_page_in_place_of_the_video_leaves_alone_what_has_come(cdn, target):
     assert (target.parent / "fox.mp4.part").read_bytes() == VIDEO[:20_000]
 
 
-def test_a_line_that_breaks_again_and_again_is_followed_by_range_alone(target):
+def test_without_an_etag_a_download_continues_by_range_within_a_run(target):
     video = make_mp4(1_500_000)
     with FakeCdn(video=video) as cdn:
         cdn.on_get(forever(cut_after=300_000, no_validators=True))
@@ -650,7 +652,7 @@ def test_a_line_that_breaks_again_and_again_is_followed_by_range_alone(target):
     assert target.read_bytes() == video
 
 
-def test_within_one_run_also_calls_continue_by_range_alone(cdn, target):
+def test_within_one_run_a_later_call_continues_by_range_alone(cdn, target):
     cdn.on_get(cut(20_000, etag='W/"weak"'), CdnReply(status=503), CdnReply(etag='W/"weak"'))
     fetch(cdn, target)
     assert ranges(cdn) == [None, "bytes=20000-", "bytes=20000-"]
@@ -668,7 +670,7 @@ ANOTHER = {
 
 
 @pytest.mark.parametrize("reply", ANOTHER.values(), ids=ANOTHER.keys())
-def test_what_was_continued_by_range_alone_is_a_whole_mp4_or_started_over(cdn, target, reply):
+def test_a_download_continued_by_range_alone_is_a_complete_mp4_or_starts_over(cdn, target, reply):
     cdn.on_get(
         cut(20_000, etag='W/"old"') if reply.etag else cut(20_000, no_validators=True), reply
     )
@@ -682,7 +684,7 @@ def test_another_process_does_not_continue_by_range_alone(cdn, target):
     cdn.on_get(cut(20_000, no_validators=True))
     kept = once(cdn, target).kept
     assert (kept.size, kept.total) == (20_000, len(VIDEO))
-    # Since then another process has begun anew.
+    # Meanwhile another process has started over.
     part = target.parent / "fox.mp4.part"
     part.write_bytes(part.read_bytes()[:15_000])
     assert once(cdn, target, kept=kept) == Saved(target, len(VIDEO))
@@ -690,21 +692,21 @@ def test_another_process_does_not_continue_by_range_alone(cdn, target):
 
 
 @pytest.mark.parametrize("said", ["utf-8", "binary", "UTF-8, none", "aws-chunked", "br", "gzip"])
-def test_an_encoding_that_is_none_is_identity(cdn, target, said):
+def test_an_unknown_encoding_means_no_encoding(cdn, target, said):
     cdn.on_get(forever(headers={"Content-Encoding": said}))
     assert once(cdn, target) == Saved(target, len(VIDEO))
     assert target.read_bytes() == VIDEO
 
 
 @pytest.mark.parametrize("hops", [0, 2])
-def test_a_signed_url_is_sent_byte_for_byte(cdn, target, hops):
+def test_a_signed_url_is_sent_unchanged(cdn, target, hops):
     cdn.extra_query = "&a=%7Eb~c%2bd%2Be+f&g=%c3%A9|h\\i/../j k"
     cdn.on_get(*[CdnReply(location=cdn.url(ID))] * hops)
     assert once(cdn, target) == Saved(target, len(VIDEO))
     assert cdn.requests[-1].query.endswith("&a=%7Eb~c%2bd%2Be+f&g=%c3%A9|h\\i/../j%20k")
 
 
-def test_a_stop_keeps_what_has_come(cdn, target):
+def test_a_stop_keeps_the_received_bytes(cdn, target):
     cdn.on_get(CdnReply(drip=0.005, drip_size=1_000))
     stop, meter, results = threading.Event(), Meter(), []
     thread = threading.Thread(
@@ -721,7 +723,7 @@ def test_a_stop_keeps_what_has_come(cdn, target):
     assert ranges(cdn) == [None, f"bytes={size}-"]
 
 
-def test_giving_up_removes_only_what_no_later_run_could_continue(cdn, target):
+def test_give_up_removes_only_a_part_that_no_later_run_could_continue(cdn, target):
     cdn.on_get(cut(20_000, no_validators=True), cut(20_000))
     once(cdn, target)
     give_up(Target(target, ID))
@@ -731,7 +733,7 @@ def test_giving_up_removes_only_what_no_later_run_could_continue(cdn, target):
     assert names(target.parent) == ["fox.mp4.part", "fox.mp4.part.json"]
 
 
-def test_what_was_saved_meanwhile_is_not_downloaded(cdn, target):
+def test_a_video_that_another_process_saved_is_not_downloaded(cdn, target):
     known = Saved(target, 5)
     assert once(cdn, target, meanwhile=lambda: known) == known
     assert (cdn.requests, names(target.parent)) == ([], [])
@@ -742,7 +744,7 @@ def test_a_published_video_is_found_until_the_history_knows_it(cdn, target):
     saved = once(cdn, target)
     assert saved.path.name == "fox-1.mp4"
     assert once(cdn, target) == saved
-    # Another generation's trace is left alone.
+    # The meta file of another generation stays.
     assert once(cdn, target, identity="other").path.name == "fox-2.mp4"
     assert len(cdn.requests) == 2
     tidy(saved.path, ID)
@@ -750,7 +752,7 @@ def test_a_published_video_is_found_until_the_history_knows_it(cdn, target):
     assert names(target.parent) == ["fox-1.mp4", "fox-2.mp4", "fox.mp4"]
 
 
-def test_a_trace_of_what_is_no_longer_there_is_no_video(cdn, target):
+def test_a_meta_file_without_its_video_is_not_a_video(cdn, target):
     assert once(cdn, target) == Saved(target, len(VIDEO))
     target.write_bytes(bytes(len(VIDEO)))
     assert once(cdn, target).path.name == "fox-1.mp4"
@@ -777,7 +779,7 @@ def test_many_threads_download_at_once(target, _round):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_trouble_of_the_drive_is_told_from_trouble_of_the_file(cdn, target, overwrite):
+def test_errors_of_the_drive_differ_from_errors_of_the_file(cdn, target, overwrite):
     folder = target.parent / "gone"
     missing = once(cdn, folder / "fox.mp4", overwrite=overwrite)
     assert (missing.reason, type(missing.error)) == (Reason.LOCAL, LocalFileError)
@@ -787,7 +789,7 @@ def test_trouble_of_the_drive_is_told_from_trouble_of_the_file(cdn, target, over
     assert isinstance(once(cdn, target, overwrite=overwrite).error, DriveTrouble)
 
 
-def test_the_urllib3_of_an_old_requests_can_read_too() -> None:
+def test_an_old_urllib3_works_too() -> None:
     class Raw:
         """A body without read1, which came with urllib3 2.2."""
 
@@ -806,9 +808,9 @@ def test_the_urllib3_of_an_old_requests_can_read_too() -> None:
     assert b"".join(iter(body.read, b"")) == b"x" * 5000
 
 
-def test_a_server_that_begins_to_drip_is_not_waited_for_as_one_that_is_fast() -> None:
+def test_wan_does_not_wait_for_large_pieces_from_a_server_that_slows_down() -> None:
     class Raw:
-        """It waits for all of it, which comes byte by byte: no wait of a socket is long."""
+        """Wait for all bytes, which arrive one by one, so that no wait of the socket is long."""
 
         def __init__(self) -> None:
             self._is_shut = threading.Event()

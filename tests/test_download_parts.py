@@ -1,4 +1,4 @@
-"""The pure parts of a download: where from, and what an answer says."""
+"""The pure parts of a download: the checks of URLs and of responses."""
 
 import contextlib
 import json
@@ -23,12 +23,12 @@ SECRET = "?Signature=secret"
     "url",
     ["https://cdn.example.com/a.mp4?x=1", "https://cdn.example.com:8443/a", "https://[2001:db8::1]/"],
 )  # fmt: skip
-def test_an_https_url_is_taken(url):
+def test_an_https_url_is_accepted(url):
     assert check_url(url, loopback=False) == url
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]"])
-def test_plain_http_is_taken_on_loopback_where_the_api_is_there_too(host):
+def test_plain_http_is_accepted_on_loopback_if_the_api_is_there_too(host):
     assert check_url(f"http://{host}/a", loopback=True)
     with pytest.raises(DownloadFailed):
         check_url(f"http://{host}/a", loopback=False)
@@ -58,14 +58,14 @@ def test_plain_http_is_taken_on_loopback_where_the_api_is_there_too(host):
         "https://cdn.example.com\\@10.0.0.1/",
     ],
 )
-def test_any_other_url_is_refused_without_its_query(url):
+def test_any_other_url_is_refused_without_showing_its_query(url):
     with pytest.raises(DownloadFailed) as caught:
         check_url(url + SECRET, loopback=True)
     assert "secret" not in str(caught.value)
 
 
 @given(st.text())
-def test_no_text_makes_the_check_of_a_url_raise_anything_else(text):
+def test_check_url_raises_no_other_error_for_any_text(text):
     for url in (text, "https://" + text, "https://cdn.example.com/" + text):
         with contextlib.suppress(DownloadFailed):
             sent = check_url(url, loopback=True)
@@ -75,7 +75,7 @@ def test_no_text_makes_the_check_of_a_url_raise_anything_else(text):
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
-def test_what_a_url_can_hold_is_sent_byte_for_byte(text):
+def test_valid_characters_of_a_url_are_sent_unchanged(text):
     url = f"https://cdn.example.com/v/{text}?x=1"
     assert check_url(url, loopback=False) == url
     assert url.partition("#")[0].endswith(target_of(url))
@@ -98,7 +98,7 @@ VERBATIM = [
 
 
 @pytest.mark.parametrize(("rest", "sent"), VERBATIM)
-def test_only_what_no_url_can_hold_is_encoded(rest, sent):
+def test_only_invalid_characters_of_a_url_are_encoded(rest, sent):
     assert target_of(check_url(f"https://cdn.example.com{rest}", loopback=False)) == sent
 
 
@@ -114,21 +114,21 @@ def test_an_address_inside_this_network_is_forbidden(address):
     assert first_forbidden(["8.8.8.8", address], loopback=False) == address
 
 
-def test_public_addresses_are_allowed_and_loopback_where_the_api_is_there():
+def test_public_addresses_are_allowed_and_loopback_if_the_api_is_there():
     public = ["8.8.8.8", "2606:4700::1111", "198.18.0.7"]
     assert first_forbidden(public, loopback=False) is None
     assert first_forbidden(["127.0.0.1", "::1", *public], loopback=True) is None
     assert first_forbidden(["10.0.0.1"], loopback=True) == "10.0.0.1"
 
 
-def test_a_range_is_asked_for_only_where_there_is_something_to_continue():
+def test_a_range_is_requested_only_if_there_is_a_part_to_continue():
     assert ASKED.headers() == {"Range": "bytes=10-", "If-Range": '"tag"'}
     assert RangeRequest(10, None, 100).headers() == {"Range": "bytes=10-"}
     assert RangeRequest(10, None, None).headers() == {}
     assert RangeRequest(0, '"tag"', 100).headers() == {}
 
 
-def test_a_partial_answer_that_fits_is_taken():
+def test_a_fitting_partial_response_is_accepted():
     answer = read_answer(206, {"content-range": "bytes 10-49/100", "content-length": "40"}, ASKED)
     assert (answer.start, answer.end, answer.total) == (10, 50, 100)
     assert read_answer(206, {"content-range": "bytes 10-99/*"}, ASKED).total == 100
@@ -150,7 +150,7 @@ def test_a_partial_answer_that_fits_is_taken():
         {"content-range": "bytes " + "9" * 5000 + "-1/2"},
     ],
 )
-def test_a_partial_answer_that_does_not_fit_is_not_taken(headers):
+def test_a_partial_response_that_does_not_fit_is_refused(headers):
     with pytest.raises(BadAnswer):
         read_answer(206, headers, ASKED)
 
@@ -159,7 +159,7 @@ UNSURE = RangeRequest(10, None, 100, 'W/"tag"')
 
 
 @pytest.mark.parametrize("headers", [{}, {"etag": 'W/"tag"'}, {"content-encoding": "utf-8"}])
-def test_without_a_validator_the_same_total_is_taken_for_the_same_file(headers):
+def test_without_a_validator_the_same_total_means_the_same_file(headers):
     answer = read_answer(206, {"content-range": "bytes 10-99/100", **headers}, UNSURE)
     assert (answer.start, answer.end, answer.validator) == (10, 100, None)
 
@@ -173,7 +173,7 @@ def test_without_a_validator_the_same_total_is_taken_for_the_same_file(headers):
         {"content-range": "bytes 10-99/100", "etag": '"tag"'},
     ],
 )
-def test_without_a_validator_another_total_or_tag_is_another_file(headers):
+def test_without_a_validator_another_total_or_tag_means_another_file(headers):
     with pytest.raises(BadAnswer):
         read_answer(206, headers, UNSURE)
 
@@ -185,7 +185,7 @@ def test_without_a_validator_another_total_or_tag_is_another_file(headers):
         ("none, UTF-8", ""), ("gzip", "gzip"), ("X-GZIP", "x-gzip"), ("aws-chunked,gzip", "gzip"),
     ],
 )  # fmt: skip
-def test_an_encoding_that_is_none_is_identity(said, taken):
+def test_an_unknown_encoding_means_no_encoding(said, taken):
     headers = {"content-encoding": said, "content-length": "100", "etag": '"tag"'}
     answer = read_answer(200, headers, RangeRequest())
     assert answer.encoding == taken
@@ -201,7 +201,7 @@ def test_an_encoding_that_is_none_is_identity(said, taken):
         st.text() | st.from_regex(r"bytes [0-9*]+-?[0-9]*/[0-9*]+", fullmatch=True),
     ),
 )
-def test_no_headers_make_the_reading_raise_anything_else(status, headers):
+def test_read_answer_raises_no_other_error_for_any_headers(status, headers):
     for wanted in (ASKED, RangeRequest()):
         try:
             answer = read_answer(status, headers, wanted)
@@ -211,7 +211,9 @@ def test_no_headers_make_the_reading_raise_anything_else(status, headers):
         assert answer.end is None or answer.end >= answer.start
 
 
-def test_a_long_video_goes_to_the_disk_on_the_way_and_leaves_memory(tmp_path, monkeypatch):
+def test_a_long_video_is_written_to_disk_during_the_download_and_leaves_memory(
+    tmp_path, monkeypatch
+):
     advice: list[tuple[int, int]] = []
     monkeypatch.setattr(
         os, "posix_fadvise", lambda _file, start, length, _: advice.append((start, length))
@@ -222,16 +224,16 @@ def test_a_long_video_goes_to_the_disk_on_the_way_and_leaves_memory(tmp_path, mo
     for _ in range(size // len(piece)):
         part.write(piece)
     part.release()
-    # A length of 0 would mean all of it.
+    # A length of 0 would mean the whole file.
     assert all(length > 0 and start + length <= size for start, length in advice)
     handed = [(start, length) for start, length in advice if start or length == WRITE_BACK_BYTES]
     assert [start for start, _ in handed][:3] == [0, WRITE_BACK_BYTES, 2 * WRITE_BACK_BYTES]
-    # What was received last is still in memory for whoever plays it.
+    # The last bytes are still in memory for a player.
     forgotten = max(length for start, length in advice if not start)
     assert forgotten == size - CACHED_BYTES
 
 
-def test_a_part_that_was_empty_when_two_opened_it_is_published_for_one_of_them(tmp_path):
+def test_an_empty_part_that_two_generations_opened_is_published_for_only_one(tmp_path):
     target = tmp_path / "fox.mp4"
     one, other = Part.open(target, "one"), Part.open(target, "other")
     assert one.path == other.path
@@ -246,7 +248,7 @@ def test_a_part_that_was_empty_when_two_opened_it_is_published_for_one_of_them(t
     assert other.published() is None
     assert not other.claim()
     other.release()
-    # Whoever waited for the same generation is told.
+    # A process that waited for the same generation gets the video.
     again = Part.open(target, "other")
     assert again.path != one.path
     again.release()
@@ -276,7 +278,7 @@ def test_the_names_beside_a_long_one_are_valid_and_fit(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../x.mp4", "/x.mp4", "", ".", "..", "a\x00b", 5, None, "x/y", ["a"]]
 )
-def test_a_final_name_that_was_written_down_is_one_in_the_same_folder(tmp_path, name):
+def test_a_final_name_in_the_meta_file_must_be_in_the_same_folder(tmp_path, name):
     file = tmp_path / "fox.mp4.part.json"
     file.write_text(json.dumps({"identity": "id", "validator": None, "total": 1, "name": name}))
     meta = Meta.read(file)

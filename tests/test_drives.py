@@ -1,4 +1,4 @@
-"""Drives of all kinds: a real exFAT image, names and folders that are impossible, tried in time."""
+"""Drives: a real exFAT image, and impossible names and folders, found before anything is paid."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has /proc/x
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An exFAT drive."""
+    """A mounted exFAT drive."""
     try:
         with exfat(tmp_path_factory.mktemp("exfat")) as place:
             yield place
@@ -65,7 +65,9 @@ def test_exfat_gets_a_video_and_its_sidecar(wan: Wan, api: FakeApi, clips: Path)
     assert names(clips) == ["füchse 猫.mp4", "füchse 猫.mp4.json"]
 
 
-def test_exfat_keeps_a_file_that_appears_meanwhile(wan: Wan, api: FakeApi, clips: Path) -> None:
+def test_exfat_keeps_a_file_that_appears_during_the_wait(
+    wan: Wan, api: FakeApi, clips: Path
+) -> None:
     api.check_files = False
     api.looks = 100_000
     running = wan.start("generate", "a fox", "-o", "fox.mp4")
@@ -78,14 +80,14 @@ def test_exfat_keeps_a_file_that_appears_meanwhile(wan: Wan, api: FakeApi, clips
     assert (clips / "fox-1.mp4").read_bytes() == api.video
 
 
-def test_exfat_replaces_by_force(wan: Wan, api: FakeApi, clips: Path) -> None:
+def test_force_replaces_a_file_on_exfat(wan: Wan, api: FakeApi, clips: Path) -> None:
     (clips / "fox.mp4").write_bytes(b"old")
     assert wan("generate", "a fox", "--force", "-o", "fox.mp4").code == 0
     assert (clips / "fox.mp4").read_bytes() == api.video
     assert names(clips) == ["fox.mp4"]
 
 
-def test_exfat_continues_what_was_killed(wan: Wan, api: FakeApi, clips: Path) -> None:
+def test_a_killed_download_continues_on_exfat(wan: Wan, api: FakeApi, clips: Path) -> None:
     api.cdn.on_get(CdnReply(drip=0.01, drip_size=5_000))
     name = "猫" * 80 + ".mp4"
     running = wan.start("generate", "a fox", "-o", name)
@@ -117,7 +119,7 @@ def test_a_template_that_exfat_refuses_is_found_before_anything_is_sent(
     assert (result.code, api.posts, names(clips)) == (13, [], [])
 
 
-def test_only_the_row_fails_whose_name_exfat_refuses(
+def test_a_name_that_exfat_refuses_fails_only_its_row(
     wan: Wan, api: FakeApi, clips: Path, tmp_path: Path
 ) -> None:
     api.looks = 0
@@ -130,7 +132,7 @@ def test_only_the_row_fails_whose_name_exfat_refuses(
     assert (again.code, len(api.posts)) == (13, 2)
 
 
-def test_two_names_that_are_one_on_exfat_are_told_apart_before_anything_is_paid(
+def test_two_names_that_are_the_same_on_exfat_are_found_before_anything_is_paid(
     drive: Path, tmp_path: Path
 ) -> None:
     one, other = Path("Straße.mp4"), Path("straße.mp4")
@@ -140,7 +142,7 @@ def test_two_names_that_are_one_on_exfat_are_told_apart_before_anything_is_paid(
     assert "as the name of another file" in str(found[1])
 
 
-def test_letters_are_tried_together_and_a_name_that_is_refused_is_found(drive: Path) -> None:
+def test_letters_are_tried_together_and_a_refused_name_is_found(drive: Path) -> None:
     letters = [f"{chr(0x4E00 + number)} {number}.mp4" for number in range(500)]
     files = [drive / name for name in (*letters, "🦊.mp4", "a\udcff.mp4", "b\ud800.mp4", "é.mp4")]
     before = names(drive)
@@ -152,7 +154,7 @@ def test_letters_are_tried_together_and_a_name_that_is_refused_is_found(drive: P
     assert names(drive) == before
 
 
-def test_of_many_files_that_want_one_name_on_exfat_none_is_lost(drive: Path) -> None:
+def test_many_files_with_the_same_name_on_exfat_lose_nothing(drive: Path) -> None:
     folder = drive / "race"
     folder.mkdir()
     gate = threading.Barrier(8)
@@ -176,12 +178,12 @@ def test_of_many_files_that_want_one_name_on_exfat_none_is_lost(drive: Path) -> 
     assert sorted(path.read_text() for path in folder.iterdir()) == [*"01234567"]
 
 
-# Tried in time, on any drive
+# Found before paying, on any drive
 
 
 @needs_root
 @pytest.mark.parametrize("output", ["file/x.mp4", "/proc/x/y.mp4", "/sys/x.mp4"])
-def test_only_the_row_fails_whose_folder_is_impossible(
+def test_an_impossible_folder_fails_only_its_row(
     wan: Wan, api: FakeApi, work: Path, tmp_path: Path, output: str
 ) -> None:
     (work / "file").write_bytes(b"")
@@ -191,7 +193,7 @@ def test_only_the_row_fails_whose_folder_is_impossible(
     assert "hint: change the row, then run the same command again" in result.err
 
 
-def test_rows_of_which_none_can_be_saved_are_listed_and_nothing_is_sent(
+def test_if_no_row_can_be_saved_the_rows_are_listed_and_nothing_is_sent(
     wan: Wan, api: FakeApi, work: Path, tmp_path: Path
 ) -> None:
     (work / "file").write_bytes(b"")
@@ -201,7 +203,7 @@ def test_rows_of_which_none_can_be_saved_are_listed_and_nothing_is_sent(
     assert "and 30 more" in result.err
 
 
-def test_fail_fast_submits_nothing_beside_an_impossible_row(
+def test_with_fail_fast_an_impossible_row_stops_all_submissions(
     wan: Wan, api: FakeApi, work: Path, tmp_path: Path
 ) -> None:
     (work / "file").write_bytes(b"")
@@ -220,7 +222,7 @@ def test_a_name_that_is_too_long_is_wrong_usage_before_anything_is_sent(
     assert "File name too long" in result.err
 
 
-def test_nothing_is_left_of_a_trial_but_the_folder(tmp_path: Path) -> None:
+def test_a_trial_leaves_only_the_folder(tmp_path: Path) -> None:
     files = [
         tmp_path / "new" / "deep" / name for name in ("a.mp4", "猫.mp4", "x:y.mp4", "Fox", "fox")
     ]
@@ -243,18 +245,18 @@ print(len(calls))
 """
 
 
-def test_of_10_000_rows_each_folder_is_tried_once_and_plain_names_are_not(tmp_path: Path) -> None:
+def test_10_000_rows_try_each_folder_once_and_no_plain_name(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", TRIAL, tmp_path], capture_output=True, text=True, check=True
     )
-    # Modules are opened too.
+    # Imports open files too.
     assert int(told.stdout) < 100
 
 
 @pytest.mark.parametrize(
     "name", ["a fox's tale (1), 2 & 3!.mp4", "~a", "-a.mp4", "a.tar.gz", "#1 100%.mp4", "x" * 100]
 )
-def test_a_plain_name_is_taken_by_every_drive(name: str) -> None:
+def test_every_drive_accepts_a_plain_name(name: str) -> None:
     assert is_portable(name)
 
 
@@ -281,7 +283,7 @@ def test_a_name_that_some_drives_refuse_is_not_plain(name: str) -> None:
     assert not is_portable(name)
 
 
-def test_an_error_is_that_of_its_row(tmp_path: Path) -> None:
+def test_an_error_belongs_to_its_row(tmp_path: Path) -> None:
     (tmp_path / "there.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
 
@@ -308,18 +310,18 @@ def test_an_error_is_that_of_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "code", ["ENOSPC", "EDQUOT", "EROFS", "EIO", "ENXIO", "ENODEV", "ESTALE", "ENOTCONN"]
 )
-def test_trouble_of_the_drive_is_told_from_trouble_of_a_file(code: str) -> None:
+def test_errors_of_the_drive_differ_from_errors_of_a_file(code: str) -> None:
     cause = OSError(getattr(errno, code), "")
     assert isinstance(local_file_error("", cause, hint=""), DriveTrouble)
 
 
 @pytest.mark.parametrize("code", ["EACCES", "EFBIG", "ENAMETOOLONG", "EISDIR", "ENOENT", "EINVAL"])
-def test_trouble_of_a_file_is_not_that_of_its_drive(code: str) -> None:
+def test_an_error_of_a_file_is_not_an_error_of_its_drive(code: str) -> None:
     cause = OSError(getattr(errno, code), "")
     assert type(local_file_error("", cause, hint="")) is LocalFileError
 
 
-def test_a_full_drive_stops_the_submitting_and_what_is_in_flight_is_saved(
+def test_a_full_drive_stops_submitting_and_generations_in_flight_are_saved(
     wan: Wan, api: FakeApi, work: Path, tmp_path: Path
 ) -> None:
     api.looks = 10**6
@@ -341,7 +343,7 @@ def test_a_full_drive_stops_the_submitting_and_what_is_in_flight_is_saved(
     assert (again.code, len(api.accepted), len(names(work))) == (0, 9, 9)
 
 
-def test_a_folder_that_vanishes_is_trouble_of_its_row_alone(
+def test_a_folder_that_vanishes_fails_only_its_row(
     wan: Wan, api: FakeApi, work: Path, tmp_path: Path
 ) -> None:
     api.looks = 10**6
@@ -356,7 +358,7 @@ def test_a_folder_that_vanishes_is_trouble_of_its_row_alone(
     assert (result.code, len(api.posts), names(work)) == (13, 2, ["b.mp4", "gone"])
 
 
-def test_a_history_on_exfat_serves_too(wan: Wan, api: FakeApi, clips: Path) -> None:
+def test_a_history_on_exfat_works(wan: Wan, api: FakeApi, clips: Path) -> None:
     home = {"WAN_HOME": str(clips / "home")}
     assert wan("generate", "a fox", "-o", "a.mp4", env=home).code == 0
     assert wan("list", "--json", env=home).json_lines[0]["file"] == str(clips / "a.mp4")

@@ -1,4 +1,4 @@
-"""wan generate --exec, --notify and --open: programs that run when a video is here."""
+"""wan generate --exec, --notify and --open: programs that run when a video is saved."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from tests.fake.waiting import wait_until
 from tests.terminal import on_terminal
 
 SYSTEM = os.defpath
-# Prints the arguments of a program, each on a line.
+# Prints the program's arguments, one per line.
 ECHO = 'for word; do echo "$word"; done'
 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder for programs of the test."""
+    """A folder for the test's programs."""
     folder = tmp_path / "bin"
     folder.mkdir()
     return folder
 
 
 def write(folder: Path, name: str, script: str) -> Path:
-    """Write a program of the shell."""
+    """Write a shell script."""
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
@@ -49,7 +49,7 @@ def test_exec_runs_a_program_with_the_path_and_the_json(
     assert (told["id"], told["file"], told["status"]) == (api.posts[0].id, file, "completed")
 
 
-def test_exec_does_not_see_the_key_and_its_output_is_no_result(
+def test_exec_does_not_see_the_key_and_its_output_goes_to_stderr(
     wan: Wan, api: FakeApi, programs: Path
 ) -> None:
     tool = write(programs, "tool", "env; echo this is the tool")
@@ -65,7 +65,7 @@ def test_exec_does_not_see_the_key_and_its_output_is_no_result(
     ("script", "words"),
     [("exit 3", "exited with code 3"), ("kill -9 $$", "was killed by signal 9")],
 )
-def test_a_failure_of_exec_is_said_and_changes_nothing(
+def test_wan_reports_a_failure_of_exec_and_ends_as_without_it(
     wan: Wan, api: FakeApi, work: Path, programs: Path, script: str, words: str
 ) -> None:
     tool = write(programs, "tool", script)
@@ -78,7 +78,7 @@ def test_a_failure_of_exec_is_said_and_changes_nothing(
         assert f"hint: {tool} {path}" in result.err
 
 
-def test_a_program_that_reads_nothing_is_no_trouble(wan: Wan, api: FakeApi) -> None:
+def test_exec_may_run_a_program_that_does_not_read_stdin(wan: Wan, api: FakeApi) -> None:
     prompt = "fox " * 40_000
     result = wan("generate", "--prompt-file", "-", "--exec", "true", input=prompt.encode())
     assert result.code == 0
@@ -95,7 +95,7 @@ def test_a_program_that_reads_nothing_is_no_trouble(wan: Wan, api: FakeApi) -> N
         ("cp {} x", ["-o", "-"], "--exec needs a file"),
     ],
 )
-def test_what_cannot_run_is_found_before_anything_is_paid(
+def test_wan_refuses_a_command_that_cannot_run_before_it_pays(
     wan: Wan, api: FakeApi, command: str, options: list[str], words: str
 ) -> None:
     result = wan("generate", "a fox", "--exec", command, *options)
@@ -103,7 +103,7 @@ def test_what_cannot_run_is_found_before_anything_is_paid(
     assert words in result.err
 
 
-def test_exec_runs_for_each_video_and_for_none_that_failed(
+def test_exec_runs_for_each_saved_video_and_not_for_failed_ones(
     wan: Wan, api: FakeApi, work: Path, programs: Path
 ) -> None:
     tool = write(programs, "tool", f'echo "$1" >>"{work}/ran"')
@@ -128,7 +128,7 @@ def test_a_signal_during_exec_says_that_the_video_is_saved(
         os.kill(int((work / "pid").read_text()), 0)
 
 
-def test_notify_tells_the_desktop_and_hides_the_key(
+def test_notify_shows_a_notification_and_hides_the_key(
     wan: Wan, api: FakeApi, work: Path, programs: Path
 ) -> None:
     write(
@@ -145,7 +145,7 @@ def test_notify_tells_the_desktop_and_hides_the_key(
     assert "API_KEY" not in (work / "env").read_text()
 
 
-def test_notify_tells_of_a_failure_and_of_several(
+def test_notify_reports_a_failure_and_several_videos(
     wan: Wan, api: FakeApi, work: Path, programs: Path
 ) -> None:
     write(programs, "notify-send", f'{ECHO} >"{work}/said"')
@@ -158,7 +158,7 @@ def test_notify_tells_of_a_failure_and_of_several(
 
 
 @pytest.mark.parametrize("script", [None, "exit 1"], ids=["missing", "failing"])
-def test_without_a_desktop_a_terminal_rings(
+def test_without_a_desktop_notify_rings_the_terminal_bell(
     wan: Wan, api: FakeApi, programs: Path, script: str | None
 ) -> None:
     if script:
@@ -169,14 +169,16 @@ def test_without_a_desktop_a_terminal_rings(
     assert written.count("\a") == 1
 
 
-def test_without_a_desktop_and_a_terminal_nothing_is_said(
+def test_without_a_desktop_and_a_terminal_notify_does_nothing(
     wan: Wan, api: FakeApi, programs: Path
 ) -> None:
     result = wan("generate", "a hen", "--notify", env={"PATH": f"{programs}"})
     assert (result.code, "\a" in result.err + result.out) == (0, False)
 
 
-def test_open_says_that_the_desktop_has_no_program(wan: Wan, api: FakeApi, programs: Path) -> None:
+def test_open_says_that_the_desktop_has_no_video_player(
+    wan: Wan, api: FakeApi, programs: Path
+) -> None:
     write(programs, "xdg-open", "exit 3")
     result = wan("generate", "a fox", "--open", env={"PATH": f"{programs}:{SYSTEM}"})
     assert result.code == 0

@@ -1,4 +1,4 @@
-"""wan batch: each row is paid for once, whatever happens and however often it is run."""
+"""wan batch: it pays for each row once, whatever happens and however often it runs."""
 
 import json
 import signal
@@ -28,7 +28,7 @@ def file(work: Path) -> Path:
 
 
 def sent(api: FakeApi) -> Counter[str]:
-    """Return how often each prompt was accepted."""
+    """Return how often the API accepted each prompt."""
     return Counter(str(post.body["prompt"]) for post in api.accepted)
 
 
@@ -52,7 +52,7 @@ def test_all_rows_become_files_and_a_second_run_pays_nothing(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_a_row_that_is_added_is_the_only_one_that_is_paid_for(
+def test_after_a_row_is_added_a_run_pays_only_for_that_row(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     assert wan("batch", "--yes", file.name).code == 0
@@ -69,7 +69,7 @@ def test_equal_rows_are_two_videos(wan: Wan, api: FakeApi, file: Path) -> None:
     assert sent(api) == {"a fox": 2}
 
 
-def test_a_file_that_is_gone_is_downloaded_again(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_deleted_video_is_downloaded_again(wan: Wan, api: FakeApi, file: Path) -> None:
     saved = [Path(line) for line in wan("batch", "--yes", file.name, "-q").out.splitlines()]
     saved[0].unlink()
     assert wan("batch", "--yes", file.name, "-q").code == 0
@@ -77,7 +77,7 @@ def test_a_file_that_is_gone_is_downloaded_again(wan: Wan, api: FakeApi, file: P
     assert sent(api) == once(*PROMPTS)
 
 
-def test_no_more_than_so_many_are_in_flight(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_concurrency_limits_the_generations_in_flight(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     running = wan.start("batch", "--yes", file.name, "--concurrency", "2")
     wait_until(lambda: len(api.accepted) == 2)
@@ -91,7 +91,7 @@ def test_no_more_than_so_many_are_in_flight(wan: Wan, api: FakeApi, file: Path) 
     assert running.wait().code == 0
 
 
-def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_wan_reports_every_mistake_before_it_pays(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "rows.csv").write_text("prompt,duration\na fox,5\na hen,7\n,5\n")
     result = wan("batch", "--yes", "rows.csv")
     assert (result.code, result.out) == (2, "")
@@ -118,7 +118,7 @@ def test_every_mistake_is_told_before_anything_is_paid(wan: Wan, api: FakeApi, w
         (b"x" * (2**26 + 1), "rows.txt is larger than 64 MiB"),
     ],
 )
-def test_a_file_that_is_no_batch_is_wrong_usage(
+def test_a_file_that_is_not_a_batch_is_wrong_usage(
     wan: Wan, api: FakeApi, work: Path, content: bytes | None, words: str
 ) -> None:
     if content is not None:
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_batch_is_wrong_usage(
     assert api.posts == []
 
 
-def test_rows_come_from_stdin_too(wan: Wan, api: FakeApi) -> None:
+def test_batch_reads_rows_from_stdin(wan: Wan, api: FakeApi) -> None:
     rows = b'{"prompt":"a fox","duration":5}\n{"prompt":"a hen"}\n'
     for _ in range(2):
         result = wan("batch", "--yes", "-", "--resolution", "720p", input=rows)
@@ -138,7 +138,9 @@ def test_rows_come_from_stdin_too(wan: Wan, api: FakeApi) -> None:
     assert {post.body["resolution"] for post in api.accepted} == {"720p"}
 
 
-def test_a_row_says_where_its_video_goes(wan: Wan, work: Path, env: dict[str, str]) -> None:
+def test_the_output_of_a_row_sets_the_path_of_its_video(
+    wan: Wan, work: Path, env: dict[str, str]
+) -> None:
     rows = [
         {"prompt": "a fox", "output": "one.mp4"},
         {"prompt": "a hen", "output": "birds/"},
@@ -174,7 +176,7 @@ def test_a_row_says_where_its_video_goes(wan: Wan, work: Path, env: dict[str, st
         ({"output": "first.mp4"}, "line 1 uses the file name first.mp4 too"),
     ],
 )
-def test_a_place_that_cannot_be_is_told_with_its_line(
+def test_wan_reports_an_impossible_output_with_its_line(
     wan: Wan, api: FakeApi, work: Path, row: dict[str, str], words: str
 ) -> None:
     (work / "there.mp4").write_bytes(b"mine")
@@ -185,17 +187,17 @@ def test_a_place_that_cannot_be_is_told_with_its_line(
     assert "error: rows.jsonl:2: " in result.err
     assert words in result.err
     assert api.posts == []
-    api.check_files = False  # There is a file that is no video.
+    api.check_files = False  # One file is not a video.
 
 
-def test_force_replaces_what_is_there(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_force_replaces_existing_files(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "there.mp4").write_bytes(b"mine")
     (work / "rows.jsonl").write_text('{"prompt":"a fox","name":"there"}')
     assert wan("batch", "--yes", "rows.jsonl", "--force").code == 0
     assert (work / "there.mp4").read_bytes() == api.video
 
 
-def test_a_folder_that_takes_nothing_is_found_before_anything_is_paid(
+def test_wan_finds_a_folder_without_write_permission_before_it_pays(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
     (work / "clips").write_text("a file")
@@ -228,7 +230,7 @@ def test_json_has_a_line_for_each_row(wan: Wan, api: FakeApi, file: Path) -> Non
     assert Path(told[1]["file"]).exists()
 
 
-def test_without_a_wait_ids_are_printed_and_a_later_run_saves(
+def test_no_wait_prints_ids_and_a_later_run_saves_the_videos(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     result = wan("batch", "--yes", file.name, "--no-wait", "--concurrency", "1")
@@ -240,10 +242,10 @@ def test_without_a_wait_ids_are_printed_and_a_later_run_saves(
     assert sent(api) == once(*PROMPTS)
 
 
-# What may go wrong with a row.
+# Failures of a row.
 
 
-def test_a_refused_row_is_the_only_one_that_is_submitted_again(
+def test_the_next_run_submits_only_the_refused_row_again(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(refusal(400, "not nice"))
@@ -278,7 +280,7 @@ def test_a_failed_generation_is_submitted_again_only_on_request(
     assert sent(api)["a hen"] == 2
 
 
-def test_fail_fast_submits_no_more_and_finishes_what_is_paid(
+def test_fail_fast_stops_submitting_and_saves_the_paid_videos(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), refusal(400, "not nice"))
@@ -289,7 +291,7 @@ def test_fail_fast_submits_no_more_and_finishes_what_is_paid(
     assert len(api.posts) == 2
 
 
-def test_a_refused_key_ends_it(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_refused_key_ends_the_batch(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(forever(refusal(401, "Unauthorized")))
     result = wan("batch", "--yes", file.name)
     assert (result.code, result.out) == (4, "")
@@ -297,7 +299,7 @@ def test_a_refused_key_ends_it(wan: Wan, api: FakeApi, file: Path) -> None:
     assert len(api.posts) == 1
 
 
-def test_a_server_that_is_not_there_is_11_and_nothing_is_sent(
+def test_if_the_server_is_down_batch_exits_with_11_and_sends_nothing(
     wan: Wan, api: FakeApi, file: Path, closed_port: int
 ) -> None:
     file.write_text("a fox\n")
@@ -307,7 +309,7 @@ def test_a_server_that_is_not_there_is_11_and_nothing_is_sent(
     assert sent(api) == once("a fox")
 
 
-def test_a_lost_reply_is_found_in_the_log_and_not_paid_again(
+def test_batch_finds_a_lost_reply_in_the_log_and_does_not_pay_again(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), Reply(accept=True, fault="reset"))
@@ -316,7 +318,7 @@ def test_a_lost_reply_is_found_in_the_log_and_not_paid_again(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_an_unknown_outcome_is_10_and_stays_so_until_the_log_tells(
+def test_an_unknown_outcome_is_10_until_the_log_shows_it(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), Reply(accept=True, fault="reset"))
@@ -345,7 +347,7 @@ def test_again_submits_a_row_whose_outcome_is_unknown(wan: Wan, api: FakeApi, fi
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_what_is_killed_goes_on_where_it_stopped(
+def test_a_killed_batch_continues_where_it_stopped(
     wan: Wan, api: FakeApi, file: Path, number: int
 ) -> None:
     api.looks = 10**6
@@ -365,7 +367,7 @@ def test_what_is_killed_goes_on_where_it_stopped(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_a_kill_amid_a_submission_is_settled_by_the_next_run(
+def test_the_next_run_resolves_a_submission_that_was_killed(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(), Reply(fault="hang"))
@@ -379,7 +381,7 @@ def test_a_kill_amid_a_submission_is_settled_by_the_next_run(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_two_at_once_pay_for_each_row_once(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_two_runs_at_once_pay_for_each_row_once(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("".join(f"fox {number}\n" for number in range(8)))
     api.looks = 3
     both = [wan.start("batch", "--yes", file.name) for _ in range(2)]
@@ -399,7 +401,7 @@ def test_each_generation_has_the_whole_timeout(wan: Wan, api: FakeApi, file: Pat
 
 
 @pytest.mark.parametrize("options", [[], ["--again"], ["--retry-failed"]])
-def test_two_at_once_wait_for_each_others_submissions(
+def test_two_runs_at_once_wait_for_each_others_submissions(
     wan: Wan, api: FakeApi, file: Path, options: list[str]
 ) -> None:
     api.on_post(*[Reply(delay=0.7)] * 3, *[Reply(status=429, headers={"Retry-After": "1"})] * 2)
@@ -408,9 +410,7 @@ def test_two_at_once_wait_for_each_others_submissions(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_again_finds_what_was_accepted_before_it_pays_anew(
-    wan: Wan, api: FakeApi, file: Path
-) -> None:
+def test_again_searches_the_log_before_it_pays_again(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\n")
     api.on_post(Reply(fault="hang"))
     running = wan.start("batch", "--yes", file.name, "--again")
@@ -422,13 +422,15 @@ def test_again_finds_what_was_accepted_before_it_pays_anew(
     assert sent(api) == once("a fox")
 
 
-def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_rate_limited_submission_does_not_delay_other_rows(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
     api.looks = 10**6
     api.on_post(Reply(), Reply(status=429, headers={"Retry-After": "59"}))
     running = wan.start("batch", "--yes", file.name)
     running.wait_for("the API is rate limited; trying again in 59 s")
     api.generations[str(api.accepted[0].id)].status = "completed"
-    running.wait_for(".mp4\n")  # Half a minute is given to it, and less than 59 s.
+    running.wait_for(".mp4\n")  # wan waits half a minute for it, and less than 59 s.
     running.kill(signal.SIGTERM)
     assert "interrupted; submitted generations are safe" in running.wait().err
     api.looks = 0
@@ -437,8 +439,8 @@ def test_a_limited_submission_holds_no_other_row(wan: Wan, api: FakeApi, file: P
     assert sent(api) == once(*PROMPTS)
 
 
-def test_a_retried_row_is_tried_again_as_any_other(wan: Wan, api: FakeApi, file: Path) -> None:
-    api.allow_multiple = True  # The first has failed, by its reply.
+def test_a_retried_row_is_retried_like_any_other(wan: Wan, api: FakeApi, file: Path) -> None:
+    api.allow_multiple = True  # The reply says that the first one failed.
     file.write_text("a fox\n")
     api.on_post(Reply(body={"id": "{id}", "status": "error", "error": {"message": "no"}}))
     assert wan("batch", "--yes", file.name).code == 9
@@ -454,7 +456,7 @@ def test_a_retried_row_is_tried_again_as_any_other(wan: Wan, api: FakeApi, file:
         (Reply(status=429, headers={"Retry-After": "3600"}), 7),
     ],
 )
-def test_three_rows_in_vain_are_enough(
+def test_a_batch_stops_submitting_after_three_failures_in_a_row(
     wan: Wan, api: FakeApi, file: Path, reply: Reply, code: int
 ) -> None:
     file.write_text("".join(f"fox {number}\n" for number in range(9)))
@@ -466,7 +468,7 @@ def test_three_rows_in_vain_are_enough(
     assert left in result.err
 
 
-def test_a_folder_that_takes_no_more_videos_ends_the_spending(
+def test_a_batch_stops_submitting_if_the_folder_takes_no_more_videos(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
     api.looks = 10**6
@@ -484,12 +486,14 @@ def test_a_folder_that_takes_no_more_videos_ends_the_spending(
     assert sent(api) == once(*PROMPTS)
 
 
-def test_a_batch_that_was_stopped_for_long_goes_on(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_batch_continues_after_a_long_suspension(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     running = wan.start("batch", "--yes", file.name, "--concurrency", "2", "--timeout", "1")
     wait_until(lambda: len(api.gets) > 4)
     running.kill(signal.SIGSTOP)
-    time.sleep(2.5)  # Beyond the deadline of those in flight, and the second of a last look.
+    time.sleep(
+        2.5
+    )  # Past the deadline of the generations in flight, plus a second for the last poll.
     running.kill(signal.SIGCONT)
     result = running.wait()
     assert (result.code, result.err.count("is still ")) == (8, 3)
@@ -516,15 +520,15 @@ def test_pipes_of_all_kinds_are_stdin(wan: Wan, api: FakeApi) -> None:
     assert sent(api) == once("a fox", "a hen")
 
 
-def test_another_api_knows_nothing_of_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_the_rows_are_new_for_another_api(wan: Wan, api: FakeApi, file: Path) -> None:
     with FakeApi() as other:
         assert wan("batch", "--yes", file.name, env={"WAN_BASE_URL": other.base_url}).code == 0
     assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == sent(other) == once(*PROMPTS)
-    api.check_history = api.check_files = False  # They know of one API only.
+    api.check_history = api.check_files = False  # The invariants know only one API.
 
 
-def test_a_history_that_is_deleted_meanwhile_ends_the_spending(
+def test_a_batch_stops_submitting_if_the_history_is_deleted(
     wan: Wan, api: FakeApi, file: Path, home: Path
 ) -> None:
     api.looks = 10**6
@@ -541,7 +545,7 @@ def test_a_history_that_is_deleted_meanwhile_ends_the_spending(
     api.check_history = False  # There is none.
 
 
-def test_a_history_that_breaks_amid_a_submission_loses_no_id(
+def test_a_history_that_breaks_during_a_submission_loses_no_id(
     wan: Wan, api: FakeApi, file: Path, home: Path
 ) -> None:
     api.on_post(Reply(delay=1.0))
@@ -556,7 +560,7 @@ def test_a_history_that_breaks_amid_a_submission_loses_no_id(
     assert len(api.posts) == 1
 
 
-def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
+def test_generate_continues_with_a_submission_of_a_killed_batch(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.on_post(Reply(fault="hang"))
@@ -572,15 +576,15 @@ def test_generate_goes_on_with_what_a_killed_batch_has_submitted(
     assert sent(api) == once(*PROMPTS)
 
 
-# What it costs.
+# Costs.
 
 
-def test_the_budget_is_for_the_whole_of_it(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_the_budget_limits_the_whole_batch(wan: Wan, api: FakeApi, file: Path) -> None:
     over = wan("batch", "--yes", file.name, "--max-cost", "4.7")
     assert (over.code, api.posts) == (5, [])
     assert "3 generations cost 4.725 USD, more than --max-cost 4.7" in over.err
     assert wan("batch", "--yes", file.name, "--max-cost", "4.725").code == 0
-    # What was paid before counts: the budget is not to be had anew with each run.
+    # Earlier payments count: a new run does not get a new budget.
     file.write_text(file.read_text() + "a wolf\n")
     more = wan("batch", "--yes", file.name, "--max-cost", "5")
     assert more.code == 5
@@ -589,7 +593,7 @@ def test_the_budget_is_for_the_whole_of_it(wan: Wan, api: FakeApi, file: Path) -
     assert sent(api) == once(*PROMPTS, "a wolf")
 
 
-def test_a_generation_that_costs_more_than_its_price_ends_the_spending(
+def test_a_batch_stops_submitting_if_a_generation_costs_more_than_its_price(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.pricing = {"kind": "fixed", "units": [{"name": "video", "price": 1.0, "per": 1}]}
@@ -599,7 +603,7 @@ def test_a_generation_that_costs_more_than_its_price_ends_the_spending(
     assert videos(result) == ["a-fox", "a-hen"]
 
 
-def test_what_earlier_runs_paid_counts_also_where_the_api_does_not_say(
+def test_earlier_payments_count_even_if_the_api_reports_no_cost(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     file.write_text("a fox\na hen\n")
@@ -614,13 +618,13 @@ def test_what_earlier_runs_paid_counts_also_where_the_api_does_not_say(
     assert (result.code, len(api.posts)) == (5, 2)
 
 
-def test_a_price_that_is_not_known_keeps_no_budget(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_batch_with_a_budget_refuses_an_unknown_price(wan: Wan, api: FakeApi, file: Path) -> None:
     api.pricing = None
     result = wan("batch", "--yes", file.name, "--max-cost", "100")
     assert (result.code, api.posts) == (5, [])
 
 
-def test_a_dry_run_prints_what_would_be_sent(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_dry_run_prints_the_requests(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(refusal(400, "not nice"))
     assert wan("batch", "--yes", file.name).code == 6
     result = wan("batch", "--yes", file.name, "--dry-run", env={"AIMLAPI_API_KEY": None})
@@ -651,7 +655,7 @@ def at_a_terminal(wan: Wan, *argv: str, term: str = "xterm") -> Any:
     ("term", "answer", "code"),
     [("xterm", "y", 0), ("xterm", "", 2), ("xterm", "no", 2), ("dumb", "no", 2)],
 )
-def test_a_terminal_is_asked_to_confirm_the_price(
+def test_batch_asks_on_a_terminal_to_confirm_the_price(
     wan: Wan, api: FakeApi, file: Path, term: str, answer: str, code: int
 ) -> None:
     child = at_a_terminal(wan, "batch", file.name, term=term)
@@ -660,7 +664,7 @@ def test_a_terminal_is_asked_to_confirm_the_price(
     child.sendline(answer)
     child.expect(pexpect.EOF)
     child.close()
-    wan("--version")  # What the invariants look at is the home of the fixture's own runs.
+    wan("--version")  # The invariants check only the home of the fixture's own runs.
     assert child.exitstatus == code
     assert len(api.accepted) == (0 if code else 3)
     if code:
@@ -678,12 +682,14 @@ def test_a_script_needs_yes_or_a_limit(wan: Wan, api: FakeApi, file: Path, argv:
     assert wan("batch", "prompts.txt").code == 0, "nothing is left to pay for"
 
 
-def test_a_limit_in_the_settings_is_consent_too(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_limit_in_the_settings_counts_as_consent(wan: Wan, api: FakeApi, file: Path) -> None:
     assert wan("batch", file.name, "--no-wait", env={"WAN_MAX_COST": "1"}).code == 5
     assert wan("batch", file.name, "--no-wait", env={"WAN_MAX_COST": "5"}).code == 0
 
 
-def test_a_terminal_is_asked_wherever_stderr_goes(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_batch_asks_on_a_terminal_even_if_stderr_is_redirected(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
     command = f"{sys.executable} -m wan_cli batch {file.name} 2>log"
     child = pexpect.spawn(
         "/bin/sh", ["-c", command], env=wan.env, cwd=str(wan.work), timeout=30, encoding="utf-8"
@@ -697,7 +703,7 @@ def test_a_terminal_is_asked_wherever_stderr_goes(wan: Wan, api: FakeApi, file: 
     assert (child.exitstatus, api.posts) == (2, [])
 
 
-def test_a_terminal_is_not_asked_with_yes_or_where_nothing_is_to_be_paid(
+def test_batch_does_not_ask_with_yes_or_if_there_is_nothing_to_pay(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     for options in (["--yes"], []):
@@ -722,7 +728,7 @@ def test_rows_of_one_key_wait_for_the_submission_of_the_first(
     assert "unknown" not in result.err
 
 
-def test_a_reply_that_comes_after_the_command_has_given_up_waiting_is_kept(
+def test_a_late_reply_is_kept_after_the_command_stopped_waiting(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     file.write_text("a fox\n")

@@ -1,4 +1,4 @@
-"""What a batch shows: a display on a terminal, lines in a log, a summary in the end."""
+"""The output of a batch: a display on a terminal, lines in a log, and a summary at the end."""
 
 import re
 import signal
@@ -25,7 +25,7 @@ def file(work: Path) -> Path:
 
 
 def failing(api: FakeApi) -> None:
-    """Let the generation of the hen fail."""
+    """Make the generation of the hen fail."""
     wait_until(lambda: len(api.accepted) == 3)
     hen = next(str(post.id) for post in api.accepted if post.body["prompt"] == "a hen")
     api.generations[hen].fail("not nice")
@@ -43,7 +43,7 @@ def test_a_log_gets_one_line_for_each_row(wan: Wan, api: FakeApi, file: Path) ->
         f"row 3  saved  $1.58  T  an-owl-{str(owl)[:8]}.mp4",
     ]
     assert [line[:5] for line in lines if line.startswith("[")] == ["[1/3]", "[2/3]", "[3/3]"]
-    # Nothing else but the price and the summary: no line for each state.
+    # Only the price and the summary follow: no line for each state.
     assert lines[0] == "price: $4.73 for 3 generations"
     assert re.fullmatch(r"3 of 3 saved, \$4\.73 spent, \d+ s", lines[-1])
     assert len(lines) == 5
@@ -86,7 +86,9 @@ def test_the_summary_tells_what_this_run_spent_from_the_total(
     assert (fetched["cost_usd"], fetched["total_cost_usd"]) == (0, 3.15)
 
 
-def test_a_minute_without_news_is_a_line(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_a_log_gets_a_line_after_a_minute_without_events(
+    wan: Wan, api: FakeApi, file: Path
+) -> None:
     api.looks = 10**6
     wan.speed = 60
     running = wan.start("batch", "--yes", file.name, "--max-cost", "20")
@@ -104,7 +106,7 @@ def test_a_minute_without_news_is_a_line(wan: Wan, api: FakeApi, file: Path) -> 
     assert minutes[0] >= 1
 
 
-def test_the_summary_names_what_failed_and_the_command_that_continues(
+def test_the_summary_names_the_failed_rows_and_the_command_that_continues(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.looks = 10
@@ -150,7 +152,7 @@ def test_with_json_the_last_object_is_the_summary(wan: Wan, api: FakeApi, file: 
     }
 
 
-def test_what_is_in_flight_unknown_or_not_submitted_is_counted(
+def test_the_summary_counts_rows_in_flight_unknown_and_not_submitted(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     submitted = wan("batch", "--yes", file.name, "--no-wait", "--json")
@@ -163,7 +165,7 @@ def test_what_is_in_flight_unknown_or_not_submitted_is_counted(
     assert stopped["continue"].startswith("wan batch --yes rows.csv")
 
 
-def test_an_interrupted_batch_says_how_far_it_came(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_an_interrupted_batch_prints_its_progress(wan: Wan, api: FakeApi, file: Path) -> None:
     api.looks = 10**6
     running = wan.start("batch", "--yes", file.name, "--no-lookup")
     wait_until(lambda: len(api.gets) > 20 and len(api.accepted) == 3)
@@ -179,7 +181,7 @@ def test_an_interrupted_batch_says_how_far_it_came(wan: Wan, api: FakeApi, file:
     assert hint == "hint: wan batch --yes rows.csv --no-lookup"
 
 
-def test_a_row_that_waits_for_the_rate_limit_is_not_spent(
+def test_a_row_that_waits_for_the_rate_limit_does_not_count_as_spent(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
     api.looks = 10**6
@@ -187,7 +189,7 @@ def test_a_row_that_waits_for_the_rate_limit_is_not_spent(
     running = wan.start("batch", "--yes", file.name, "--no-lookup")
     running.wait_for("the API is rate limited; trying again in 59 s")
     seen = len(api.gets)
-    # By then it is told that the row waits.
+    # By now the batch has reported that the row waits.
     wait_until(lambda: len(api.gets) > seen + 20)
     running.kill(signal.SIGTERM)
     assert "0 of 3 saved, 1 in flight, 2 not submitted, $1.58 spent" in running.wait().err
@@ -200,7 +202,7 @@ def test_variations_of_a_prompt_share_the_display(wan: Wan, api: FakeApi) -> Non
     assert "0 saved · 2 in flight · $3.15 spent" in ESCAPE.sub("", written)
 
 
-def test_fetch_all_ends_with_a_summary_where_there_are_several(wan: Wan, api: FakeApi) -> None:
+def test_fetch_all_of_several_generations_ends_with_a_summary(wan: Wan, api: FakeApi) -> None:
     for prompt in ("a fox", "a hen"):
         assert wan("generate", prompt, "--no-wait").code == 0
     result = wan("fetch", "--all")
@@ -237,7 +239,7 @@ def test_a_terminal_shows_the_rows_and_is_left_clean(
 
 
 @pytest.mark.parametrize("change", [{"CI": "true"}, {"TERM": "dumb"}])
-def test_a_terminal_that_cannot_or_should_not_be_drawn_on_gets_lines(
+def test_a_terminal_without_a_live_display_gets_lines(
     wan: Wan, api: FakeApi, file: Path, change: dict[str, str]
 ) -> None:
     code, written = on_terminal(wan, "batch", "--yes", file.name, env=change)
@@ -246,7 +248,7 @@ def test_a_terminal_that_cannot_or_should_not_be_drawn_on_gets_lines(
     assert written.count("  saved  ") == 3
 
 
-def test_status_of_several_is_followed_on_one_display(wan: Wan, api: FakeApi) -> None:
+def test_status_watch_shows_several_generations_on_one_display(wan: Wan, api: FakeApi) -> None:
     api.looks = 40
     ids = [wan("generate", prompt, "--no-wait", "-q").out.strip() for prompt in ("a fox", "a hen")]
     code, written = on_terminal(wan, "status", "--watch", *ids)
@@ -257,7 +259,7 @@ def test_status_of_several_is_followed_on_one_display(wan: Wan, api: FakeApi) ->
     assert sorted(line.split("  ")[0] for line in screen(written)) == sorted(ids)
 
 
-def test_errors_stand_above_the_display(wan: Wan, api: FakeApi, file: Path) -> None:
+def test_errors_are_printed_above_the_display(wan: Wan, api: FakeApi, file: Path) -> None:
     api.on_post(forever(refusal(400, "no")))
     code, written = on_terminal(wan, "batch", "--yes", file.name, "--no-lookup")
     assert code == 6

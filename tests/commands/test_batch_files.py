@@ -1,6 +1,6 @@
-"""wan batch: files as people have them are read as they were meant, or refused with the way out.
+"""wan batch reads real files as their authors meant them, or refuses them with a helpful hint.
 
-What is refused is not paid for: the server saw no request. All of a file's rows are checked.
+If wan refuses a file, the server gets no request. wan checks all rows of a file.
 """
 
 import gzip
@@ -22,14 +22,14 @@ GERMAN = "ein Fuchs, müde; dann Schnee"
 
 
 class Refused(NamedTuple):
-    """What is said of a file that is not read: a part of the error, a part of the hint."""
+    """A refusal of a file: a part of the error and a part of the hint."""
 
     words: str
     hint: str
 
 
 def zipped(**members: str) -> bytes:
-    """A zip file, as those of office programs are; `__` stands for a slash in a name."""
+    """A zip file, as office programs write it; `__` stands for a slash in a name."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
@@ -45,9 +45,9 @@ UNICODE_TEXT = f"prompt\tduration\tseed\r\n{CURLY}\t5\t\r\n{GERMAN}\t10\t7\r\n"
 SHEET = [CURLY, GERMAN]
 OWN_LINES = "copy the prompts into a text file, each on a line of its own, then: wan batch "
 
-# The name of a file, what it holds, and the prompts it means or what is said of it.
+# The name of a file, its bytes, and its prompts or the refusal.
 FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
-    # The exports of three spreadsheets, and in three encodings.
+    # The exports of three spreadsheet programs, in three encodings.
     "libreoffice.csv": (LIBREOFFICE.encode(), SHEET),
     "excel-utf-8.csv": (EXCEL.encode("utf-8-sig"), SHEET),
     "excel-windows.csv": (
@@ -79,7 +79,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
             "is compressed (gzip)", "gunzip -c <packed.csv.gz >packed.csv && wan batch packed."
         ),
     ),
-    # What programs write.
+    # Files that programs write.
     "array.json": (b'[\n  {"prompt": "a fox", "duration": 5},\n  "a hen"\n]\n', ["a fox", "a hen"]),
     "one line.json": (b'["a fox","a hen"]', ["a fox", "a hen"]),
     "object.json": (b'{"clips": ["a fox"]}', Refused("not an array", "correct the file")),
@@ -87,7 +87,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
     "lines.json": (b'{"prompt": "a fox"}\n{"prompt": "a hen"}\n', Refused("--format jsonl", "")),
     "list.yaml": (b"- prompt: a fox\n- prompt: a hen\n", Refused("is YAML", "to a JSON array")),
     "yaml.txt": (b"- prompt: a fox\n", Refused("a field with its value", "JSON Lines or CSV")),
-    # What people write.
+    # Files that people write.
     "notes.md": (b"# Clips\n\n* a fox\n* a hen\n", Refused("is Markdown", OWN_LINES + "notes.txt")),
     "film.srt": (
         b"1\n00:00:01,000 --> 00:00:04,000\na fox\n",
@@ -128,7 +128,7 @@ FILES: dict[str, tuple[bytes, list[str] | Refused]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_read_as_it_was_meant_or_refused(
+def test_a_file_is_read_as_its_author_meant_it_or_refused(
     wan: Wan, api: FakeApi, work: Path, name: str
 ) -> None:
     data, meant = FILES[name]
@@ -146,7 +146,7 @@ def test_a_file_is_read_as_it_was_meant_or_refused(
     assert meant.hint in hint
 
 
-def test_what_is_read_has_its_other_fields_too(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_the_rows_keep_their_other_fields(wan: Wan, api: FakeApi, work: Path) -> None:
     for name in ("libreoffice.csv", "excel-utf-8.csv", "google.tsv", "old mac.csv", "sep.csv"):
         (work / name).write_bytes(FILES[name][0])
         assert wan("batch", name, "--yes", "--no-wait").code == 0
@@ -158,7 +158,7 @@ def test_what_is_read_has_its_other_fields_too(wan: Wan, api: FakeApi, work: Pat
     "name",
     ["excel-windows.csv", "no-mark.txt", "packed.csv.gz", "named-text.txt", "other.dat"],
 )
-def test_the_command_of_the_hint_works(wan: Wan, api: FakeApi, work: Path, name: str) -> None:
+def test_the_command_in_the_hint_works(wan: Wan, api: FakeApi, work: Path, name: str) -> None:
     (work / name).write_bytes(FILES[name][0])
     hint = wan("batch", name, "--yes").err.splitlines()[-1].removeprefix("hint: ")
     convert, _and, again = hint.partition(" && ") if " && " in hint else ("true", "", hint)
@@ -180,7 +180,7 @@ def test_stdin_in_utf_16_is_refused_with_the_command_for_the_pipe(
     assert f"| iconv -f {name} -t utf-8 | wan {argv[0]} -" in result.err
 
 
-def test_what_was_skipped_is_said_unless_quiet(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_wan_reports_skipped_lines_unless_quiet(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "list.txt").write_text("# one\na fox\n\n# two\n\na hen\n")
     result = wan("batch", "list.txt", "--yes", "--no-wait")
     assert "list.txt: 2 comment lines and 2 blank lines skipped" in result.err.splitlines()
@@ -188,7 +188,7 @@ def test_what_was_skipped_is_said_unless_quiet(wan: Wan, api: FakeApi, work: Pat
     assert len(api.posts) == 2
 
 
-def test_json_lines_on_stdin_are_read_and_said(wan: Wan, api: FakeApi) -> None:
+def test_json_lines_on_stdin_are_recognized_and_reported(wan: Wan, api: FakeApi) -> None:
     result = wan("batch", "-", "--yes", "--no-wait", input=b'{"prompt":"a fox"}\n')
     assert (result.code, [post.body["prompt"] for post in api.posts]) == (0, ["a fox"])
     assert "stdin is read as JSON Lines" in result.err
@@ -212,7 +212,7 @@ def test_stdin_takes_the_format_that_the_hint_names(
     assert [post.body["prompt"] for post in api.posts] == ["a fox"]
 
 
-def test_a_named_format_goes_before_the_suffix_but_not_before_the_content(
+def test_format_overrides_the_suffix_but_not_the_content(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     (work / "list.md").write_text("a fox\na hen\n")
@@ -226,9 +226,7 @@ def test_a_named_format_goes_before_the_suffix_but_not_before_the_content(
     assert len(api.posts) == 3
 
 
-def test_of_many_mistakes_twenty_are_told_and_the_rest_counted(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_wan_prints_twenty_mistakes_and_counts_the_rest(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "bad.csv").write_text("prompt,duration\n" + "a fox,7\n" * 30_000)
     result = wan("batch", "bad.csv", "--yes")
     lines = result.err.splitlines()
@@ -241,7 +239,7 @@ def test_of_many_mistakes_twenty_are_told_and_the_rest_counted(
     assert len(told["error"]["message"]) < 3000
 
 
-def test_twenty_one_mistakes_leave_one(wan: Wan, work: Path) -> None:
+def test_with_twenty_one_mistakes_wan_counts_one_more(wan: Wan, work: Path) -> None:
     (work / "bad.csv").write_text("prompt,duration\n" + "a fox,7\n" * 21)
     assert "and 1 more" in wan("batch", "bad.csv").err
     (work / "bad.csv").write_text("prompt,duration\n" + "a fox,7\n" * 20)
@@ -253,7 +251,7 @@ def test_twenty_one_mistakes_leave_one(wan: Wan, work: Path) -> None:
 @pytest.mark.parametrize(
     "prompt", ["—multi-shot", "--duration 5 a fox", "-", "notes.txt", "@notes.txt", "\u200b", "\0"]
 )
-def test_a_row_that_is_no_prompt_is_refused(
+def test_a_row_without_a_real_prompt_is_refused(
     wan: Wan, api: FakeApi, work: Path, prompt: str
 ) -> None:
     (work / "notes.txt").write_text("a fox")
@@ -264,7 +262,9 @@ def test_a_row_that_is_no_prompt_is_refused(
     assert "error: rows.json:2: the prompt " in result.err
 
 
-def test_speech_and_words_that_name_no_file_are_prompts(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_speech_and_words_that_are_not_file_names_are_prompts(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     (work / "fox").mkdir()
     prompts = ["— Hello, said the fox", "—Hola —dijo", "notes.txt", "fox", "-5 °C, a lake"]
     (work / "rows.txt").write_text("\n".join(prompts))
@@ -272,7 +272,7 @@ def test_speech_and_words_that_name_no_file_are_prompts(wan: Wan, api: FakeApi, 
     assert [post.body["prompt"] for post in api.posts] == prompts
 
 
-def test_a_key_of_its_own_is_checked_with_the_row(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_the_key_of_a_row_is_checked_with_the_row(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "rows.csv").write_text(f"prompt,once\na fox,build-7\na hen,{'x' * 201}\n")
     result = wan("batch", "rows.csv", "--yes")
     assert (result.code, api.posts) == (2, [])

@@ -1,4 +1,4 @@
-"""wan config, through the front door."""
+"""wan config, run as a real command."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def editor(folder: Path, code: str) -> str:
     return f"'{sys.executable}' '{script}'"
 
 
-def test_path_prints_where_the_file_is(wan: Wan, home: Path) -> None:
+def test_path_prints_the_path_of_the_file(wan: Wan, home: Path) -> None:
     result = wan("config", "path")
     assert (result.code, result.out) == (0, f"{home}/config.toml\n")
     assert not home.exists()
@@ -54,20 +54,20 @@ def test_the_key_is_read_from_stdin_and_shown_masked(wan: Wan, home: Path) -> No
 
 
 @pytest.mark.parametrize("given", [[KEY], [f"-{KEY}"], ["Bearer", KEY], ["-", KEY]])
-def test_a_key_as_an_argument_is_refused_and_not_repeated(wan: Wan, given: list[str]) -> None:
+def test_a_key_as_an_argument_is_refused_and_not_printed(wan: Wan, given: list[str]) -> None:
     result = wan("config", "set", "api_key", *given)
     assert result.code == 2
     assert "history" in result.err
     assert KEY not in result.out + result.err
 
 
-def test_without_a_terminal_there_is_no_question(wan: Wan) -> None:
+def test_without_a_terminal_set_does_not_ask(wan: Wan) -> None:
     result = wan("config", "set", "api_key")
     assert result.code == 2
     assert "hint: wan config set api_key -" in result.err
 
 
-def test_on_a_terminal_the_key_is_asked_for_without_echo(wan: Wan, home: Path) -> None:
+def test_on_a_terminal_set_asks_for_the_key_without_echo(wan: Wan, home: Path) -> None:
     child = pexpect.spawn(
         sys.executable, ["-m", "wan_cli", "config", "set", "api_key"], env=wan.env, timeout=30
     )
@@ -98,13 +98,13 @@ def test_an_impossible_key_is_not_stored(wan: Wan, home: Path) -> None:
         (("set", "base_url", "http://example.com"), "https"),
     ],
 )
-def test_wrong_usage_says_what_is_right(wan: Wan, argv: tuple[str, ...], words: str) -> None:
+def test_wrong_usage_prints_the_right_usage(wan: Wan, argv: tuple[str, ...], words: str) -> None:
     result = wan("config", *argv)
     assert result.code == 2
     assert words in result.err
 
 
-def test_list_says_each_key_with_its_source(wan: Wan) -> None:
+def test_list_prints_each_key_with_its_source(wan: Wan) -> None:
     lines = wan("config", "list", "--json", env={"WAN_TIMEOUT": "60"}).json_lines
     sources = {line["key"]: (line["value"], line["source"]) for line in lines}
     assert sources["timeout"] == (60, "WAN_TIMEOUT")
@@ -113,7 +113,9 @@ def test_list_says_each_key_with_its_source(wan: Wan) -> None:
 
 
 @pytest.mark.parametrize("argv", [("list",), ("get", "wait"), ("set", "wait", "no")])
-def test_a_broken_file_is_told_and_left_alone(wan: Wan, home: Path, argv: tuple[str, ...]) -> None:
+def test_a_broken_file_is_reported_and_left_unchanged(
+    wan: Wan, home: Path, argv: tuple[str, ...]
+) -> None:
     home.mkdir()
     (home / "config.toml").write_text("wait = \n")
     result = wan("config", *argv)
@@ -130,7 +132,7 @@ def test_edit_makes_a_valid_commented_file(wan: Wan, home: Path, work: Path) -> 
     assert (home / "config.toml").stat().st_mode & 0o777 == 0o600
 
 
-def test_edit_says_what_is_wrong_and_keeps_the_text(wan: Wan, home: Path, work: Path) -> None:
+def test_edit_reports_a_mistake_and_keeps_the_text(wan: Wan, home: Path, work: Path) -> None:
     command = editor(work, "path.write_text('timeout = 0')")
     result = wan("config", "edit", env={"EDITOR": "no-such-editor", "VISUAL": command})
     assert result.code == 3

@@ -1,4 +1,4 @@
-"""Where wan generate and wan fetch save, and what they never replace."""
+"""The paths where wan generate and wan fetch save, and the files that they never replace."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def test_output_is_a_file_or_a_folder(
     assert saved.read_bytes() == api.video
 
 
-def test_a_dash_writes_the_video_itself(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_dash_writes_the_video_to_stdout(wan: Wan, api: FakeApi, work: Path) -> None:
     result = wan("generate", "a fox", "-o", "-")
     assert (result.code, result.out_bytes) == (0, api.video)
     assert list(work.iterdir()) == []
@@ -43,7 +43,7 @@ def test_a_dash_and_json_exclude_each_other(wan: Wan, api: FakeApi) -> None:
     assert (result.code, len(result.json_lines), api.posts) == (2, 1, [])
 
 
-def test_an_existing_file_is_replaced_by_force_only(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_only_force_replaces_an_existing_file(wan: Wan, api: FakeApi, work: Path) -> None:
     api.check_files = False
     fox = work / "fox.mp4"
     fox.write_bytes(b"precious")
@@ -62,16 +62,14 @@ def test_an_existing_sidecar_is_not_replaced_either(wan: Wan, api: FakeApi, work
     assert (work / "fox.mp4.json").read_bytes() == b"precious"
 
 
-def test_a_folder_of_the_template_that_cannot_be_is_13_too(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_an_impossible_folder_in_the_template_is_13(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "file").write_bytes(b"")
     result = wan("generate", "a fox", env={"WAN_NAME_TEMPLATE": "file/{slug}"})
     assert (result.code, api.posts) == (13, [])
 
 
 @pytest.mark.parametrize("output", ["file/x.mp4", "file/sub/", "/proc/x/y.mp4", "/proc/x/"])
-def test_a_folder_that_cannot_be_is_13_before_anything_is_sent(
+def test_an_impossible_folder_is_13_before_anything_is_sent(
     wan: Wan, api: FakeApi, work: Path, output: str
 ) -> None:
     (work / "file").write_bytes(b"")
@@ -80,7 +78,7 @@ def test_a_folder_that_cannot_be_is_13_before_anything_is_sent(
     assert "hint: " in result.err
 
 
-def test_a_file_that_appears_meanwhile_is_kept(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_file_that_appears_during_the_wait_is_kept(wan: Wan, api: FakeApi, work: Path) -> None:
     api.check_files = False
     api.looks = 100_000
     running = wan.start("generate", "a fox", "-o", "fox.mp4")
@@ -104,7 +102,9 @@ def test_template_and_folder_come_from_the_settings(wan: Wan, api: FakeApi, work
     assert (result.code, result.out) == (0, f"{work}/videos/{name}\n")
 
 
-def test_the_destination_is_remembered(wan: Wan, api: FakeApi, work: Path, tmp_path: Path) -> None:
+def test_the_history_remembers_the_destination(
+    wan: Wan, api: FakeApi, work: Path, tmp_path: Path
+) -> None:
     generation_id = wan("generate", "a fox", "--no-wait", "-o", "sub/x.mp4").out.strip()
     wan.work = tmp_path
     result = wan("fetch", generation_id)
@@ -112,7 +112,7 @@ def test_the_destination_is_remembered(wan: Wan, api: FakeApi, work: Path, tmp_p
     assert (work / "sub/x.mp4").read_bytes() == api.video
 
 
-def test_the_destination_may_be_changed(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_fetch_can_change_the_destination(wan: Wan, api: FakeApi, work: Path) -> None:
     generation_id = wan("generate", "a fox", "--no-wait", "-o", "sub/x.mp4").out.strip()
     result = wan("fetch", generation_id, "-o", "y.mp4")
     assert (result.code, result.out) == (0, f"{work}/y.mp4\n")
@@ -121,7 +121,9 @@ def test_the_destination_may_be_changed(wan: Wan, api: FakeApi, work: Path) -> N
     assert again.out_bytes == api.video
 
 
-def test_a_sidecar_tells_the_whole_story(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_sidecar_holds_everything_about_the_generation(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     assert wan("generate", "猫", "--seed", "7", "--sidecar", "-o", "fox.mp4").code == 0
     sidecar = json.loads((work / "fox.mp4.json").read_text("utf-8"))
     post = api.posts[0]
@@ -133,7 +135,7 @@ def test_a_sidecar_tells_the_whole_story(wan: Wan, api: FakeApi, work: Path) -> 
     assert sidecar["created_at"] < sidecar["finished_at"]
 
 
-def test_a_sidecar_by_configuration_is_written_by_fetch_too(
+def test_fetch_also_writes_a_sidecar_if_the_configuration_says_so(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     env = {"WAN_SIDECAR": "true"}
@@ -142,16 +144,16 @@ def test_a_sidecar_by_configuration_is_written_by_fetch_too(
     assert (work / "fox.mp4.json").exists()
 
 
-def test_a_video_that_is_cut_leaves_no_file_of_its_name(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_cut_download_leaves_no_file_with_the_final_name(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     api.cdn.on_get(CdnReply(cut_after=1000, lasting=True))
     result = wan("generate", "a fox", "-o", "fox.mp4", "--timeout", "2")
     assert result.code == 12
     assert not (work / "fox.mp4").exists()
 
 
-def test_a_pipe_or_a_device_is_not_replaced_even_by_force(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_not_even_force_replaces_a_pipe_or_a_device(wan: Wan, api: FakeApi, work: Path) -> None:
     os.mkfifo(work / "pipe")
     for name in ("pipe", "/dev/null"):
         result = wan("generate", "a fox", "-o", name, "--force")
@@ -160,6 +162,6 @@ def test_a_pipe_or_a_device_is_not_replaced_even_by_force(
     assert (work / "pipe").is_fifo()
 
 
-def test_without_a_wait_standard_output_gets_the_id_not_a_video(wan: Wan, api: FakeApi) -> None:
+def test_with_no_wait_a_dash_prints_the_id_instead_of_the_video(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "-o", "-", "--no-wait")
     assert (result.code, result.out) == (0, f"{api.posts[0].id}\n")

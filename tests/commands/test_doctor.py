@@ -1,4 +1,4 @@
-"""wan doctor, through the front door: one line for each check, and what to type next."""
+"""wan doctor, run as a real command: one line for each check, and the next command to type."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
 
 
-def test_all_is_well(wan: Wan, api: FakeApi) -> None:
+def test_a_healthy_set_up_passes_every_check(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "-q").code == 0
     result = wan("doctor")
     assert (result.code, result.err) == (0, "")
@@ -49,7 +49,7 @@ def test_a_refused_key_is_4(wan: Wan, api: FakeApi) -> None:
     assert wan("doctor").code == 4
 
 
-def test_what_is_only_to_be_known_is_a_warning(wan: Wan, api: FakeApi, home: Path) -> None:
+def test_a_harmless_problem_is_a_warning(wan: Wan, api: FakeApi, home: Path) -> None:
     assert wan("generate", "a fox", "--no-wait").code == 0
     (home / "config.toml").write_text('output_dir = "."\n')
     (home / "config.toml").chmod(0o644)

@@ -1,4 +1,4 @@
-"""The family of models, through the front door: what is sent, refused and described."""
+"""The family of models: the requests that wan sends and refuses, and the descriptions."""
 
 import json
 from typing import Any
@@ -26,14 +26,14 @@ FIELDS: dict[str, Any] = {
 
 
 def sent(api: FakeApi) -> dict[str, Any]:
-    """What the only POST sent."""
+    """Return the body of the only POST."""
     (post,) = api.posts
     return dict(post.body)
 
 
 @pytest.fixture
 def new_model(api: FakeApi) -> str:
-    """A model that only the catalogue and its document know."""
+    """A model that only the catalogue and its schema describe."""
     schema = {"type": "object", "properties": FIELDS, "required": ["model", "prompt", "style"]}
     other = {"type": "object", "properties": {"model": {"enum": ["acme/other"]}}}
     body = {"content": {"application/json": {"schema": {"oneOf": [other, {"$ref": "#/x/body"}]}}}}
@@ -64,7 +64,7 @@ FLAGS = {
     "duration": ["--duration", "5"],
     "negative_prompt": ["--negative-prompt", "rain"],
     "shot_type": ["--multi-shot"],
-    "generate_audio": [],  # Refused beside an audio URL.
+    "generate_audio": [],  # Refused together with an audio URL.
     "seed": ["--seed", "7"],
     "enhance_prompt": ["--enhance-prompt"],
     "watermark": ["--no-watermark"],
@@ -73,7 +73,7 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_request_with_every_field_is_what_the_published_schema_takes(
+def test_a_request_with_every_field_fits_the_published_schema(
     wan: Wan, api: FakeApi, model: str
 ) -> None:
     names = [name for name in MODELS[model]["properties"] if name not in ("model", "prompt")]
@@ -97,12 +97,12 @@ def test_a_request_with_every_field_is_what_the_published_schema_takes(
         (["--model", "wan2.5-t2v-preview"], "alibaba/wan2.5-t2v-preview"),
     ],
 )
-def test_a_short_name_is_a_model(wan: Wan, api: FakeApi, words: list[str], model: str) -> None:
+def test_a_short_name_selects_a_model(wan: Wan, api: FakeApi, words: list[str], model: str) -> None:
     assert wan("generate", "a fox", *words, "--no-wait").code == 0
     assert sent(api)["model"] == model
 
 
-def test_a_picture_picks_the_model_of_the_same_version_and_says_so(wan: Wan, api: FakeApi) -> None:
+def test_an_image_selects_the_model_of_the_same_version_and_says_so(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "--image", IMAGE, "--no-wait")
     assert result.code == 0
     assert "using alibaba/wan-2-6-i2v" in result.err
@@ -133,7 +133,7 @@ def test_a_picture_picks_the_model_of_the_same_version_and_says_so(wan: Wan, api
         (["--field", "colour=red"], "no field colour"),
     ],
 )
-def test_what_a_model_does_not_take_is_refused_before_anything_is_sent(
+def test_a_field_that_a_model_does_not_take_is_refused_before_anything_is_sent(
     wan: Wan, api: FakeApi, words: list[str], said: str
 ) -> None:
     result = wan("generate", "a fox", *words)
@@ -142,10 +142,10 @@ def test_what_a_model_does_not_take_is_refused_before_anything_is_sent(
     assert api.posts == []
 
 
-# --- a model that only the catalogue has ---
+# --- a model that only the catalogue knows ---
 
 
-def test_a_new_model_is_described_priced_and_run(wan: Wan, api: FakeApi, new_model: str) -> None:
+def test_wan_describes_prices_and_runs_a_new_model(wan: Wan, api: FakeApi, new_model: str) -> None:
     described = wan("models", new_model, "--json", env=NO_KEY).json_lines[0]
     assert described["prices_usd"] == {"clip": 0.5}
     assert described["required"] == ["style"]
@@ -158,7 +158,7 @@ def test_a_new_model_is_described_priced_and_run(wan: Wan, api: FakeApi, new_mod
     jsonschema.validate(sent(api), {"properties": FIELDS, "additionalProperties": False})
     assert sent(api)["tags"] == ["a", "b"]
     assert (sent(api)["strength"], sent(api)["seconds"], sent(api)["loop"]) == (0.5, 8, True)
-    # It is a row as any other.
+    # Its row looks like any other.
     assert wan("list", "--json").json_lines[0]["model"] == new_model
 
 
@@ -207,9 +207,7 @@ def test_a_model_that_the_api_does_not_have_is_exit_6(wan: Wan, api: FakeApi) ->
     assert len(api.posts) == 1
 
 
-def test_a_model_without_a_schema_is_refused_unless_unchecked(
-    wan: Wan, api: FakeApi, new_model: str
-) -> None:
+def test_a_model_without_a_schema_needs_unchecked(wan: Wan, api: FakeApi, new_model: str) -> None:
     api.more_models[-1]["info"] = {"docsJson": "https://elsewhere.example/video-9.json"}
     result = wan("generate", "a fox", "--model", new_model, "--field", "style=ink")
     assert result.code == 6
@@ -220,17 +218,17 @@ def test_a_model_without_a_schema_is_refused_unless_unchecked(
     assert sent(api) == {"model": new_model, "prompt": "a fox", "n": 3, "style": "ink"}
 
 
-def test_the_schema_is_kept_with_its_etag(wan: Wan, api: FakeApi, new_model: str) -> None:
+def test_wan_caches_the_schema_with_its_etag(wan: Wan, api: FakeApi, new_model: str) -> None:
     for prompt in ("a fox", "a hen"):
         words = ["--model", new_model, "--field", "style=ink", "--no-wait"]
         assert wan("generate", prompt, *words).code == 0
     assert sum(get.path == "/docs/video-9.json" for get in api.gets) == 1
-    # The schema is public: the key stays with the calls that need it.
+    # The schema is public: wan sends the key only to calls that need it.
     (get,) = [get for get in api.gets if get.path == "/docs/video-9.json"]
     assert "Authorization" not in get.headers
 
 
-def test_every_video_model_is_listed(wan: Wan, api: FakeApi, new_model: str) -> None:
+def test_models_all_lists_every_video_model(wan: Wan, api: FakeApi, new_model: str) -> None:
     api.more_models.append({"id": "alibaba/wan-3-0-t2v", "pricing": {"kind": "variable"}})
     lines = wan("models", "--all", "--json", env=NO_KEY).json_lines
     names = {line["model"]: line["price"] for line in lines}

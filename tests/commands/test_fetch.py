@@ -1,4 +1,4 @@
-"""wan fetch, through the front door."""
+"""wan fetch, run as a real command."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def submitted(wan: Wan, prompt: str, *argv: str) -> str:
     return wan("generate", prompt, "--no-wait", "-q", *argv).out.strip()
 
 
-def test_it_waits_and_prints_the_path(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_fetch_waits_and_prints_the_path(wan: Wan, api: FakeApi, work: Path) -> None:
     generation_id = submitted(wan, "a fox")
     result = wan("fetch", generation_id)
     assert result.code == 0
@@ -19,7 +19,7 @@ def test_it_waits_and_prints_the_path(wan: Wan, api: FakeApi, work: Path) -> Non
     assert (path.parent, path.read_bytes()) == (work, api.video)
 
 
-def test_it_downloads_once(wan: Wan, api: FakeApi) -> None:
+def test_fetch_downloads_once(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan, "a fox")
     first = wan("fetch", generation_id)
     second = wan("fetch", generation_id)
@@ -30,7 +30,7 @@ def test_it_downloads_once(wan: Wan, api: FakeApi) -> None:
     assert len(api.cdn.requests) == 2
 
 
-def test_without_waiting_it_is_8_and_prints_no_path(wan: Wan, api: FakeApi) -> None:
+def test_no_wait_exits_with_8_and_prints_no_path(wan: Wan, api: FakeApi) -> None:
     api.looks = 1000
     generation_id = submitted(wan, "a fox")
     result = wan("fetch", "--no-wait", generation_id)
@@ -38,7 +38,7 @@ def test_without_waiting_it_is_8_and_prints_no_path(wan: Wan, api: FakeApi) -> N
     assert f"hint: wan fetch {generation_id}" in result.err
 
 
-def test_all_takes_whatever_is_not_on_disk(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_all_fetches_everything_that_is_not_on_disk(wan: Wan, api: FakeApi, work: Path) -> None:
     submitted(wan, "a fox", "-o", "fox.mp4")
     submitted(wan, "a hen", "-o", "sub/hen.mp4")
     result = wan("fetch", "--all", "--json")
@@ -51,7 +51,7 @@ def test_all_takes_whatever_is_not_on_disk(wan: Wan, api: FakeApi, work: Path) -
     assert (again.code, again.out, len(api.cdn.requests)) == (0, "", 2)
 
 
-def test_all_without_waiting_takes_what_is_ready(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_all_with_no_wait_fetches_the_ready_videos(wan: Wan, api: FakeApi, work: Path) -> None:
     ready = submitted(wan, "a fox", "-o", "fox.mp4")
     running = submitted(wan, "a hen", "-o", "hen.mp4")
     api.generations[ready].status = "completed"
@@ -65,7 +65,7 @@ def test_all_without_waiting_takes_what_is_ready(wan: Wan, api: FakeApi, work: P
     assert (work / "fox.mp4").exists()
 
 
-def test_several_go_into_a_folder_and_never_into_one_file(
+def test_several_videos_go_into_a_folder_and_never_into_one_file(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     ids = [submitted(wan, prompt) for prompt in ("a fox", "a hen")]
@@ -76,12 +76,12 @@ def test_several_go_into_a_folder_and_never_into_one_file(
     assert sorted(map(str, (work / "new").iterdir())) == sorted(result.out.splitlines())
 
 
-def test_the_first_in_the_order_of_codes_counts(wan: Wan, api: FakeApi) -> None:
+def test_the_exit_code_is_the_first_one_in_the_documented_order(wan: Wan, api: FakeApi) -> None:
     failed, broken, good = (submitted(wan, prompt) for prompt in ("a fox", "a hen", "an owl"))
     api.generations[failed].fail()
     api.cdn.videos[broken] = b"<html>"
     result = wan("fetch", failed, broken, good, "--json", "--timeout", "5")
-    # Each is printed when it is final.
+    # fetch prints each generation when it is final.
     codes = {line["id"]: line["exit_code"] for line in result.json_lines}
     assert codes == {failed: 9, broken: 12, good: 0}
     assert result.code == 12
@@ -92,14 +92,14 @@ def test_ids_and_all_exclude_each_other(wan: Wan, api: FakeApi) -> None:
     assert wan("fetch").code == 2
 
 
-def test_an_expired_url_is_replaced_by_a_fresh_one(wan: Wan, api: FakeApi) -> None:
+def test_fetch_gets_a_fresh_url_if_the_url_has_expired(wan: Wan, api: FakeApi) -> None:
     api.cdn.on_get(CdnReply(status=403))
     result = wan("fetch", submitted(wan, "a fox"))
     assert result.code == 0
     assert Path(result.out.strip()).read_bytes() == api.video
 
 
-def test_a_target_that_cannot_be_written_is_13_and_the_generation_safe(
+def test_an_unwritable_target_is_13_and_the_generation_is_safe(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     generation_id = submitted(wan, "a fox", "-o", "sub/fox.mp4")
@@ -110,7 +110,9 @@ def test_a_target_that_cannot_be_written_is_13_and_the_generation_safe(
     assert wan("fetch", generation_id, "-o", "fox.mp4").code == 0
 
 
-def test_a_video_of_another_machine_goes_here(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_video_of_another_machine_is_saved_in_this_folder(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     api.add_generation(id="abc:def/ghi", looks=0)
     result = wan("fetch", "abc:def/ghi")
     assert result.code == 0

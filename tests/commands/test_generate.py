@@ -1,4 +1,4 @@
-"""wan generate, through the front door: what is sent, what is printed, what is on disk."""
+"""wan generate, run as a real command: the request, the output and the files."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ MODEL = "alibaba/wan-2-6-t2v"
 
 
 def body(api: FakeApi) -> dict[str, object]:
-    """What the only POST sent, without model and prompt."""
+    """Return the body of the only POST, without model and prompt."""
     assert len(api.posts) == 1
     sent = dict(api.posts[0].body)
     assert (sent.pop("model"), sent.pop("prompt")) == (MODEL, "a fox")
@@ -64,7 +64,7 @@ def test_no_wait_prints_only_the_id(wan: Wan, api: FakeApi, work: Path) -> None:
     assert list(work.iterdir()) == []
 
 
-def test_json_is_one_line_of_everything(wan: Wan, api: FakeApi) -> None:
+def test_json_prints_everything_on_one_line(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "--seed", "7", "--json")
     (line,) = result.json_lines
     assert result.code == line["exit_code"] == 0
@@ -93,7 +93,7 @@ def test_json_is_one_line_of_everything(wan: Wan, api: FakeApi) -> None:
         ["nonsense"],
     ],
 )
-def test_json_is_one_line_for_wrong_usage_too(wan: Wan, api: FakeApi, argv: list[str]) -> None:
+def test_json_also_prints_one_line_for_wrong_usage(wan: Wan, api: FakeApi, argv: list[str]) -> None:
     result = wan(*argv, "--json")
     (line,) = result.json_lines
     assert result.code == line["exit_code"] == 2
@@ -126,7 +126,7 @@ def test_json_is_one_line_for_wrong_usage_too(wan: Wan, api: FakeApi, argv: list
         ),
     ],
 )
-def test_each_flag_sets_its_field_and_no_other_is_sent(
+def test_each_flag_sends_its_field_and_no_other(
     wan: Wan, api: FakeApi, argv: str, fields: dict[str, object]
 ) -> None:
     assert wan("generate", "a fox", "--no-wait", *argv.split()).code == 0
@@ -138,7 +138,7 @@ def test_another_model_is_sent(wan: Wan, api: FakeApi) -> None:
     assert api.posts[0].body["model"] == "alibaba/wan-2-7-t2v"
 
 
-def test_a_flag_goes_before_the_environment_and_that_before_the_file(
+def test_flags_override_the_environment_which_overrides_the_file(
     wan: Wan, api: FakeApi, home: Path
 ) -> None:
     configure(home, '[generate]\nduration = 15\nresolution = "720p"\nseed = 3\nshot_type="multi"\n')
@@ -165,7 +165,7 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
         (["--max-cost", "-1"], "--max-cost"),
     ],
 )
-def test_what_is_wrong_or_without_effect_is_refused(
+def test_wrong_values_and_fields_without_effect_are_refused(
     wan: Wan, api: FakeApi, argv: list[str], words: str
 ) -> None:
     result = wan("generate", "a fox", *argv)
@@ -180,7 +180,7 @@ def test_without_a_key_nothing_is_sent(wan: Wan, api: FakeApi, work: Path) -> No
     assert "hint: wan config set api_key" in result.err
 
 
-def test_a_dry_run_sends_nothing_and_makes_nothing(
+def test_a_dry_run_sends_nothing_and_creates_nothing(
     wan: Wan, api: FakeApi, work: Path, home: Path
 ) -> None:
     result = wan("generate", "a fox", "-n", "--duration", "5", "-o", "sub/x.mp4", env=NO_KEY)
@@ -191,13 +191,13 @@ def test_a_dry_run_sends_nothing_and_makes_nothing(
     assert not (home / "history.db").exists()
 
 
-def test_a_dry_run_has_json_too(wan: Wan, api: FakeApi) -> None:
+def test_a_dry_run_can_print_json(wan: Wan, api: FakeApi) -> None:
     (line,) = wan("generate", "a fox", "--dry-run", "--json", env=NO_KEY).json_lines
     assert line["request"] == {"model": MODEL, "prompt": "a fox"}
     assert line["cost_usd"] == 1.575
 
 
-def test_quiet_says_nothing_but_errors(wan: Wan, api: FakeApi) -> None:
+def test_quiet_prints_only_errors(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "-q")
     assert (result.code, result.err) == (0, "")
     api.error = {"name": "Moderation", "message": "not nice"}
@@ -206,7 +206,7 @@ def test_quiet_says_nothing_but_errors(wan: Wan, api: FakeApi) -> None:
     assert [line.split(":")[0] for line in result.err.splitlines()] == ["error", "hint"]
 
 
-def test_without_waiting_by_configuration(wan: Wan, api: FakeApi, home: Path) -> None:
+def test_the_configuration_can_set_no_wait(wan: Wan, api: FakeApi, home: Path) -> None:
     configure(home, "wait = false\n")
     assert wan("generate", "a fox").out == f"{api.posts[0].id}\n"
 
@@ -232,14 +232,14 @@ def test_a_refused_submission_has_its_exit_code(
     assert result.err.splitlines()[-1].startswith("hint: ")
 
 
-def test_a_server_that_is_out_of_reach_is_11(wan: Wan, closed_port: int) -> None:
+def test_an_unreachable_server_is_11(wan: Wan, closed_port: int) -> None:
     env = {"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"}
     result = wan("generate", "a fox", "--timeout", "1", env=env)
     assert (result.code, result.out) == (11, "")
     assert "nothing was submitted" in result.err
 
 
-def test_a_deadline_is_8_and_leaves_the_id(wan: Wan, api: FakeApi) -> None:
+def test_at_the_deadline_generate_exits_with_8_and_prints_the_id(wan: Wan, api: FakeApi) -> None:
     api.looks = 100_000
     result = wan("generate", "a fox", "--timeout", "0.3", "--json")
     (line,) = result.json_lines
@@ -256,7 +256,7 @@ def test_a_generation_that_fails_is_9(wan: Wan, api: FakeApi) -> None:
     assert "not nice" in line["error"]["message"]
 
 
-def test_a_video_that_does_not_come_is_12_and_can_be_fetched(wan: Wan, api: FakeApi) -> None:
+def test_a_failed_download_is_12_and_fetch_gets_the_video_later(wan: Wan, api: FakeApi) -> None:
     whole, api.video = api.video, b"<html>no video</html>"
     result = wan("generate", "a fox", "--json", "--timeout", "3")
     (line,) = result.json_lines
@@ -268,12 +268,14 @@ def test_a_video_that_does_not_come_is_12_and_can_be_fetched(wan: Wan, api: Fake
     assert Path(fetched.out.strip()).read_bytes() == whole
 
 
-def test_the_same_request_again_is_another_one(wan: Wan, api: FakeApi) -> None:
+def test_the_same_request_again_is_another_submission(wan: Wan, api: FakeApi) -> None:
     first, second = (wan("generate", "a fox", "--no-wait").out for _ in range(2))
     assert first != second
 
 
-def test_an_identical_request_waits_until_the_first_is_settled(wan: Wan, api: FakeApi) -> None:
+def test_an_identical_request_is_refused_until_the_first_is_resolved(
+    wan: Wan, api: FakeApi
+) -> None:
     api.on_post(Reply(status=502, accept=False))
     assert wan("generate", "a fox", "--timeout", "1").code == 10
     refused = wan("generate", "a fox")
@@ -291,7 +293,7 @@ def test_a_warning_of_the_configuration_goes_to_stderr(wan: Wan, api: FakeApi) -
     assert "another-key" not in result.err
 
 
-def test_a_key_that_is_refused_while_waiting_keeps_the_id(wan: Wan, api: FakeApi) -> None:
+def test_if_the_key_is_refused_during_the_wait_the_id_is_kept(wan: Wan, api: FakeApi) -> None:
     api.on_get(forever(Reply(status=401)))
     (line,) = wan("generate", "a fox", "--json").json_lines
     assert (line["exit_code"], line["id"]) == (4, api.posts[0].id)

@@ -1,4 +1,4 @@
-"""wan list, through the front door."""
+"""wan list, run as a real command."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from wan_cli.output.table import width_of
 NO_KEY = {"AIMLAPI_API_KEY": None}
 
 
-def test_an_empty_history_is_no_error(wan: Wan, api: FakeApi) -> None:
+def test_an_empty_history_is_not_an_error(wan: Wan, api: FakeApi) -> None:
     result = wan("list", env=NO_KEY)
     assert (result.code, result.out) == (0, "")
     assert wan("list", "--json", env=NO_KEY).out == ""
@@ -40,7 +40,7 @@ def test_an_empty_history_points_to_the_generations_of_the_sandbox(wan: Wan) -> 
     assert words not in listed.err
 
 
-def test_it_lists_newest_first_with_what_was_spent(wan: Wan, api: FakeApi) -> None:
+def test_list_prints_the_newest_first_and_the_amount_spent(wan: Wan, api: FakeApi) -> None:
     ids = [
         wan("generate", prompt, "--no-wait").out.strip() for prompt in ("A Fox", "a hen", "an owl")
     ]
@@ -89,7 +89,7 @@ def test_a_failed_generation_costs_nothing(wan: Wan, api: FakeApi) -> None:
     assert wan("list", "-q").err == ""
 
 
-def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
+def test_a_wrong_value_is_answered_with_the_right_values(wan: Wan, api: FakeApi) -> None:
     result = wan("list", "--status", "finished")
     assert result.code == 2
     assert "queued, generating, completed, error" in result.err
@@ -98,7 +98,7 @@ def test_wrong_values_list_the_right_ones(wan: Wan, api: FakeApi) -> None:
     assert wan("list", "--search", b"\xff".decode("utf-8", "surrogateescape")).code == 2
 
 
-def test_a_filter_that_nothing_fits_says_so(wan: Wan, api: FakeApi) -> None:
+def test_a_filter_without_matches_says_so(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--no-wait").code == 0
     result = wan("list", "--search", "owl")
     assert (result.code, result.out, result.err) == (
@@ -108,19 +108,19 @@ def test_a_filter_that_nothing_fits_says_so(wan: Wan, api: FakeApi) -> None:
     )
 
 
-def test_a_limit_beyond_all_numbers_is_wrong_usage(wan: Wan, api: FakeApi) -> None:
+def test_a_huge_limit_is_wrong_usage(wan: Wan, api: FakeApi) -> None:
     result = wan("list", "--limit", "9" * 30)
     assert (result.code, result.out) == (2, "")
     assert "--limit" in result.err
 
 
 def three(wan: Wan, *prompts: str) -> list[str]:
-    """The ids of generations that are queued, the newest first."""
+    """Return the ids of queued generations, the newest first."""
     prompts = prompts or ("a fox", "a hen", "an owl")
     return [wan("generate", prompt, "--no-wait").out.strip() for prompt in prompts][::-1]
 
 
-def test_a_terminal_gets_a_table_under_heads(wan: Wan, api: FakeApi) -> None:
+def test_a_terminal_gets_a_table_with_a_header(wan: Wan, api: FakeApi) -> None:
     ids = three(wan)
     assert wan("fetch", ids[0], "-o", "owl.mp4").code == 0
     code, written = on_terminal(wan, "list", columns=120, env={"NO_COLOR": "1"})
@@ -138,13 +138,13 @@ def test_a_terminal_gets_a_table_under_heads(wan: Wan, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80])
-def test_a_table_fits_any_screen(wan: Wan, api: FakeApi, columns: int) -> None:
+def test_a_table_fits_any_terminal(wan: Wan, api: FakeApi, columns: int) -> None:
     ids = three(wan, "a very long prompt " * 20, "猫" * 100, "x" * 300)
     _, written = on_terminal(wan, "list", "--limit", "2", columns=columns)
     lines = screen(written)
     assert len(lines) == 5
     assert max(map(width_of, lines)) <= columns
-    # What a narrow screen shows of an id is enough for every other command.
+    # The part of an id that a narrow terminal shows is enough for every other command.
     assert wan("status", lines[1].split()[0]).out.startswith(ids[0])
     assert lines[3] == "2 of 3 (--limit N, --all)"[:columns] or columns == 20
 
@@ -161,7 +161,7 @@ def test_all_lists_the_whole_history(wan: Wan, api: FakeApi) -> None:
     assert (both.code, both.out) == (2, "")
 
 
-def test_a_reader_that_leaves_ends_it_quietly(wan: Wan, api: FakeApi) -> None:
+def test_list_ends_quietly_if_its_reader_exits(wan: Wan, api: FakeApi) -> None:
     three(wan, *(f"{number} {'fox ' * 4000}" for number in range(12)))
     argv = [sys.executable, "-m", "wan_cli", "list", "--all"]
     with subprocess.Popen(
@@ -202,7 +202,7 @@ def test_any_prompt_is_one_cell_of_one_row(wan: Wan, api: FakeApi) -> None:
     ],
     ids=str,
 )
-def test_color_helps_on_a_terminal(
+def test_list_uses_color_on_a_terminal(
     wan: Wan, api: FakeApi, setting: dict[str, str], is_colored: bool
 ) -> None:
     three(wan)
@@ -211,7 +211,7 @@ def test_color_helps_on_a_terminal(
     assert ("\x1b" in written) is is_colored
 
 
-def test_a_pipe_has_color_only_by_force(wan: Wan, api: FakeApi) -> None:
+def test_a_pipe_gets_color_only_with_force_color(wan: Wan, api: FakeApi) -> None:
     three(wan)
     assert "\x1b" not in wan("list").out
     assert "\t\x1b[1;33mqueued\x1b[0m\t" in wan("list", env={"FORCE_COLOR": "1"}).out

@@ -1,4 +1,4 @@
-"""wan models and wan balance, through the front door."""
+"""wan models and wan balance, run as real commands."""
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
@@ -11,7 +11,7 @@ NO_KEY = {"AIMLAPI_API_KEY": None}
 MODEL = "alibaba/wan-2-6-t2v"
 
 
-def test_models_has_a_complete_row_for_each(wan: Wan, api: FakeApi) -> None:
+def test_models_prints_a_complete_row_for_each_model(wan: Wan, api: FakeApi) -> None:
     result = wan("models", env=NO_KEY)
     assert result.code == 0
     rows = [line.split("\t") for line in result.out.splitlines()]
@@ -21,7 +21,7 @@ def test_models_has_a_complete_row_for_each(wan: Wan, api: FakeApi) -> None:
     assert "unknown" in result.out
 
 
-def test_models_on_a_terminal_is_a_table_with_prices(wan: Wan, api: FakeApi) -> None:
+def test_models_prints_a_table_with_prices_on_a_terminal(wan: Wan, api: FakeApi) -> None:
     for columns in (40, 80, 160):
         code, written = on_terminal(wan, "models", columns=columns, env={"NO_COLOR": "1"})
         lines = screen(written)
@@ -51,7 +51,7 @@ def test_models_all_on_a_terminal_fits_the_screen(wan: Wan) -> None:
         assert first.split()[0] == MODEL
 
 
-def test_models_has_json(wan: Wan, api: FakeApi) -> None:
+def test_models_can_print_json(wan: Wan, api: FakeApi) -> None:
     lines = {line["model"]: line for line in wan("models", "--json", env=NO_KEY).json_lines}
     assert lines[MODEL]["prices_usd"] == {"720p": 1.05, "1080p": 1.575}
     assert lines[MODEL]["fields"]["duration"] == [5, 10, 15]
@@ -59,7 +59,7 @@ def test_models_has_json(wan: Wan, api: FakeApi) -> None:
     assert lines["alibaba/wan-2-6-i2v"]["fields"]["image_url"] == "image"
 
 
-def test_models_without_the_api_still_says_what_each_accepts(
+def test_without_the_api_models_still_prints_what_each_model_accepts(
     wan: Wan, api: FakeApi, closed_port: int
 ) -> None:
     result = wan("models", env={"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"})
@@ -74,7 +74,7 @@ def test_the_balance_is_one_line(wan: Wan, api: FakeApi) -> None:
     assert wan("balance", "--json").json_lines == [{"balance": 123.45, "currency": "USD"}]
 
 
-def test_a_balance_that_cannot_be_asked_for_says_why(
+def test_balance_says_why_it_cannot_get_the_balance(
     wan: Wan, api: FakeApi, closed_port: int
 ) -> None:
     assert wan("balance", env=NO_KEY).code == 3

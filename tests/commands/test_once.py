@@ -1,4 +1,4 @@
-"""wan generate --once KEY: one video for each key, on whatever machine and however often."""
+"""wan generate --once KEY: one video per key, on any machine and however often it runs."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_second_run_prints_the_same_path_and_pays_nothing(wan: Wan, api: FakeA
     assert LABEL.fullmatch(post.label or "")
 
 
-def test_the_same_file_is_no_obstacle_to_a_second_run(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_second_run_accepts_the_existing_file(wan: Wan, api: FakeApi, work: Path) -> None:
     for _ in range(2):
         result = wan("generate", "a fox", "--once", "build-7", "-o", "clip.mp4")
         assert (result.code, result.out) == (0, f"{work / 'clip.mp4'}\n")
@@ -48,7 +48,7 @@ def test_another_file_gets_a_copy(wan: Wan, api: FakeApi, work: Path) -> None:
     assert (len(api.posts), len(api.cdn.requests)) == (1, 0)
 
 
-def test_what_is_in_flight_is_waited_for(wan: Wan, api: FakeApi) -> None:
+def test_a_second_run_waits_for_the_generation_in_flight(wan: Wan, api: FakeApi) -> None:
     submitted = wan("generate", "a fox", "--once", "build-7", "--no-wait")
     assert wan("generate", "a fox", "--once", "build-7", "--no-wait").out == submitted.out
     result = wan("generate", "a fox", "--once", "build-7")
@@ -68,7 +68,7 @@ def test_after_a_failure_on_the_server_it_submits_again(wan: Wan, api: FakeApi) 
     assert (first[1], second[1]) == ("1", "2")
 
 
-def test_a_failure_while_nobody_waited_is_noticed_in_time(wan: Wan, api: FakeApi) -> None:
+def test_a_second_run_notices_an_earlier_failure_and_submits_again(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--once", "build-7", "--no-wait").code == 0
     (generation,) = api.generations.values()
     generation.fail("no")
@@ -95,13 +95,13 @@ def test_a_key_stands_for_one_request(wan: Wan, api: FakeApi) -> None:
     assert len(api.posts) == 1
 
 
-def test_other_keys_and_no_key_are_other_videos(wan: Wan, api: FakeApi) -> None:
+def test_another_key_or_no_key_makes_another_video(wan: Wan, api: FakeApi) -> None:
     for argv in ([], ["--once", "build-7"], ["--once", "build-8"], []):
         assert wan("generate", "a fox", "--no-wait", *argv).code == 0
     assert len({str(post.label).split(".")[0] for post in api.accepted}) == 4
 
 
-def test_another_service_knows_nothing_of_a_key(wan: Wan, api: FakeApi) -> None:
+def test_a_key_is_new_for_another_service(wan: Wan, api: FakeApi) -> None:
     with FakeApi() as other:
         api.check_history = False
         assert wan("generate", "a fox", "--once", "k", "--no-wait").code == 0
@@ -111,13 +111,13 @@ def test_another_service_knows_nothing_of_a_key(wan: Wan, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "x" * 201, "a\nb", "\x1b[31m"])
-def test_what_is_no_key_is_refused(wan: Wan, api: FakeApi, key: str) -> None:
+def test_an_invalid_key_is_refused(wan: Wan, api: FakeApi, key: str) -> None:
     result = wan("generate", "a fox", "--once", key)
     assert (result.code, api.posts) == (2, [])
     assert "is not a key of 1 to 200 printable characters" in result.err
 
 
-def test_two_processes_at_once_submit_once(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_two_processes_at_the_same_time_submit_once(wan: Wan, api: FakeApi, work: Path) -> None:
     argv = ("generate", "a fox", "--once", "build-7", "-o", "clip.mp4")
     both = [wan.start(*argv) for _ in range(2)]
     assert [running.wait().code for running in both] == [0, 0]
@@ -126,7 +126,7 @@ def test_two_processes_at_once_submit_once(wan: Wan, api: FakeApi, work: Path) -
     assert [path.name for path in work.iterdir()] == ["clip.mp4"]
 
 
-def test_a_process_that_is_killed_while_submitting_is_continued(wan: Wan, api: FakeApi) -> None:
+def test_a_run_continues_the_submission_of_a_killed_process(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", "--once", "build-7")
     wait_until(lambda: api.posts)
@@ -137,7 +137,7 @@ def test_a_process_that_is_killed_while_submitting_is_continued(wan: Wan, api: F
     assert len(api.posts) == 1
 
 
-def test_the_video_of_a_key_can_go_to_stdout_again(wan: Wan, api: FakeApi) -> None:
+def test_a_second_run_can_write_the_video_to_stdout(wan: Wan, api: FakeApi) -> None:
     for _ in range(2):
         result = wan("generate", "a fox", "--once", "build-7", "-o", "-")
         assert (result.code, result.out_bytes) == (0, api.video)
@@ -168,7 +168,7 @@ def test_another_machine_that_does_not_wait_prints_the_id(
     assert len(api.posts) == 1
 
 
-def test_the_log_is_searched_to_its_end(wan: Wan, api: FakeApi, tmp_path: Path) -> None:
+def test_wan_searches_the_whole_log(wan: Wan, api: FakeApi, tmp_path: Path) -> None:
     assert wan("generate", "a fox", "--once", "build-7").code == 0
     for number in range(230):
         api.add_log_row(f"other-{number}", client_request_id=f"their-{number}.1")
@@ -176,7 +176,7 @@ def test_the_log_is_searched_to_its_end(wan: Wan, api: FakeApi, tmp_path: Path) 
     assert (result.code, len(api.posts)) == (0, 1)
 
 
-def test_what_failed_on_another_machine_is_the_next_attempt_here(
+def test_after_a_failure_on_another_machine_this_one_makes_the_next_attempt(
     wan: Wan, api: FakeApi, tmp_path: Path
 ) -> None:
     api.error = {"name": "ModerationError", "message": "no"}
@@ -186,14 +186,14 @@ def test_what_failed_on_another_machine_is_the_next_attempt_here(
     assert [str(post.label).rpartition(".")[2] for post in api.posts] == ["1", "2"]
 
 
-def test_without_the_search_another_machine_pays(wan: Wan, api: FakeApi, tmp_path: Path) -> None:
+def test_with_no_lookup_another_machine_pays_again(wan: Wan, api: FakeApi, tmp_path: Path) -> None:
     api.allow_multiple = True
     assert wan("generate", "a fox", "--once", "build-7", "--no-wait").code == 0
     argv = ("generate", "a fox", "--once", "build-7", "--no-wait", "--no-lookup")
     result = wan(*argv, env=other_machine(tmp_path))
     assert (result.code, len(api.accepted)) == (0, 2)
     assert not any(get.path == "/v2/logs" for get in api.gets[-2:])
-    # A third machine sees that it was paid twice, and continues with the first.
+    # A third machine finds both payments, and continues with the first.
     third = {"WAN_HOME": str(tmp_path / "third-home")}
     result = wan("generate", "a fox", "--once", "build-7", "--no-wait", env=third)
     assert result.out == f"{api.accepted[0].id}\n"
@@ -204,7 +204,7 @@ def test_without_the_search_another_machine_pays(wan: Wan, api: FakeApi, tmp_pat
 @pytest.mark.parametrize(
     ("reply", "code"), [(refusal(403, "not allowed"), 4), (refusal(404, "no such thing"), 6)]
 )
-def test_a_log_that_may_not_be_read_is_no_licence_to_pay(
+def test_once_does_not_pay_if_the_key_may_not_read_the_log(
     wan: Wan, api: FakeApi, reply: Reply, code: int
 ) -> None:
     api.on_logs(forever(reply))
@@ -215,7 +215,7 @@ def test_a_log_that_may_not_be_read_is_no_licence_to_pay(
     assert wan("generate", "a fox", "--once", "build-7", "--no-lookup").code == 0
 
 
-def test_a_log_that_is_down_for_a_moment_is_asked_again(
+def test_wan_retries_a_log_that_is_down_for_a_moment(
     wan: Wan, api: FakeApi, tmp_path: Path
 ) -> None:
     assert wan("generate", "a fox", "--once", "build-7").code == 0
@@ -224,7 +224,7 @@ def test_a_log_that_is_down_for_a_moment_is_asked_again(
     assert (result.code, len(api.posts)) == (0, 1)
 
 
-def test_a_log_that_stays_down_is_11_and_nothing_is_sent(wan: Wan, api: FakeApi) -> None:
+def test_if_the_log_stays_down_once_exits_with_11_and_sends_nothing(wan: Wan, api: FakeApi) -> None:
     api.on_logs(forever(Reply(status=503)))
     result = wan("generate", "a fox", "--once", "build-7", "--timeout", "1")
     assert (result.code, api.posts) == (11, [])
@@ -234,9 +234,7 @@ def test_a_log_that_stays_down_is_11_and_nothing_is_sent(wan: Wan, api: FakeApi)
 # The same request for the same FILE, without a key.
 
 
-def test_the_same_request_for_the_same_file_is_continued(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_the_same_request_for_the_same_file_continues(wan: Wan, api: FakeApi, work: Path) -> None:
     first = wan("generate", "a fox", "-o", "clip.mp4", "--no-wait")
     assert first.code == 0
     result = wan("generate", "a fox", "-o", "clip.mp4", "--max-cost", "0")
@@ -268,14 +266,16 @@ def test_a_video_that_is_ready_and_not_on_disk_is_downloaded(
         ["a fox", "-o", "clip.mp4", "--duration", "5"],
     ],
 )
-def test_what_differs_is_another_video(wan: Wan, api: FakeApi, argv: list[str]) -> None:
+def test_another_request_or_another_file_makes_another_video(
+    wan: Wan, api: FakeApi, argv: list[str]
+) -> None:
     assert wan("generate", "a fox", "-o", "clip.mp4", "--no-wait").code == 0
     result = wan("generate", *argv, "--no-wait")
     assert (result.code, len(api.accepted)) == (0, 2)
     assert "continuing" not in result.err
 
 
-def test_a_generation_that_failed_meanwhile_makes_room_for_another(wan: Wan, api: FakeApi) -> None:
+def test_after_a_failure_the_same_request_is_submitted_again(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "-o", "clip.mp4", "--no-wait").code == 0
     (generation,) = api.generations.values()
     generation.fail("no")
@@ -284,7 +284,7 @@ def test_a_generation_that_failed_meanwhile_makes_room_for_another(wan: Wan, api
     assert len(api.posts) == 2
 
 
-def test_a_clip_that_was_moved_away_is_another_foxs_place(
+def test_after_the_file_was_moved_away_the_same_request_makes_another_video(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     assert wan("generate", "a fox", "-o", "clip.mp4").code == 0
@@ -293,7 +293,7 @@ def test_a_clip_that_was_moved_away_is_another_foxs_place(
     assert len(api.accepted) == 2
 
 
-def test_a_key_names_what_it_made(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_key_names_its_generation(wan: Wan, api: FakeApi, work: Path) -> None:
     key = "nightly build 7"
     words = ["generate", "a fox", "--once", key, "--no-wait"]
     assert wan(*words).code == 0
@@ -308,7 +308,7 @@ def test_a_key_names_what_it_made(wan: Wan, api: FakeApi, work: Path) -> None:
     assert "--once another" in result.err
 
 
-def test_a_key_names_the_generation_that_counts(wan: Wan, api: FakeApi) -> None:
+def test_a_key_names_the_attempt_that_counts(wan: Wan, api: FakeApi) -> None:
     api.allow_multiple = True
     words = ["generate", "a fox", "--once", "K", "--no-wait"]
     assert wan(*words).code == 0
@@ -332,7 +332,7 @@ TASKS = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_attempt_of_a_task_is_one_payment(wan: Wan, api: FakeApi, name: str) -> None:
+def test_all_attempts_of_a_task_pay_once(wan: Wan, api: FakeApi, name: str) -> None:
     words = ["generate", "a fox", "--once", "auto"]
     first = wan(*words, env={**TASKS[name], "GITHUB_RUN_ATTEMPT": "1"})
     assert first.code == 0, first.err
@@ -342,7 +342,7 @@ def test_every_attempt_of_a_task_is_one_payment(wan: Wan, api: FakeApi, name: st
     assert len(api.posts) == 1
 
 
-def test_without_a_task_there_is_no_key(wan: Wan, api: FakeApi) -> None:
+def test_without_a_task_auto_is_refused(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "--once", "auto", env={"HOSTNAME": "laptop"})
     assert result.code == 2
     assert "hint: name the key: --once KEY" in result.err

@@ -1,4 +1,4 @@
-"""A local picture, through the front door: what is sent, what is kept, what is shown."""
+"""Local pictures: the data that wan sends, keeps and prints."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def photo(path: Path, *, orientation: int = 1, colour: str = "red") -> Path:
 
 
 def sent_picture(api: FakeApi, number: int = 0, name: str = "image_url") -> Image.Image:
-    """The picture that a POST sent."""
+    """Return the picture of a POST."""
     value = api.posts[number].body[name]
     uri = value[0] if isinstance(value, list) else value
     head, _, data = str(uri).partition(",")
@@ -47,7 +47,7 @@ def test_a_picture_is_sent_upright_and_without_metadata(wan: Wan, api: FakeApi, 
     assert api.posts[0].body["model"] == MODEL
     picture = sent_picture(api)
     assert picture.size == (48, 64)
-    # Turned clockwise, the left half is above.
+    # Turned clockwise, the left half is at the top.
     assert picture.convert("RGB").getpixel((24, 8))[0] > 200  # type: ignore[index]
     assert picture.convert("RGB").getpixel((24, 8))[1] < 60  # type: ignore[index]
     assert not picture.getexif()
@@ -60,7 +60,7 @@ def test_a_picture_is_sent_upright_and_without_metadata(wan: Wan, api: FakeApi, 
     assert b"base64" not in history_of(wan).read_bytes()
 
 
-def test_a_dry_run_shows_the_data_shortened(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_dry_run_shortens_the_picture_data(wan: Wan, api: FakeApi, work: Path) -> None:
     photo(work / "cat.jpg")
     result = wan("generate", "the cat", "--image", "cat.jpg", "--dry-run")
     assert result.code == 0
@@ -80,7 +80,7 @@ def test_a_dry_run_shows_the_data_shortened(wan: Wan, api: FakeApi, work: Path) 
         ("cat.jpg", b"GIF89a" + b"\0" * 64, "GIF"),
     ],
 )
-def test_what_is_no_picture_is_refused_before_paying(
+def test_a_file_that_is_not_a_picture_is_refused_before_paying(
     wan: Wan, api: FakeApi, work: Path, name: str, data: bytes | None, said: str
 ) -> None:
     if data is not None:
@@ -91,7 +91,7 @@ def test_what_is_no_picture_is_refused_before_paying(
     assert api.posts == []
 
 
-def test_rows_of_a_batch_are_known_by_the_hash_of_their_picture(
+def test_a_batch_recognizes_rows_by_the_hash_of_their_picture(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     (work / "in").mkdir()
@@ -101,7 +101,7 @@ def test_rows_of_a_batch_are_known_by_the_hash_of_their_picture(
     (work / "in" / "rows.csv").write_text(table)
     assert wan("batch", "in/rows.csv", "--yes").code == 0
     assert [sent_picture(api, number).size for number in (0, 1)] == [(64, 48)] * 2
-    # Another checkout, and another name of the same picture: nothing is paid again.
+    # Another checkout with another name for the same picture pays for nothing.
     (work / "elsewhere").mkdir()
     photo(work / "elsewhere" / "kitten.jpg")
     photo(work / "elsewhere" / "dog.jpg", colour="blue")
@@ -114,7 +114,7 @@ def test_rows_of_a_batch_are_known_by_the_hash_of_their_picture(
     assert len(api.posts) == 3
 
 
-def test_a_picture_that_is_wrong_is_named_with_its_row(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_wrong_picture_is_reported_with_its_row(wan: Wan, api: FakeApi, work: Path) -> None:
     photo(work / "cat.jpg")
     name = batch_file(
         work,
@@ -128,7 +128,7 @@ def test_a_picture_that_is_wrong_is_named_with_its_row(wan: Wan, api: FakeApi, w
     assert api.posts == []
 
 
-def test_references_and_a_first_frame_may_be_files(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_references_and_a_first_frame_can_be_files(wan: Wan, api: FakeApi, work: Path) -> None:
     photo(work / "cat.jpg")
     photo(work / "dog.jpg", colour="blue")
     words = ["--reference", "cat.jpg", "--reference", "https://example.com/hat.png"]

@@ -1,4 +1,4 @@
-"""Command lines without a parser do what they do with one."""
+"""Command lines that skip the parser do the same as with the parser."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 
-# A command line that needs no parser, and one of the same meaning that does.
+# A command line that skips the parser, and an equivalent one that needs it.
 PAIRS = [
     (["list"], ["list", "--limit", "20"]),
     (["list", "--json"], ["list", "--limit", "20", "--json"]),
@@ -24,12 +24,12 @@ PAIRS = [
 
 
 def ageless(text: str) -> str:
-    """Leave out how long ago it was, and how long it took until it was last asked for."""
+    """Remove ages and durations from the output."""
     return re.sub(r"\d+ s( ago)?", "", text)
 
 
 @pytest.mark.parametrize(("plain", "parsed"), PAIRS, ids=lambda words: " ".join(words))
-def test_a_plain_command_line_means_what_the_parser_takes_it_for(
+def test_a_plain_command_line_does_the_same_as_with_the_parser(
     api: FakeApi, wan: Wan, plain: list[str], parsed: list[str]
 ) -> None:
     api.looks = 0
@@ -42,7 +42,7 @@ def test_a_plain_command_line_means_what_the_parser_takes_it_for(
 @pytest.mark.parametrize(
     "args", [["list", "x"], ["list", "--jsn"], ["list", "--json=1"], ["status"], ["fetch", "-q"]]
 )
-def test_mistakes_are_the_parsers(api: FakeApi, wan: Wan, args: list[str]) -> None:
+def test_the_parser_reports_mistakes(api: FakeApi, wan: Wan, args: list[str]) -> None:
     result = wan(*args)
     assert (result.code, result.out) == (2, "")
     assert "hint: wan " in result.err

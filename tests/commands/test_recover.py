@@ -1,4 +1,4 @@
-"""wan recover after the process itself was ended: one payment, one good file."""
+"""wan recover after the process was killed: one payment, one good file."""
 
 import signal
 import time
@@ -13,14 +13,14 @@ from tests.fake.waiting import wait_until
 
 
 def hanging(wan: Wan, api: FakeApi, *options: str) -> Running:
-    """Start a submission whose POST was received and is not answered."""
+    """Start a submission whose POST the server has received but not answered."""
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", *options)
     wait_until(lambda: api.posts)
     return running
 
 
-def test_what_was_killed_amid_its_post_ends_in_one_payment_and_one_file(
+def test_a_process_killed_during_its_post_ends_in_one_payment_and_one_file(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     running = hanging(wan, api, "--timeout", "60")
@@ -36,7 +36,7 @@ def test_what_was_killed_amid_its_post_ends_in_one_payment_and_one_file(
     assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
 
 
-def test_fetching_all_settles_first(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_fetch_all_first_resolves_unknown_submissions(wan: Wan, api: FakeApi, work: Path) -> None:
     running = hanging(wan, api)
     running.kill()
     running.wait()
@@ -44,7 +44,7 @@ def test_fetching_all_settles_first(wan: Wan, api: FakeApi, work: Path) -> None:
     assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
 
 
-def test_fetching_all_says_what_stays_unknown(wan: Wan, api: FakeApi) -> None:
+def test_fetch_all_reports_what_stays_unknown(wan: Wan, api: FakeApi) -> None:
     api.log_lag = api.ledger_lag = True
     running = hanging(wan, api)
     running.kill()
@@ -56,11 +56,11 @@ def test_fetching_all_says_what_stays_unknown(wan: Wan, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_amid_a_post_ends_the_command_and_keeps_the_row(
+def test_a_signal_during_a_post_ends_the_command_and_keeps_the_row(
     wan: Wan, api: FakeApi, number: signal.Signals
 ) -> None:
     running = hanging(wan, api)
-    # What is measured is the wait itself: a request that hangs would hold it for a minute.
+    # The test measures the wait itself: a hanging request would block it for a minute.
     begin = time.monotonic()
     running.kill(number)
     result = running.wait()
@@ -83,7 +83,9 @@ def test_a_signal_between_two_tries_says_that_nothing_was_submitted(wan: Wan, ap
     assert wan("list", "--json").json_lines[0]["status"] == "rejected"
 
 
-def test_a_signal_while_looking_for_it_leaves_it_to_recover(wan: Wan, api: FakeApi) -> None:
+def test_a_signal_during_the_search_leaves_the_submission_to_recover(
+    wan: Wan, api: FakeApi
+) -> None:
     api.log_lag = True
     api.on_post(Reply(fault="close"))
     running = wan.start("generate", "a fox", env={"WAN_POLL_INTERVAL": "5"})
@@ -94,7 +96,7 @@ def test_a_signal_while_looking_for_it_leaves_it_to_recover(wan: Wan, api: FakeA
     assert result.err.splitlines()[-1] == "hint: wan recover"
 
 
-def test_nothing_to_settle_is_no_failure(wan: Wan) -> None:
+def test_nothing_to_resolve_is_not_a_failure(wan: Wan) -> None:
     result = wan("recover")
     assert (result.code, result.out) == (0, "")
     assert "no submission is unresolved" in result.err
@@ -104,7 +106,7 @@ def test_nothing_to_settle_is_no_failure(wan: Wan) -> None:
     assert wan("recover", "--adopt", "a", "--forget", "b").code == 2
 
 
-def test_the_submission_of_a_live_process_is_left_to_it(wan: Wan, api: FakeApi) -> None:
+def test_recover_skips_the_submission_of_a_live_process(wan: Wan, api: FakeApi) -> None:
     running = hanging(wan, api, "--no-wait", "--timeout", "60")
     result = wan("recover", "--json")
     assert (result.code, result.json_lines) == (0, [])

@@ -1,4 +1,4 @@
-"""wan show, through the front door: everything about one generation, and how to repeat it."""
+"""wan show, run as a real command: everything about one generation, and how to repeat it."""
 
 import shlex
 import subprocess
@@ -24,7 +24,7 @@ def labels(text: str) -> dict[str, str]:
     return {line[:17].rstrip(): line[17:] for line in text.splitlines()}
 
 
-def test_it_tells_everything_from_the_request_to_the_file(
+def test_show_prints_everything_from_the_request_to_the_file(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     flags = ["--duration", "5", "--no-generate-audio", "--negative-prompt", "a hen", "--seed", "-7"]
@@ -62,7 +62,9 @@ def test_the_repeated_command_sends_the_same_request(wan: Wan, api: FakeApi) -> 
     assert command in wan("show", "@last").out
 
 
-def test_one_that_is_not_on_disk_says_where_it_goes(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_show_prints_where_a_video_not_on_disk_will_be_saved(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     assert wan("generate", "a fox", "--no-wait", "-o", "fox.mp4").code == 0
     shown = labels(wan("show", "@last").out)
     assert shown["state"] == "queued"
@@ -73,7 +75,7 @@ def test_one_that_is_not_on_disk_says_where_it_goes(wan: Wan, api: FakeApi, work
     assert "no longer there" in labels(wan("show", "@last").out)["file"]
 
 
-def test_one_that_failed_says_why(wan: Wan, api: FakeApi) -> None:
+def test_show_prints_why_a_generation_failed(wan: Wan, api: FakeApi) -> None:
     api.error = {"message": "not nice"}
     assert wan("generate", "a fox").code == 9
     result = wan("show", "@last")
@@ -86,7 +88,7 @@ def test_one_that_failed_says_why(wan: Wan, api: FakeApi) -> None:
     assert labels(wan("show", "@last").out)["state"] == "rejected"
 
 
-def test_a_row_of_a_batch_and_a_key_are_named(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_show_names_the_batch_row_and_the_key(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "foxes.txt").write_text("a fox\n")
     assert wan("batch", "foxes.txt", "--yes").code == 0
     assert labels(wan("show", "@last").out)["batch"] == "foxes.txt, row 1"
@@ -95,7 +97,7 @@ def test_a_row_of_a_batch_and_a_key_are_named(wan: Wan, api: FakeApi, work: Path
     assert wan("show", "@last", "--json").json_lines[0]["once"] == "build-7"
 
 
-def test_an_id_may_begin_with_a_dash_and_a_beginning_is_enough(wan: Wan, api: FakeApi) -> None:
+def test_an_id_may_begin_with_a_dash_and_a_prefix_is_enough(wan: Wan, api: FakeApi) -> None:
     api.ids = [DASHED]
     assert wan("generate", "a fox", "--no-wait").code == 0
     for word in (DASHED, DASHED[:8]):
@@ -114,7 +116,7 @@ def test_an_id_may_begin_with_a_dash_and_a_beginning_is_enough(wan: Wan, api: Fa
         (["@first"], "has no generation made with --once first"),
     ],
 )
-def test_a_word_that_means_no_generation_is_wrong_usage(
+def test_a_word_that_names_no_generation_is_wrong_usage(
     wan: Wan, api: FakeApi, words: list[str], message: str
 ) -> None:
     result = wan("show", *words)
@@ -170,7 +172,7 @@ def test_a_shell_reads_the_prompt_exactly(wan: Wan, api: FakeApi, prompt: str) -
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
-def test_any_text_comes_back_from_a_shell(words: list[str]) -> None:
+def test_a_shell_returns_any_quoted_text_unchanged(words: list[str]) -> None:
     line = " ".join(["wan", *map(quoted, words)])
     assert len(line.splitlines()) == 1
     assert argv_of(line) == ["wan", *words]

@@ -1,4 +1,4 @@
-"""wan status, through the front door: exit codes by the state, ids in every form."""
+"""wan status, run as a real command: exit codes by state, ids in every form."""
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
@@ -11,7 +11,7 @@ def submitted(wan: Wan, prompt: str = "a fox") -> str:
     return wan("generate", prompt, "--no-wait", "-q").out.strip()
 
 
-def test_its_exit_code_is_the_state(wan: Wan, api: FakeApi) -> None:
+def test_the_exit_code_shows_the_state(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan)
     state = api.generations[generation_id]
     codes = {}
@@ -26,7 +26,7 @@ def test_its_exit_code_is_the_state(wan: Wan, api: FakeApi) -> None:
     assert api.cdn.requests == []
 
 
-def test_one_that_failed_is_9_and_says_why(wan: Wan, api: FakeApi) -> None:
+def test_a_failed_generation_is_9_and_status_says_why(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan)
     state = api.generations[generation_id]
     state.status = "error"
@@ -39,7 +39,7 @@ def test_one_that_failed_is_9_and_says_why(wan: Wan, api: FakeApi) -> None:
     assert line["cost_usd"] == 0
 
 
-def test_watch_follows_to_the_end_without_a_download(wan: Wan, api: FakeApi) -> None:
+def test_watch_follows_a_generation_to_its_end_without_downloading(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan)
     result = wan("status", "--watch", generation_id)
     assert (result.code, api.cdn.requests) == (0, [])
@@ -51,7 +51,7 @@ def test_watch_follows_to_the_end_without_a_download(wan: Wan, api: FakeApi) -> 
     ]
 
 
-def test_watch_ends_by_its_deadline(wan: Wan, api: FakeApi) -> None:
+def test_watch_ends_at_its_deadline(wan: Wan, api: FakeApi) -> None:
     api.looks = 100_000
     result = wan("status", "--watch", "--timeout", "0.3", submitted(wan), "--json")
     assert result.code == result.json_lines[0]["exit_code"] == 8
@@ -83,7 +83,7 @@ def test_an_id_that_begins_with_a_dash_can_be_adopted(wan: Wan, api: FakeApi) ->
     assert wan("status", "@last").out.startswith(DASHED)
 
 
-def test_a_prefix_that_fits_two_is_refused(wan: Wan, api: FakeApi) -> None:
+def test_an_ambiguous_prefix_is_refused(wan: Wan, api: FakeApi) -> None:
     api.ids = ["abcdef1111111111111-A", "abcdef2222222222222-B"]
     submitted(wan)
     submitted(wan, "a hen")
@@ -93,22 +93,24 @@ def test_a_prefix_that_fits_two_is_refused(wan: Wan, api: FakeApi) -> None:
     assert wan("status", "abcdef2").out.startswith("abcdef2222222222222-B")
 
 
-def test_what_cannot_be_an_id_is_wrong_usage(wan: Wan, api: FakeApi) -> None:
+def test_an_impossible_id_is_wrong_usage(wan: Wan, api: FakeApi) -> None:
     for word in ("@last", "", "a b", b"\xff\xff".decode("utf-8", "surrogateescape")):
         assert wan("status", word).code == 2
     assert api.gets == []
 
 
-def test_an_id_of_another_machine_is_asked_for(wan: Wan, api: FakeApi) -> None:
+def test_status_asks_the_api_about_an_id_of_another_machine(wan: Wan, api: FakeApi) -> None:
     api.add_generation(id="abc:def/ghi", looks=0)
     assert wan("status", "abc:def/ghi").code == 0
     (line,) = wan("status", "nobody-knows-this-one", "--json").json_lines
     assert line["exit_code"] == 6
-    # What is not known is left out.
+    # Unknown fields are left out.
     assert not {"client_request_id", "model", "request"} & set(line)
 
 
-def test_of_several_each_has_a_line_and_the_worst_code_counts(wan: Wan, api: FakeApi) -> None:
+def test_several_generations_get_a_line_each_and_the_worst_code_counts(
+    wan: Wan, api: FakeApi
+) -> None:
     api.ids = ["first-1-1-1-1-1-1-1-1", "second-2-2-2-2-2-2-2", "third-3-3-3-3-3-3-3-3"]
     ids = [submitted(wan, prompt) for prompt in ("a fox", "a hen", "an owl")]
     api.generations[ids[0]].status = "completed"
@@ -125,7 +127,7 @@ def test_of_several_each_has_a_line_and_the_worst_code_counts(wan: Wan, api: Fak
     assert wan("status", ids[0], ids[2], ids[2]).out.count("\n") == 2
 
 
-def test_a_key_that_is_refused_is_4_and_an_api_out_of_reach_11(
+def test_a_refused_key_is_4_and_an_unreachable_api_is_11(
     wan: Wan, api: FakeApi, closed_port: int
 ) -> None:
     generation_id = submitted(wan)
@@ -137,14 +139,14 @@ def test_a_key_that_is_refused_is_4_and_an_api_out_of_reach_11(
     assert wan("status", generation_id, env=env).code == 11
 
 
-def test_a_moment_s_trouble_is_asked_through(api: FakeApi, wan: Wan) -> None:
+def test_status_retries_after_a_short_failure(api: FakeApi, wan: Wan) -> None:
     generation_id = submitted(wan)
     api.on_get(Reply(status=503), Reply(fault="reset"))
     assert wan("status", generation_id).code == 8
     assert len(api.gets) == 3
 
 
-def test_it_says_where_the_file_is(wan: Wan, api: FakeApi) -> None:
+def test_status_prints_the_path_of_the_file(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan)
     api.generations[generation_id].status = "completed"
     assert wan("status", generation_id).out.endswith("  not on disk yet\n")

@@ -1,4 +1,4 @@
-"""wan on a terminal: what is shown meanwhile, and what is left on the screen."""
+"""wan on a terminal: the display during a command, and the screen after it."""
 
 import re
 
@@ -18,8 +18,8 @@ def test_a_spinner_moves_and_leaves_a_clean_screen(wan: Wan, api: FakeApi, colum
     api.looks = 8
     code, written = on_terminal(wan, "generate", "a fox", "-o", "fox.mp4", columns=columns)
     assert code == 0
-    assert "\x1b[?25l" in written  # the cursor is hidden meanwhile
-    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # and shown in the end
+    assert "\x1b[?25l" in written  # the cursor is hidden during the wait
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # and shown at the end
     assert re.search(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (queued|generating)", ESCAPE.sub("", written))
     left = screen(written)
     assert left[:3] == [
@@ -34,7 +34,7 @@ def test_a_spinner_moves_and_leaves_a_clean_screen(wan: Wan, api: FakeApi, colum
     assert len(left) == 4
     moving = [line for line in re.split(r"[\r\n]", ESCAPE.sub("", written)) if " left" in line]
     assert max(map(width_of, moving)) <= columns
-    assert "\x1b[1A\x1b[2K\x1b[1A" not in written  # the moving line is one line
+    assert "\x1b[1A\x1b[2K\x1b[1A" not in written  # the spinner is a single line
 
 
 def test_a_dumb_terminal_gets_plain_lines(wan: Wan, api: FakeApi) -> None:
@@ -52,7 +52,7 @@ def test_a_dumb_terminal_gets_plain_lines(wan: Wan, api: FakeApi) -> None:
 @pytest.mark.parametrize(
     ("change", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
-def test_an_error_is_colored_where_colors_are_wanted(
+def test_an_error_is_colored_if_colors_are_wanted(
     wan: Wan, api: FakeApi, change: dict[str, str], colored: bool
 ) -> None:
     code, written = on_terminal(wan, "generate", "a fox", "--duration", "7", env=change)

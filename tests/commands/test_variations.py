@@ -1,4 +1,4 @@
-"""wan generate --count N and --like ID, through the front door: what is sent, paid and saved."""
+"""wan generate --count N and --like ID: the requests, payments and files."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ def seeds(api: FakeApi) -> list[object]:
     return [post.body.get("seed") for post in api.posts]
 
 
-def test_count_makes_that_many_videos_one_seed_apart(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_count_makes_n_videos_with_successive_seeds(wan: Wan, api: FakeApi, work: Path) -> None:
     result = wan("generate", "a fox", "--count", "3", "--seed", "7", "--yes")
     assert result.code == 0
     assert sorted(map(str, seeds(api))) == ["7", "8", "9"]
@@ -44,7 +44,7 @@ def test_without_a_seed_the_same_request_is_submitted_each_time(
     assert {line["id"] for line in result.json_lines} == {post.id for post in api.posts}
 
 
-def test_one_file_becomes_numbered_files(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_count_numbers_the_files(wan: Wan, api: FakeApi, work: Path) -> None:
     result = wan("generate", "a fox", "--count", "2", "--yes", "-o", "clips/fox.mp4", "--sidecar")
     assert sorted(result.out.splitlines()) == [f"{work}/clips/fox-{n}.mp4" for n in (1, 2)]
     assert {path.name for path in (work / "clips").iterdir()} == {
@@ -52,10 +52,10 @@ def test_one_file_becomes_numbered_files(wan: Wan, api: FakeApi, work: Path) -> 
     }
 
 
-def test_a_file_that_exists_is_found_before_anything_is_paid(
+def test_an_existing_file_is_refused_before_anything_is_paid(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
-    api.check_files = False  # One is no video.
+    api.check_files = False  # One file is not a video.
     (work / "fox-2.mp4").write_text("mine")
     result = wan("generate", "a fox", "--count", "2", "--yes", "-o", "fox.mp4")
     assert (result.code, result.out, api.posts) == (2, "", [])
@@ -72,7 +72,7 @@ def test_a_file_that_exists_is_found_before_anything_is_paid(
         (["--count", "0"], "--count"),
     ],
 )
-def test_what_cannot_be_for_several_is_refused(
+def test_options_for_a_single_video_are_refused(
     wan: Wan, api: FakeApi, options: list[str], words: str
 ) -> None:
     result = wan("generate", "a fox", "--count", "3", "--yes", *options)
@@ -80,7 +80,7 @@ def test_what_cannot_be_for_several_is_refused(
     assert words in result.err
 
 
-def test_several_need_consent_where_nobody_can_be_asked(wan: Wan, api: FakeApi) -> None:
+def test_without_a_terminal_count_needs_consent(wan: Wan, api: FakeApi) -> None:
     refused = wan("generate", "a fox", "--count", "2")
     assert (refused.code, api.posts) == (2, [])
     assert "--yes, or with --max-cost USD" in refused.err
@@ -91,7 +91,7 @@ def test_several_need_consent_where_nobody_can_be_asked(wan: Wan, api: FakeApi) 
 
 
 @pytest.mark.parametrize(("answer", "code", "posts"), [("y", 0, 2), ("n", 2, 0)])
-def test_a_terminal_is_asked_for_the_price_of_all(
+def test_on_a_terminal_count_asks_about_the_total_price(
     wan: Wan, api: FakeApi, answer: str, code: int, posts: int
 ) -> None:
     child = pexpect.spawn(
@@ -111,14 +111,16 @@ def test_a_terminal_is_asked_for_the_price_of_all(
     assert (child.before or "").endswith("2 of 2 saved · $3.15\r\n") is (code == 0)
 
 
-def test_a_dry_run_shows_each_request_and_the_price_of_all(wan: Wan, api: FakeApi) -> None:
+def test_a_dry_run_prints_each_request_and_the_total_price(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", "--count", "2", "--seed", "-1", "-n", env=NO_KEY)
     assert [json.loads(line)["seed"] for line in result.out.splitlines()] == [-1, 0]
     assert result.err.splitlines()[-1] == "price: $3.15 for 2 generations"
     assert api.posts == []
 
 
-def test_one_that_fails_leaves_the_others_and_gives_the_code(wan: Wan, api: FakeApi) -> None:
+def test_a_failed_variation_sets_the_exit_code_and_the_others_are_saved(
+    wan: Wan, api: FakeApi
+) -> None:
     api.on_post(Reply(), refusal(400, "no such shape"))
     result = wan("generate", "a fox", "--count", "3", "--seed", "1", "--yes", "--json")
     assert result.code == 6
@@ -135,7 +137,7 @@ def test_a_lost_reply_is_never_sent_again(wan: Wan, api: FakeApi) -> None:
     assert {line["id"] for line in result.json_lines} == {post.id for post in api.posts}
 
 
-def test_after_a_kill_what_was_paid_for_is_fetched_and_a_repeat_pays_again(
+def test_after_a_kill_fetch_gets_the_paid_videos_and_a_second_run_pays_again(
     wan: Wan, api: FakeApi
 ) -> None:
     api.looks = 100_000
@@ -152,7 +154,7 @@ def test_after_a_kill_what_was_paid_for_is_fetched_and_a_repeat_pays_again(
     assert len(api.accepted) == 4
 
 
-def test_a_repeat_to_the_same_files_continues_with_those_in_flight(
+def test_a_second_run_for_the_same_files_continues_the_generations_in_flight(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     command = ["generate", "a fox", "--count", "2", "--yes", "-o", "fox.mp4"]
@@ -164,7 +166,7 @@ def test_a_repeat_to_the_same_files_continues_with_those_in_flight(
     assert result.err.count("continuing with generation") == 2
 
 
-def test_an_interrupted_command_says_that_all_go_on(wan: Wan, api: FakeApi) -> None:
+def test_an_interrupted_command_says_that_all_generations_continue(wan: Wan, api: FakeApi) -> None:
     api.looks = 100_000
     running = wan.start("generate", "a fox", "--count", "2", "--yes")
     wait_until(lambda: running.err.count("submitted ") == 2)
@@ -191,7 +193,7 @@ def test_like_starts_from_a_request_and_flags_override(wan: Wan, api: FakeApi) -
     }
 
 
-def test_like_adds_nothing_of_the_settings_and_reads_no_stdin(wan: Wan, api: FakeApi) -> None:
+def test_like_ignores_the_request_settings_and_stdin(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--no-wait").code == 0
     env = {"WAN_RESOLUTION": "720p", "WAN_SEED": "5"}
     result = wan("generate", "--like", "@last", "--no-wait", input=b"a hen", env=env)
@@ -229,9 +231,9 @@ def test_like_of_a_generation_of_another_machine_says_so(wan: Wan, api: FakeApi)
     assert "another machine" in result.err
 
 
-def test_what_was_tried_in_the_sandbox_can_be_made_for_money(wan: Wan, api: FakeApi) -> None:
+def test_like_repeats_a_sandbox_generation_on_the_real_service(wan: Wan, api: FakeApi) -> None:
     pytest.importorskip("av")
-    api.check_files = False  # The video is the sandbox's.
+    api.check_files = False  # The sandbox made the video.
     tried = wan("generate", "a fox", "--duration", "5", "--no-wait", "--sandbox").out.strip()
     assert wan("generate", "--like", tried, "--no-wait").code == 0
     (post,) = api.posts
@@ -259,7 +261,7 @@ def test_like_sends_a_local_picture_again(wan: Wan, api: FakeApi, work: Path) ->
     assert "the picture that was sent is gone, or has changed" in gone.err
 
 
-def test_a_picture_that_the_history_cannot_find_is_asked_for() -> None:
+def test_like_asks_for_a_picture_that_is_gone() -> None:
     fields = {"prompt": "sha256:no-picture", "image_urls": ["https://example.com/a.png"]}
     refuse_lost_pictures(fields)
     for value in ("sha256:0123", ["https://example.com/a.png", "sha256:0123"]):

@@ -14,10 +14,10 @@ from tests.fake.server import Request
 
 @dataclass(slots=True)
 class Pages:
-    """How the log and the ledger are cut into pages, and what happens between two of them."""
+    """The paging of the log and the ledger, and a hook between two pages."""
 
-    size: int | None = None  # never more rows on a page, whatever the limit asks for
-    after: Callable[[int], None] | None = None  # called with the offset of each log page served
+    size: int | None = None  # the most rows on a page, even if the request's limit is higher
+    after: Callable[[int], None] | None = None  # called with the offset of each served log page
     extra: list[Row] = field(default_factory=list)
 
     def limit(self, parameters: Mapping[str, str]) -> int:
@@ -33,7 +33,7 @@ class Pages:
 
 
 class Account:
-    """What was made and charged, and how much of it is shown; a test may set any attribute.
+    """The generations and charges, and how much of them is shown; a test may set any attribute.
 
     `error` is what the generations to come end in (None: a video); `clock_offset` (seconds) is how
     far the server's clock is ahead. A log or ledger that lags shows no row; without
@@ -45,7 +45,7 @@ class Account:
     def __init__(self) -> None:
         self.generations: dict[str, GenerationState] = {}
         self.on_accept: Callable[[GenerationState], None] = lambda _state: None
-        self.ids: list[str] = []  # handed out before the invented ones
+        self.ids: list[str] = []  # the ids to use before random ones
         self.looks = 2
         self.credits_used = 3_150_000
         self.clock_offset = 0.0
@@ -62,7 +62,7 @@ class Account:
         return datetime.fromtimestamp(time.time() + self.clock_offset, UTC)
 
     def add_generation(self, body: Row | None = None, **values: Any) -> GenerationState:
-        """Return a generation that was made by somebody else, or before the test."""
+        """Return a new generation that somebody else made, or that existed before the test."""
         state = GenerationState(
             id=values.pop("id", None) or (self.ids.pop(0) if self.ids else self._new_id()),
             body=body or {"model": MODEL, "prompt": "a fox"},
@@ -88,12 +88,12 @@ class Account:
         self.ledger_pages.extra.append(charge(reference_id, **values))
 
     def log_rows(self, key: str = "") -> list[Row]:
-        """Return the log as it stands, unsorted; with a key, that of the key."""
+        """Return the current log, unsorted; with a key, only the key's rows."""
         shown = [] if self.log_lag else self._shown(key)
         return [state.log_row(labels=self.log_labels) for state in shown] + self.log_pages.extra
 
     def charges(self, key: str = "") -> list[Row]:
-        """Return the ledger as it stands, unsorted; with a key, that of the key."""
+        """Return the current ledger, unsorted; with a key, only the key's rows."""
         shown = [] if self.ledger_lag else self._shown(key)
         return [state.charge() for state in shown if not state.error] + self.ledger_pages.extra
 

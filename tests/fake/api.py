@@ -26,7 +26,7 @@ from tests.fake.server import Connection, HeaderList, Request, Server
 
 
 class Get(NamedTuple):
-    """A GET that the API saw; `at` is monotonic seconds."""
+    """A GET that the API received; `at` is monotonic seconds."""
 
     path: str
     query: str
@@ -41,7 +41,7 @@ class Get(NamedTuple):
 
 
 class FakeApi(Account, Server):
-    """Serves the API on loopback; `cdn` serves the videos. All attributes may be set by a test.
+    """Serves the API on loopback; `cdn` serves the videos. A test may set any attribute.
 
     `on_get_of[id]` is what is answered to polls of one generation; it is looked at before `on_get`.
     With `hides_others` a key sees its own generations only.
@@ -54,13 +54,13 @@ class FakeApi(Account, Server):
         self.cdn = FakeCdn(self._context, video)
         self.posts: list[Post] = []
         self.gets: list[Get] = []
-        self.sent_ids: set[str] = set()  # ids of generations that a whole good reply was about
+        self.sent_ids: set[str] = set()  # ids of generations that a complete good reply named
         self.fresh_urls = True
         self.balance = 123.45
         self.pricing: Row | None = PRICING
         self.etag = '"models-1"'
         self.metrics_p50_ms: float | None = 205_000
-        # What the check after each test leaves out.
+        # The invariants that the check after each test skips.
         self.allow_multiple = False
         self.check_files = True
         self.check_history = True
@@ -83,7 +83,7 @@ class FakeApi(Account, Server):
             "/v1/models": (self.on_models, self._models),
             "/models/metrics": (self.on_metrics, self._metrics),
         }
-        # Rows of the catalogue beside the Wan models, and what is served at other paths.
+        # Rows of the catalogue besides the Wan models, and the replies at other paths.
         self.more_models: list[Row] = []
         self.documents: dict[str, Row] = {}
 
@@ -123,7 +123,7 @@ class FakeApi(Account, Server):
 
     @property
     def accepted(self) -> list[Post]:
-        """The POSTs that made a generation: what was paid."""
+        """The POSTs that made a generation and were charged."""
         return [post for post in self.posts if post.accepted]
 
     def handle(self, request: Request, connection: Connection) -> None:
@@ -191,7 +191,7 @@ class FakeApi(Account, Server):
         self._send(connection, request, reply, state, label=taken)
 
     def _crossed_with(self, reply: Reply, made: GenerationState) -> GenerationState | None:
-        """Return the generation whose reply a POST gets in place of its own, or None."""
+        """Return the generation whose reply a POST gets instead of its own, or None."""
         if reply.crossed:
             return neighbour(self.generations, made.id)
         return self.crossing.post(self.generations, made.id)
@@ -261,7 +261,7 @@ class FakeApi(Account, Server):
         return replace(self._about(state), crossed=False)
 
     def _about(self, state: GenerationState | None) -> Reply:
-        """Return the state of a generation, which need not be the one that is asked for."""
+        """Return the state of a generation, possibly of another one than requested."""
         if state is None:
             return Reply(crossed=True, body={"id": "another", "status": "queued"})
         has_video = state.url is not None or state.current_status == "completed"

@@ -1,4 +1,4 @@
-"""What the fake API says of the model: its entry, its prices, its live durations."""
+"""The fake API's data about the model: its entry, its prices and its live durations."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ PRICING: Row = {
 
 
 def wan_model(pricing: Row | None, name: str = MODEL) -> Row:
-    """Return a model's entry of /v1/models, with its prices where they are asked for."""
+    """Return a model's entry of /v1/models, with its prices if requested."""
     entry: Row = {
         "id": name,
         "aliases": [name.partition("/")[2]],

@@ -1,4 +1,4 @@
-"""FakeCdn: an object store that serves videos at signed URLs, by the manners of OSS."""
+"""FakeCdn: an object store that serves videos at signed URLs and behaves like OSS."""
 
 import gzip
 import hashlib
@@ -22,7 +22,7 @@ _DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Expire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdnReply:
-    """One reply of the CDN: what differs from a good one. Times in seconds.
+    """One reply of the CDN: its differences from a good reply. Times are in seconds.
 
     `cut_after` counts bytes of this reply's body; `cut_with` says what comes then. `headers` take
     the place of the CDN's own (None: leave out), so they also spoil Content-Range or ETag.
@@ -50,7 +50,7 @@ class CdnReply:
 
 
 class CdnRequest(NamedTuple):
-    """What the CDN saw."""
+    """A request that the CDN received."""
 
     path: str
     query: str
@@ -59,7 +59,7 @@ class CdnRequest(NamedTuple):
 
 
 class FakeCdn(Server):
-    """Serves `video`, or `videos[id]`, at the URLs it has signed and at no other.
+    """Serves `video`, or `videos[id]`, only at the URLs that it has signed.
 
     With `size_of_each` every generation has bytes of its own, so many. `on_get_of[id]` is what is
     answered to requests for one video; it is looked at before `on_get`.
@@ -70,11 +70,11 @@ class FakeCdn(Server):
         self.video = make_mp4() if video is None else video
         self.videos: dict[str, bytes] = {}
         self.size_of_each: int | None = None
-        self.extra_query = ""  # what signed URLs end in
+        self.extra_query = ""  # the end of signed URLs
         self.requests: list[CdnRequest] = []
         self.on_get: Script[CdnReply] = Script()
         self.on_get_of: defaultdict[str, Script[CdnReply]] = defaultdict(Script)
-        self.served: set[str] = set()  # sha256 of each whole mp4 that was served, or a part of it
+        self.served: set[str] = set()  # sha256 of each mp4 that was served, whole or in part
         self._signed: set[str] = set()
         self._signatures = 0
         self._signing = threading.Lock()
@@ -86,12 +86,12 @@ class FakeCdn(Server):
             signature = f"s%2B{self._signatures:06d}%3D"
             query = f"Expires=4102444800&OSSAccessKeyId=LTAI5t&Signature={signature}"
             target = f"/v/{quote(generation_id, safe='')}.mp4?{query}"
-            # Only what no URL can hold may reach the server in another form.
+            # Only characters that no URL can hold may reach the server in another form.
             self._signed.add(target + self.extra_query.replace(" ", "%20"))
         return self.base_url + target + self.extra_query
 
     def expire(self) -> None:
-        """Let every URL that was signed so far be refused with 403."""
+        """Refuse every URL that was signed so far with 403."""
         with self._signing:
             self._signed.clear()
 
@@ -114,7 +114,7 @@ class FakeCdn(Server):
         _send(self, connection, reply, head(status, headers), body + reply.trailing)
 
     def _answer(self, request: Request, reply: CdnReply) -> tuple[int, HeaderList, bytes]:
-        # A URL that is signed for GET fails for HEAD; a changed query fails as well.
+        # A URL signed for GET fails for HEAD; a changed query fails too.
         if reply.location is not None:
             return _settle(reply, 302, [("Location", reply.location)], b"")
         if reply.body is None and (request.method != "GET" or request.target not in self._signed):
@@ -136,7 +136,7 @@ class FakeCdn(Server):
         return _settle(reply, 206, headers, video[start:end])
 
     def video_of(self, generation_id: str) -> bytes:
-        """Return what the URLs of a generation serve."""
+        """Return the bytes that the URLs of a generation serve."""
         video = self.videos.get(generation_id)
         if video is None and self.size_of_each is not None:
             video = make_mp4(self.size_of_each, seed=zlib.crc32(generation_id.encode()))
@@ -149,7 +149,7 @@ def _name(request: Request) -> str:
 
 
 def _range(headers: Message, etag: str, size: int) -> tuple[int, int] | None:
-    """Return the part that is asked for, as start and end, or None for the whole (as OSS does)."""
+    """Return the requested part as start and end, or None for the whole (as OSS does)."""
     if headers.get("If-Range", etag) not in (etag, LAST_MODIFIED):
         return None
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("Range", ""))

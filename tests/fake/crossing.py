@@ -1,4 +1,4 @@
-"""Crossing: an API that sends the reply to another request now and then."""
+"""Crossing: an API that sometimes sends the reply to another request."""
 
 from collections.abc import Mapping
 from random import Random
@@ -8,20 +8,20 @@ from tests.fake.records import GenerationState
 
 
 class Crossing:
-    """Which replies are crossed: a share of the polls and of the POSTs, 0 to 1."""
+    """The share of polls and POSTs with crossed replies, 0 to 1."""
 
     def __init__(self, *, polls: float = 0.0, posts: float = 0.0, seed: int = 0) -> None:
         self.crossed_polls = self.crossed_posts = 0
         self._polls, self._posts = polls, posts
         self._random = Random(seed)
-        # Of their own: how many POSTs are crossed must not depend on the order of the polls.
+        # A separate random source: the polls' order must not change which POSTs are crossed.
         self._random_posts = Random(seed + 1)
         self._lock = Lock()
 
     def poll(
         self, generations: Mapping[str, GenerationState], asked_id: str
     ) -> GenerationState | None:
-        """Return whose state a poll is answered with, or None for the one that is asked for."""
+        """Return the generation whose state answers a poll, or None for the requested one."""
         with self._lock:
             others = [state for id_, state in list(generations.items()) if id_ != asked_id]
             if not others or self._random.random() >= self._polls:
@@ -32,7 +32,7 @@ class Crossing:
     def post(
         self, generations: Mapping[str, GenerationState], made_id: str
     ) -> GenerationState | None:
-        """Return whose reply a POST gets, one that was made before; None for its own."""
+        """Return the earlier generation whose reply a POST gets; None for its own."""
         with self._lock:
             ids = list(generations)
             earlier = ids[: ids.index(made_id)]
@@ -45,7 +45,7 @@ class Crossing:
 def neighbour(
     generations: Mapping[str, GenerationState], generation_id: str
 ) -> GenerationState | None:
-    """Return the generation made before one, else the newest other one."""
+    """Return the generation made just before another one, else the newest other one."""
     ids = list(generations)
     at = ids.index(generation_id) if generation_id in ids else len(ids)
     others = ids[:at] or ids[at + 1 :]

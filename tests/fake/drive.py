@@ -1,4 +1,4 @@
-"""A real exFAT drive: an image on a loop device, where this machine can mount one."""
+"""A real exFAT drive: an image on a loop device, if this machine can mount one."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ IMAGE_BYTES = 48 * 2**20
 
 
 class NoDrive(Exception):
-    """No exFAT drive can be mounted here; the message says why."""
+    """This machine cannot mount an exFAT drive; the message says why."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def exfat(folder: Path) -> Iterator[Path]:
     with ExitStack() as undo:
         device = _run("losetup", "--find", "--show", str(image)).strip()
         undo.callback(_run, "losetup", "--detach", device)
-        # The kernel's own driver where it has one, else that of exfat-fuse.
+        # Use the kernel's own driver if it has one, else exfat-fuse.
         try:
             _run("mount", "-t", "exfat", device, str(place))
         except NoDrive:

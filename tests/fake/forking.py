@@ -1,4 +1,4 @@
-"""The client of the zygote: commands as forked processes, with the face of subprocess.Popen."""
+"""The client of the zygote: commands as forked processes, with the methods of subprocess.Popen."""
 
 import atexit
 import functools
@@ -16,12 +16,12 @@ from typing import IO
 
 from tests.fake.zygote import REQUEST_MAX
 
-# What Python reads as it starts cannot be given to a fork.
+# Python reads these variables at its start, so a fork cannot get them.
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 
 
 class Forked:
-    """A forked command; what the tests use of Popen."""
+    """A forked command, with the part of Popen that the tests use."""
 
     def __init__(self, pid: int, ended: "queue.Queue[int]", stdin: IO[bytes] | None) -> None:
         self.pid = pid
@@ -30,7 +30,7 @@ class Forked:
         self._ended = ended
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its code, negative for a signal.
+        """Return the exit code, negative for a signal.
 
         Raises:
             subprocess.TimeoutExpired: it is not over.
@@ -43,13 +43,13 @@ class Forked:
         return self.returncode
 
     def poll(self) -> int | None:
-        """Return its code, or None while it runs."""
+        """Return the exit code, or None while the command runs."""
         if self.returncode is None and not self._ended.empty():
             self.wait(1)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it is over."""
+        """Send a signal, unless the command has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -77,7 +77,7 @@ class Zygote:
     def start(
         self, command: Mapping[str, object], fds: Sequence[int]
     ) -> tuple[int, "queue.Queue[int]"]:
-        """Start a command; return its pid and where its wait status will be."""
+        """Start a command; return its pid and the source of its wait status."""
         with self._asking:
             socket.send_fds(self._sock, [json.dumps(command).encode()], list(fds))
             return self._started.get(timeout=30)
@@ -107,7 +107,7 @@ def _zygote() -> Zygote:
 
 
 def can_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether a fork serves as well as a new interpreter."""
+    """Whether a fork can replace a new interpreter."""
     usual = {"LANG": "C.UTF-8"}
     special = [name for name in env if name.startswith(_READ_AT_START) and name not in usual]
     size = sum(map(len, argv)) + sum(map(len, env.values()))

@@ -1,4 +1,4 @@
-"""What must hold after every test with a server: by what it saw, what was said, what is on disk."""
+"""The invariants after every test with a server: about its requests, the output and the files."""
 
 import hashlib
 import re
@@ -14,13 +14,13 @@ from tests.fake.process import Running, Wan
 from tests.fake.records import Post
 
 KEY = "test-key-0123456789abcdef"
-# What a command may take beyond its --timeout on a machine that does much else.
+# How long a command may run beyond its --timeout on a busy machine.
 BUSY_MACHINE_S = 20.0
 _LABEL = re.compile(r"(wan-[0-9a-f]{32})\.[0-9]+")
 
 
 def check(api: FakeApi, wan: Wan, scratch: Path) -> list[str]:
-    """Return what is broken, a sentence each, by the numbers of the invariants."""
+    """Return a sentence for each broken invariant, with its number."""
     homes = {Path(run.env["WAN_HOME"]) for run in wan.runs if "WAN_HOME" in run.env}
     broken = [*_labels(api), *_courtesy_to_the_cdn(api)]
     if not api.allow_multiple:
@@ -53,7 +53,7 @@ def _labels(api: FakeApi) -> Iterator[str]:
 
 
 def _payments(api: FakeApi, runs: list[Running]) -> Iterator[str]:
-    # What failed on the server is not charged: the next attempt has the same base.
+    # A failed generation is not charged: the next attempt has the same base label.
     paid = Counter(_base(post) for post in api.accepted if _base(post) and not _failed(api, post))
     for base, times in paid.items():
         if times > 1:
@@ -65,7 +65,7 @@ def _payments(api: FakeApi, runs: list[Running]) -> Iterator[str]:
 
 
 def _count(argv: Sequence[str]) -> int:
-    """Return how many generations a run of wan generate is to make."""
+    """Return the number of generations that a run of wan generate should make."""
     return int(argv[argv.index("--count") + 1]) if "--count" in argv else 1
 
 
@@ -130,19 +130,19 @@ def _history(api: FakeApi, runs: list[Running], homes: set[Path], scratch: Path)
     for post in posts:
         if _base(post) not in labels:
             yield f"I1: the history has no row for the POST {post.label}"
-        # A process that was killed may have died before it read the reply.
+        # A killed process may have died before it read the reply.
         is_known = post.id in api.sent_ids and all(map(_ended, runs))
         if is_known and post.id not in ids:
             yield f"I4: the history has lost the id {post.id}"
 
 
 def _ended(run: Running) -> bool:
-    """Whether the process ended by itself."""
+    """Whether the process exited by itself."""
     return (run.process.poll() or 0) >= 0
 
 
 def _rows(journal: Path, scratch: Path) -> list[tuple[str, str]]:
-    """Return label and id of each row. A copy is read: looking must not change what is there."""
+    """Return label and id of each row. Read a copy, so that the check changes nothing."""
     copy = scratch / "history"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whole mp4 files made by hand: right in structure and size, not made to be played."""
+"""Complete mp4 files made by hand: right in structure and size, but not playable."""
 
 import random
 import struct
@@ -13,7 +13,7 @@ def box(name: bytes, payload: bytes = b"") -> bytes:
 
 
 def make_mp4(size: int = 200_000, seed: int = 0) -> bytes:
-    """Return a whole mp4 of exactly `size` bytes; equal arguments make equal bytes."""
+    """Return a complete mp4 of exactly `size` bytes; equal arguments give equal bytes."""
     head = box(b"ftyp", b"isom" + struct.pack(">I", 512) + b"isomiso2avc1mp41") + _moov()
     rest = size - len(head) - 8
     if rest < 1:
@@ -22,7 +22,7 @@ def make_mp4(size: int = 200_000, seed: int = 0) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the top-level boxes add up to the data and the three that matter are there."""
+    """Whether the top-level boxes add up to the data and include the three important ones."""
     at, seen = 0, set()
     while at + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)

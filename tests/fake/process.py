@@ -1,4 +1,4 @@
-"""Wan: the command as a real process, in a clean environment, with all it said kept."""
+"""Wan: the command as a real process, in a clean environment; keeps all of its output."""
 
 import contextlib
 import json
@@ -17,13 +17,13 @@ import pytest
 from tests.fake.forking import Forked, can_fork, fork
 from tests.fake.schema import kind_of
 
-# Coverage hands its settings to processes through these.
+# Coverage passes its settings to subprocesses in these variables.
 _PASSED_ON = ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a command ended; a negative code is the signal it died of."""
+    """The result of a command; a negative code is the signal that killed it."""
 
     argv: tuple[str, ...]
     code: int
@@ -33,7 +33,7 @@ class Result:
 
     @property
     def json_lines(self) -> list[dict[str, Any]]:
-        """What it printed with --json, as docs/schema.json has it: without the summary."""
+        """The objects printed with --json, without the summary; each fits docs/schema.json."""
         lines = [json.loads(line) for line in self.out.splitlines()]
         for line in lines:
             kind_of(line)
@@ -41,14 +41,14 @@ class Result:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The summary: the last thing that a batch prints with --json."""
+        """The summary, the last object that a batch prints with --json."""
         last: dict[str, Any] = json.loads(self.out.splitlines()[-1])
         assert kind_of(last) == "summary"
         return last
 
 
 class Running:
-    """A command that was started; `wait` for it or `kill` it in the middle."""
+    """A running command; `wait` for it or `kill` it."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Running:
     ) -> None:
         self.argv = argv
         self.env = env
-        # Paths that a success named and that were not there then; how long it took.
+        # Paths that a successful command printed but that did not exist; and its duration.
         self.missing: list[str] = []
         self.took_s = 0.0
         self._started_at = time.monotonic()
@@ -85,16 +85,16 @@ class Running:
 
     @property
     def out(self) -> str:
-        """What is on stdout by now."""
+        """The stdout so far."""
         return self._out.read_bytes().decode("utf-8", "backslashreplace")
 
     @property
     def err(self) -> str:
-        """What is on stderr by now."""
+        """The stderr so far."""
         return self._err.read_bytes().decode("utf-8", "backslashreplace")
 
     def feed(self, data: bytes) -> None:
-        """Send data as the whole of its stdin."""
+        """Send data as its whole stdin."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(data)
@@ -109,7 +109,7 @@ class Running:
             self.kill()
             pytest.fail(f"wan {self.argv} did not end within {timeout} s; stderr:\n{self.err}")
         self.took_s = time.monotonic() - self._started_at
-        # With `-o -` stdout is the video itself.
+        # With `-o -`, stdout is the video.
         if code == 0 and self.argv[:1] in (("generate",), ("fetch",)) and "-" not in self.argv:
             named = (line for line in self.out.splitlines() if line.startswith("/"))
             self.missing = [line for line in named if not Path(line).exists()]
@@ -131,15 +131,15 @@ class Running:
 
 
 class Wan:
-    """Runs `wan` with a home and a working folder of its own: `wan("list", "--json")`."""
+    """Runs `wan` with its own home and working folder: `wan("list", "--json")`."""
 
     def __init__(self, env: Mapping[str, str], work: Path, talk: Path) -> None:
         self.env = dict(env) | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self.work = work
         self.runs: list[Running] = []
-        # A fork of a process that has imported wan already, where that is the same.
+        # Fork a process that has already imported wan, if a fork behaves the same.
         self.forks = True
-        # How many seconds of the commands' clock pass in one of the test's.
+        # The speed of the commands' clock: its seconds per second of the test.
         self.speed = 1.0
         self._talk = talk
 
@@ -150,7 +150,7 @@ class Wan:
         env: Mapping[str, str | None] | None = None,
         timeout: float = 30,
     ) -> Result:
-        """Run a command to its end. `env` is added; None takes a variable away."""
+        """Run a command to its end. `env` adds variables; the value None removes a variable."""
         return self.start(*argv, input=input, env=env).wait(timeout)
 
     def start(
@@ -178,7 +178,7 @@ class Wan:
         return running
 
     def stop(self) -> None:
-        """End every process that is left."""
+        """Kill every process that is still running."""
         for running in self.runs:
             if running.process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):

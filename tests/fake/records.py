@@ -1,4 +1,4 @@
-"""What the fake API keeps of each POST and generation, and the rows it shows of them."""
+"""The fake API's records of POSTs and generations, and their rows in the log and ledger."""
 
 import random
 import string
@@ -15,7 +15,7 @@ _ID_LETTERS = string.ascii_letters + string.digits + "_-"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A POST whose body was received to its end; `time` is the server's."""
+    """A POST with a complete body; `time` is the server's clock."""
 
     body: Row
     raw: bytes
@@ -28,16 +28,16 @@ class Post:
 
     @property
     def label(self) -> str | None:
-        """The X-Client-Request-Id as it was sent, taken by the server or not."""
+        """The X-Client-Request-Id as it was sent, even if the server ignores it."""
         return self.headers.get("X-Client-Request-Id")
 
 
 @dataclass(slots=True)
 class GenerationState:
-    """A generation on the server; a test may change any of it.
+    """A generation on the server; a test may change any attribute.
 
-    It is queued at the first look, generating at the next ones, and after `looks` of them it is
-    completed, or in error where `error` is set. `status` and `url` set by hand go before that.
+    It is queued at the first poll, generating at the next ones, and after `looks` polls it is
+    completed, or in error if `error` is set. `status` and `url` set by a test override this.
     """
 
     id: str
@@ -65,11 +65,11 @@ class GenerationState:
         return "generating" if self.seen > 1 else "queued"
 
     def fail(self, message: str = "the content was refused", name: str = "ModerationError") -> None:
-        """Let it end in an error, for which nothing is charged."""
+        """Make it end in an error, which is not charged."""
         self.error = {"name": name, "message": message}
 
     def reply(self, url: str | None) -> Row:
-        """Return the body of a reply about it."""
+        """Return the body of a reply about the generation."""
         status = self.current_status
         return {
             "id": self.id,
@@ -166,7 +166,7 @@ def select(
         inside = (after is None or after <= time) and (before is None or time <= before)
         return inside and all(row[name] == value for name, value in equal.items() if value)
 
-    # Of two rows of the same millisecond the later one is the newer.
+    # Of two rows with the same millisecond, the later row is the newer one.
     return sorted(
         filter(is_meant, reversed(rows)), key=lambda row: str(row[time_field]), reverse=True
     )

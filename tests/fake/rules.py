@@ -1,4 +1,4 @@
-"""What the fake API takes and refuses, by the reference."""
+"""The requests that the fake API accepts and refuses, by the reference."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _LABEL = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def label_of(request: Request) -> str | None:
-    """Return the client's label as the server takes it: any other is dropped without a word."""
+    """Return the client's label if the server accepts it, else None."""
     label = request.headers.get("X-Client-Request-Id", "")
     return label if _LABEL.fullmatch(label) else None
 
@@ -32,7 +32,7 @@ def parse(raw: bytes) -> Row:
 
 
 def judge(request: Request, body: Row) -> Reply:
-    """Return the API's own answer to a POST; the good one has no body yet."""
+    """Return the API's own reply to a POST; a good reply has no body yet."""
     if request.path != GENERATIONS:
         return refusal(404, f"Cannot POST {request.path}", request.path)
     if not is_allowed(request):
@@ -48,7 +48,7 @@ def judge(request: Request, body: Row) -> Reply:
 
 
 def tells_id(reply: Reply, defaults: HeaderList, generation_id: str) -> bool:
-    """Whether the client must know the id from this reply: whole, in time, and no refusal."""
+    """Whether the client must know the id from this reply: complete, in time, and not a refusal."""
     if reply.fault or reply.delay or reply.crossed or 400 <= reply.status < 500:
         return False
     headers = dict(merge(defaults, reply.headers))

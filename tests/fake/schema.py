@@ -1,4 +1,4 @@
-"""docs/schema.json as tests apply it: strictly, so that a field that it does not name is found."""
+"""docs/schema.json, applied strictly, so that the tests find fields that it does not name."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def _validators() -> Mapping[str, Draft202012Validator]:
 
 
 def kind_of(data: object) -> str:
-    """Return which kind of output an object of `--json` is; fail if it is none, or several."""
+    """Return the kind of a `--json` object; fail if it fits no kind, or several."""
     errors: dict[str, Any] = {
         name: next(validator.iter_errors(data), None) for name, validator in _validators().items()
     }

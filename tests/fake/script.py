@@ -1,4 +1,4 @@
-"""What a server is told to answer: replies with their faults, in a queue."""
+"""Scripted replies for a server: a queue of replies with their faults."""
 
 import json
 from collections import deque
@@ -8,19 +8,19 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from tests.fake.server import Connection, HeaderList, Server, head
 
-# A header of value None takes the header away that the server would send; a list of pairs may hold
+# A header with the value None removes the server's header; a list of pairs may hold
 # a name twice.
 Headers = Mapping[str, str | None] | list[tuple[str, str | None]]
 Fault = Literal[
-    "reset",  # TCP reset in place of a reply
-    "close",  # end of the connection in place of a reply
-    "cut",  # whole headers, half of the body, end of the connection
-    "hang",  # the reply comes after `release()` only
+    "reset",  # TCP reset instead of a reply
+    "close",  # end of the connection instead of a reply
+    "cut",  # complete headers, half of the body, end of the connection
+    "hang",  # the reply comes only after `release()`
     "drip",  # a byte every `delay` seconds
     "garbage",  # not HTTP
-    "no-headers-end",  # the connection ends amid the headers
+    "no-headers-end",  # the connection ends within the headers
     "reset-before-body",  # a POST's body is not read, and the POST not recorded
-    "close-after",  # a good reply, then the connection ends without a word
+    "close-after",  # a good reply, then the connection closes
 ]
 
 
@@ -54,7 +54,7 @@ class Reply:
 
 
 def refusal(status: int, message: str, path: str = "") -> Reply:
-    """Return a reply that says no in the API's manner."""
+    """Return a refusal in the API's format."""
     body = {
         "message": message,
         "path": path,
@@ -65,13 +65,13 @@ def refusal(status: int, message: str, path: str = "") -> Reply:
     return Reply(status=status, body=body)
 
 
-# What stands between wan and the API answers in its place.
+# A proxy or firewall answers instead of the API.
 FIREWALL = Reply(
     status=403,
     body=b"<!doctype html><title>Blocked</title><h1>Sorry, you have been blocked</h1>",
     headers={"Content-Type": "text/html"},
 )
-# A log, or a ledger, that shows nothing yet.
+# A log or ledger without rows yet.
 NO_ROWS = Reply(body={"data": [], "pagination": {"has_more": False}})
 
 
@@ -84,17 +84,17 @@ R = TypeVar("R", bound=_Scripted)
 
 
 def repeat(reply: R, times: int) -> list[R]:
-    """Return the reply so many times: `api.on_post(*repeat(Reply(status=429), 2))`."""
+    """Return the reply `times` times: `api.on_post(*repeat(Reply(status=429), 2))`."""
     return [reply] * times
 
 
 def forever(reply: R) -> R:
-    """Return the reply for all requests from its turn on."""
+    """Return the reply for this request and all later ones."""
     return replace(reply, lasting=True)  # type: ignore[type-var]
 
 
 class Script(Generic[R]):
-    """A queue of replies; empty means that the server answers by itself."""
+    """A queue of replies; if it is empty, the server answers by itself."""
 
     def __init__(self) -> None:
         self._replies: deque[R] = deque()
@@ -117,7 +117,7 @@ class Script(Generic[R]):
 
 
 def merge(default: Iterable[tuple[str, str]], given: Headers) -> HeaderList:
-    """Return the default headers with those given in place of their namesakes."""
+    """Return the default headers, overridden by the given ones."""
     pairs = list(given.items()) if isinstance(given, Mapping) else given
     names = {name.lower() for name, _ in pairs}
     kept = [(name, value) for name, value in default if name.lower() not in names]
@@ -125,7 +125,7 @@ def merge(default: Iterable[tuple[str, str]], given: Headers) -> HeaderList:
 
 
 def deliver(server: Server, connection: Connection, reply: Reply, defaults: HeaderList) -> None:
-    """Send a reply whose body is settled, with its fault; its headers go before the defaults."""
+    """Send a finished reply with its fault; its headers override the defaults."""
     body = json.dumps(reply.body).encode() if isinstance(reply.body, dict) else reply.body or b""
     if reply.status not in (204, 304):
         defaults = [*defaults, ("Content-Length", str(len(body)))]
@@ -148,7 +148,7 @@ def _reset(_s: Server, connection: Connection, _r: Reply, _m: bytes, _b: bytes) 
 
 
 def _close(_s: Server, _c: Connection, _r: Reply, _m: bytes, _b: bytes) -> None:
-    """Send nothing: the connection is not kept."""
+    """Send nothing and do not keep the connection."""
 
 
 def _cut(_s: Server, connection: Connection, _r: Reply, message: bytes, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server over raw sockets, so that a test can spoil any byte of an exchange."""
+"""An HTTP/1.1 server over raw sockets, so that a test can change any byte of an exchange."""
 
 import contextlib
 import http.client
@@ -16,14 +16,14 @@ from typing import BinaryIO, Literal, Self
 from urllib.parse import parse_qsl
 
 HeaderList = list[tuple[str, str]]
-# What befalls a connection before TLS, or before its first byte is read: it waits for `release()`,
+# Faults of a connection before TLS, or before its first byte is read: it waits for `release()`,
 # or is closed. A client over TLS has certainly sent nothing then.
 ConnectFault = Literal["hang", "close"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head of a request; `headers` looks names up in any case."""
+    """The head of a request; `headers` ignores the case of names."""
 
     method: str
     target: str
@@ -43,7 +43,7 @@ class Request:
 
 
 def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return a status line and headers, up to and with the empty line."""
+    """Return a status line and headers, including the empty line."""
     known = status in HTTPStatus.__members__.values()
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Unheard Of'}"]
     lines += [f"{name}: {value}" for name, value in headers]
@@ -51,17 +51,17 @@ def head(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 class Connection:
-    """One connection: requests are read from it, bytes are sent, `keep` says if it goes on."""
+    """One connection: reads requests and sends bytes; `keep` says whether it stays open."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.keep = True
-        # Whether it has served a request and waits for the next one.
+        # Whether it has answered a request and waits for the next one.
         self.is_idle = False
         self._reader: BinaryIO = sock.makefile("rb")
 
     def read_request(self) -> Request | None:
-        """Return the next request, or None where the peer ended the connection."""
+        """Return the next request, or None if the peer closed the connection."""
         words = self._reader.readline(1 << 16).decode("latin-1").split()
         if len(words) != 3:
             return None
@@ -73,7 +73,7 @@ class Connection:
         """Return the whole body.
 
         Raises:
-            ConnectionError: the peer went away before the end of it.
+            ConnectionError: the peer disconnected before the end of the body.
         """
         if headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._read_chunks()
@@ -101,7 +101,7 @@ class Connection:
         self.sock.sendall(data)
 
     def reset(self) -> None:
-        """Let the connection end in a TCP reset."""
+        """End the connection with a TCP reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.keep = False
 
@@ -112,7 +112,7 @@ class Connection:
 
 
 class Server:
-    """Listens on 127.0.0.1, on a port of its own, from `with` to the end of it.
+    """Listens on its own port of 127.0.0.1 during a `with` block.
 
     `on_connect` holds the faults of the next connections; they are counted in `connections` too.
     """
@@ -135,7 +135,7 @@ class Server:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        # It keeps the port while nobody listens there.
+        # Keeps the port reserved while the server does not listen.
         self._keeper = socket.socket()
         self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._keeper.bind(("127.0.0.1", 0))
@@ -157,13 +157,13 @@ class Server:
         with self._lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
-                    # Not SSLSocket.shutdown: it takes the TLS state away from the reading thread.
+                    # SSLSocket.shutdown would remove the TLS state of the reading thread.
                     socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
     def refuse(self) -> None:
-        """Refuse connections until `listen`, and end those that wait for their next request.
+        """Refuse connections until `listen`, and close idle connections.
 
         Requests that are being served are answered. Called before a POST is answered, it cuts no
         other POST of a client that sends one at a time.
@@ -177,14 +177,14 @@ class Server:
                         socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
     def listen(self) -> None:
-        """Take connections, at first and after `refuse`, on the same port."""
+        """Accept connections at the start and after `refuse`, on the same port."""
         self._refusing.clear()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
     def _stop_listening(self) -> None:
-        # An own connection is what wakes accept() everywhere; those before it are still taken.
+        # On every system, a connection of our own wakes accept(); it still accepts earlier ones.
         with socket.socket() as wake:
             wake.bind(("127.0.0.1", 0))
             self._wake_address = wake.getsockname()
@@ -193,16 +193,16 @@ class Server:
         self._listener.close()
 
     def release(self) -> None:
-        """Let every reply that hangs, now or later, be sent."""
+        """Send every hanging reply now, and later ones without a delay."""
         self._released.set()
 
     def hang(self) -> None:
-        """Wait for `release` or the end of the server."""
+        """Wait for `release` or until the server stops."""
         self._released.wait()
         self.pause(0)
 
     def pause(self, seconds: float) -> None:
-        """Wait; a server that ends takes its connections with it.
+        """Wait; the connection ends if the server stops.
 
         Raises:
             ConnectionError: the server ends.
@@ -256,7 +256,7 @@ class Server:
                 if self._refusing.is_set():
                     return
         except OSError:
-            pass  # The peer went away, or the server ends: both are what tests do.
+            pass  # The peer disconnected or the server stops; tests do both.
         finally:
             with self._lock:
                 self._open.discard(connection)

@@ -1,4 +1,4 @@
-"""The fake works: else the tests that lean on it prove nothing."""
+"""The fake API works; otherwise the tests that rely on it would prove nothing."""
 
 import socket
 import threading
@@ -39,7 +39,7 @@ def state(api: FakeApi, generation_id: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("size", [1_000, 1_001, 200_000])
-def test_a_made_mp4_is_whole_and_of_the_size(size: int) -> None:
+def test_make_mp4_returns_a_complete_mp4_of_the_size(size: int) -> None:
     data = make_mp4(size, seed=size)
     assert len(data) == size
     assert is_whole(data)
@@ -48,7 +48,7 @@ def test_a_made_mp4_is_whole_and_of_the_size(size: int) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_generation_is_made_looked_at_and_fetched(tls: bool) -> None:
+def test_a_generation_can_be_submitted_polled_and_downloaded(tls: bool) -> None:
     with FakeApi(tls=tls) as api:
         reply = post(api)
         made = reply.json()
@@ -63,7 +63,7 @@ def test_a_generation_is_made_looked_at_and_fetched(tls: bool) -> None:
         assert [item.body for item in api.accepted] == [BODY]
 
 
-def test_each_look_at_a_completed_generation_brings_a_fresh_url_unless_told_otherwise() -> None:
+def test_each_poll_of_a_completed_generation_returns_a_fresh_url_by_default() -> None:
     with FakeApi() as api:
         api.looks = 0
         made = post(api).json()["id"]
@@ -75,7 +75,7 @@ def test_each_look_at_a_completed_generation_brings_a_fresh_url_unless_told_othe
 @pytest.mark.parametrize(
     "fault", ["reset", "close", "cut", "garbage", "no-headers-end", "reset-before-body"]
 )
-def test_a_fault_breaks_the_reply_and_not_the_next_one(fault: str) -> None:
+def test_a_fault_breaks_only_its_own_reply(fault: str) -> None:
     with FakeApi() as api:
         api.on_post(Reply(fault=fault))  # type: ignore[arg-type]
         with pytest.raises(requests.RequestException):
@@ -85,7 +85,7 @@ def test_a_fault_breaks_the_reply_and_not_the_next_one(fault: str) -> None:
         assert len(api.posts) == len(api.generations) == received
 
 
-def test_a_post_that_is_cut_by_the_client_is_not_received() -> None:
+def test_a_post_that_the_client_cuts_off_is_not_recorded() -> None:
     with FakeApi() as api, socket.create_connection(("127.0.0.1", api.port)) as sock:
         sock.sendall(b"POST " + GENERATIONS.encode() + b" HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
         sock.shutdown(socket.SHUT_WR)
@@ -93,7 +93,7 @@ def test_a_post_that_is_cut_by_the_client_is_not_received() -> None:
         assert api.posts == []
 
 
-def test_a_chunked_body_is_received_as_it_was() -> None:
+def test_a_chunked_body_is_received_unchanged() -> None:
     with FakeApi() as api:
         pieces = iter([b'{"model": "m", ', b'"prompt": "\xc3\xa9"}'])
         url = api.base_url + GENERATIONS
@@ -101,7 +101,7 @@ def test_a_chunked_body_is_received_as_it_was() -> None:
         assert api.posts[0].body == {"model": "m", "prompt": "é"}
 
 
-def test_replies_come_in_turn_and_say_what_was_accepted() -> None:
+def test_replies_come_in_order_and_record_what_was_accepted() -> None:
     with FakeApi() as api:
         lost = Reply(status=502, accept=True, headers={"x-inference-id": "{id}"})
         api.on_post(*repeat(Reply(status=429), 2), lost)
@@ -117,7 +117,7 @@ def test_replies_come_in_turn_and_say_what_was_accepted() -> None:
         assert "credits" in replies[4].json()["message"]
 
 
-def test_headers_may_come_twice_and_the_clock_may_be_wrong() -> None:
+def test_a_reply_can_repeat_headers_and_have_a_wrong_clock() -> None:
     with FakeApi() as api:
         api.clock_offset = -86_400 * 400
         api.on_get(Reply(headers=[("X-Two", "1"), ("X-Two", "2")]))
@@ -155,7 +155,7 @@ def test_the_log_pages_newest_first_and_shows_rows_of_the_key_in_the_window() ->
         assert get(api, "/v2/logs", limit="101").status_code == 400
 
 
-def test_a_row_may_come_into_the_log_between_two_pages() -> None:
+def test_a_row_can_appear_in_the_log_between_two_pages() -> None:
     with FakeApi() as api:
         api.log_pages.size = 1
         api.log_pages.after = lambda offset: api.add_log_row(f"late-{offset}")
@@ -164,7 +164,7 @@ def test_a_row_may_come_into_the_log_between_two_pages() -> None:
         assert [page[0]["inference_id"] for page in pages] == [made, made]
 
 
-def test_the_log_may_lag_and_lose_labels() -> None:
+def test_the_log_can_lag_and_lose_labels() -> None:
     with FakeApi() as api:
         post(api)
         api.log_labels = False
@@ -175,7 +175,7 @@ def test_the_log_may_lag_and_lose_labels() -> None:
         assert get(api, "/v2/logs").json()["data"] == []
 
 
-def test_the_ledger_pages_by_cursor_and_holds_no_failed_generation() -> None:
+def test_the_ledger_pages_by_cursor_without_failed_generations() -> None:
     with FakeApi() as api:
         api.ledger_pages.size = 1
         post(api)
@@ -200,7 +200,7 @@ def test_models_answer_with_prices_and_an_etag() -> None:
         assert law["p50"] == api.metrics_p50_ms
 
 
-def test_the_cdn_serves_parts_to_those_whose_validator_holds() -> None:
+def test_the_cdn_serves_parts_to_clients_with_a_valid_validator() -> None:
     with FakeCdn() as cdn:
         url = cdn.url("a/b:c")
         whole = requests.get(url, timeout=10)
@@ -226,7 +226,7 @@ def test_the_cdn_serves_parts_to_those_whose_validator_holds() -> None:
         (CdnReply(trailing=b"more"), 200_000),
     ],
 )
-def test_the_cdn_spoils_a_reply_as_told(reply: CdnReply, received: int) -> None:
+def test_the_cdn_sends_a_scripted_fault(reply: CdnReply, received: int) -> None:
     with FakeCdn() as cdn:
         cdn.on_get(reply)
         assert len(requests.get(cdn.url(), timeout=10).content) == received
@@ -241,7 +241,7 @@ def test_the_cdn_spoils_a_reply_as_told(reply: CdnReply, received: int) -> None:
         CdnReply(fault="close"),
     ],
 )
-def test_the_cdn_cuts_a_reply_as_told(reply: CdnReply) -> None:
+def test_the_cdn_cuts_a_reply_as_scripted(reply: CdnReply) -> None:
     with FakeCdn() as cdn:
         cdn.on_get(reply, CdnReply(location=cdn.url("elsewhere")))
         with pytest.raises(requests.RequestException):

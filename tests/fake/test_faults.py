@@ -1,4 +1,4 @@
-"""The faults of the fake work: crossed replies, refused connections, videos of their own."""
+"""The faults of the fake API work: crossed replies, refused connections, separate videos."""
 
 import threading
 from collections.abc import Iterator
@@ -45,11 +45,11 @@ def test_a_crossed_post_has_the_whole_reply_to_the_one_before_it(api: FakeApi) -
     assert second.headers["x-inference-id"] == api.posts[0].id
     assert second.headers["x-client-request-id"] == f"wan-{1:032x}.1"
     assert len(api.accepted) == 2
-    # Nobody can know the second one's id from its reply.
+    # The client cannot know the second id from its reply.
     assert api.sent_ids == {api.posts[0].id}
 
 
-def test_a_crossed_poll_tells_of_another_generation_and_is_no_poll_of_either(api: FakeApi) -> None:
+def test_a_crossed_poll_is_about_another_generation_and_counts_for_neither(api: FakeApi) -> None:
     first, second = api.add_generation(status="completed"), api.add_generation()
     api.on_get(Reply(crossed=True))
     reply = poll(api, second.id).json()
@@ -70,7 +70,7 @@ def test_a_share_of_the_replies_is_crossed_and_the_first_post_never(api: FakeApi
     assert 5 < told.count(True) < 35
 
 
-def test_one_generation_may_have_replies_of_its_own(api: FakeApi) -> None:
+def test_one_generation_can_have_its_own_replies(api: FakeApi) -> None:
     one, other = api.add_generation(), api.add_generation()
     api.on_get_of[one.id](refusal(403, "not yours"), FIREWALL)
     assert [poll(api, other.id).status_code, poll(api, one.id).status_code] == [200, 403]
@@ -88,7 +88,7 @@ def test_a_key_sees_its_own_generations(api: FakeApi) -> None:
     assert poll(api, made, key="another").status_code == 404
 
 
-def test_what_is_accepted_is_told_before_it_is_answered(api: FakeApi) -> None:
+def test_on_accept_is_called_before_the_post_is_answered(api: FakeApi) -> None:
     def fail(state: GenerationState) -> None:
         state.fail("the content was refused")
         api.on_get_of[state.id](refusal(403, "not yours"))
@@ -99,7 +99,7 @@ def test_what_is_accepted_is_told_before_it_is_answered(api: FakeApi) -> None:
     assert api.generations[made].error
 
 
-def test_each_video_has_bytes_of_its_own_and_replies_of_its_own(api: FakeApi) -> None:
+def test_each_video_can_have_its_own_bytes_and_replies(api: FakeApi) -> None:
     api.cdn.size_of_each = 3_000
     one, other = (requests.get(api.cdn.url(name), timeout=10).content for name in ("a/b", "c"))
     assert is_whole(one)
@@ -111,7 +111,7 @@ def test_each_video_has_bytes_of_its_own_and_replies_of_its_own(api: FakeApi) ->
     assert requests.get(api.cdn.url("c"), timeout=10).content == other
 
 
-def test_connections_are_refused_for_a_while_and_the_port_stays(api: FakeApi) -> None:
+def test_the_server_can_refuse_connections_and_keep_its_port(api: FakeApi) -> None:
     port = api.port
     session = requests.Session()
     url = api.base_url + "/v1/models"
@@ -124,10 +124,10 @@ def test_connections_are_refused_for_a_while_and_the_port_stays(api: FakeApi) ->
             requests.get(url, timeout=10)
         api.listen()
         assert (session.get(url, timeout=10).ok, api.port) == (True, port)
-    api.refuse()  # Also so it ends.
+    api.refuse()  # The server also stops in this state.
 
 
-def test_a_post_that_is_being_served_is_answered_though_no_other_is_taken(api: FakeApi) -> None:
+def test_refuse_still_answers_the_post_that_is_being_served(api: FakeApi) -> None:
     api.on_accept = lambda _state: api.refuse()
     assert post(api).ok
     with pytest.raises(requests.ConnectionError, match="refused"):
@@ -156,7 +156,7 @@ def test_a_handshake_hangs_or_is_cut_before_anything_is_sent() -> None:
         assert replies == [200]
 
 
-def test_a_log_may_show_nothing_yet(api: FakeApi) -> None:
+def test_the_log_can_be_empty_at_first(api: FakeApi) -> None:
     post(api)
     api.on_logs(NO_ROWS)
     headers = {"Authorization": "Bearer key"}

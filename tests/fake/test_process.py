@@ -1,4 +1,4 @@
-"""The runner of commands works: proved with a stand-in for wan, which the working folder holds."""
+"""The runner of commands works, shown with a replacement for wan in the working folder."""
 
 import signal
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_command_runs_in_a_clean_environment_with_no_input(stand_in: Wan) -> N
     assert (result.code, result.out, result.err) == (8, "list --json True None\n", "\n")
 
 
-def test_input_and_environment_are_handed_over(stand_in: Wan) -> None:
+def test_a_command_gets_its_input_and_environment(stand_in: Wan) -> None:
     result = stand_in("generate", input="é".encode(), env={"HOME": None, "WAN_TIMEOUT": "5"})
     assert (result.out, result.err) == ("generate False 5\n", "é\n")
 
@@ -47,7 +47,7 @@ def test_a_command_that_does_not_end_fails_the_test(stand_in: Wan) -> None:
         stand_in("sleep", timeout=0.5)
 
 
-def test_a_command_that_is_left_running_is_ended(stand_in: Wan) -> None:
+def test_a_command_left_running_is_killed(stand_in: Wan) -> None:
     running = stand_in.start("sleep", input=b"here I am")
     running.wait_for("here I am")
     stand_in.stop()

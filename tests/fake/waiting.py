@@ -1,4 +1,4 @@
-"""Waiting in a test: for something that happens, and never without an end."""
+"""Waiting in a test for a condition, always with a time limit."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 T = TypeVar("T")
-# Longer than anything that works takes on a busy machine; only a test that fails waits this long.
+# Longer than any passing test takes on a busy machine; only a failing test waits this long.
 PATIENCE_S = 30.0
 _PAUSE_S = 0.005
 

@@ -1,6 +1,6 @@
-"""A process that has imported all of wan and forks a command at each request.
+"""A process that has imported all of wan and forks a command for each request.
 
-Starting Python and importing takes ten times as long as most commands do. A fork of this process is
+Starting Python and importing takes ten times as long as most commands. A fork of this process is
 as real: a process of its own, with its argv, environment, streams, signals, main() and exit code.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _fork(sock: socket.socket, selector: selectors.BaseSelector) -> bool:
-    """Start the command that is asked for; return whether anybody asks."""
+    """Start the requested command; return whether there was a request."""
     data, fds, _, _ = socket.recv_fds(sock, REQUEST_MAX, 3)
     if not data:
         return False
@@ -75,7 +75,7 @@ def _bury(
 
 
 def _become(request: dict[str, Any], fds: list[int]) -> None:
-    """Be the command, to the end of the process."""
+    """Run the command until the process exits."""
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
     for fd in fds:

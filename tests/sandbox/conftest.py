@@ -1,4 +1,4 @@
-"""A sandbox over real sockets, and a client that is only `requests`."""
+"""A sandbox over real sockets, and a client that uses only `requests`."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Api:
         return self._session.get(url, params=query, headers=dict(headers), timeout=30)  # type: ignore[arg-type]
 
     def post(self, headers: Mapping[str, str] = KEY, **fields: object):
-        # The smallest and shortest film, unless a test wants another.
+        # The smallest and shortest clip, unless a test needs another one.
         body = {"model": "alibaba/wan2.5-t2v-preview", "prompt": "a fox", "duration": 5}
         body |= {"resolution": "480p", "aspect_ratio": "1:1"}
         return self.post_body({**body, **fields}, headers)

@@ -1,4 +1,4 @@
-"""Pictures to send, and how to compare what comes back, in plain Python."""
+"""Pictures to send, and functions that compare pictures, in plain Python."""
 
 import base64
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 
 
 def drawing(width: int, height: int) -> av.VideoFrame:
-    """A red disc on coloured checks: no two parts of it look the same."""
+    """A red disc on coloured checks, whose parts all look different."""
 
     def pixel(x: int, y: int) -> bytes:
         if (x - width * 0.3) ** 2 + (y - height * 0.5) ** 2 < (height * 0.25) ** 2:
@@ -29,7 +29,7 @@ def drawing(width: int, height: int) -> av.VideoFrame:
 
 
 def noise(width: int, height: int) -> av.VideoFrame:
-    """A picture that no codec makes small."""
+    """A picture that no codec can compress well."""
     random = Random(1)
     return _frame(width, height, (random.randbytes(3 * width) for _ in range(height)))
 
@@ -55,7 +55,7 @@ def frames_of(content: bytes, folder: Path) -> list[av.VideoFrame]:
 
 
 def pixels(frame: av.VideoFrame, width: int, height: int) -> list[bytes]:
-    """The rows of a frame as RGB, scaled."""
+    """Return the rows of a frame as RGB, scaled."""
     # PyAV 14 ignores the first colour space unless the second one differs.
     colours = ("ITU709" if frame.format.name == "yuv420p" else "DEFAULT", "ITU601")
     scaled = frame.reformat(width, height, "rgb24", *colours)
@@ -65,7 +65,7 @@ def pixels(frame: av.VideoFrame, width: int, height: int) -> list[bytes]:
 
 
 def part(rows: list[bytes], box: Box) -> list[bytes]:
-    """A part of some rows; the box is left, top, width and height as shares of the whole."""
+    """Return a part of the rows; the box is left, top, width and height as shares of the whole."""
     across, down = len(rows[0]) // 3, len(rows)
     left, width = round(box[0] * across), round(box[2] * across)
     top, height = round(box[1] * down), round(box[3] * down)
@@ -73,13 +73,13 @@ def part(rows: list[bytes], box: Box) -> list[bytes]:
 
 
 def difference(one: list[bytes], other: list[bytes]) -> float:
-    """How far two pictures of one size are apart on average: 0 to 255."""
+    """Return the mean difference of two pictures of the same size: 0 to 255."""
     pairs = zip(b"".join(one), b"".join(other), strict=True)
     return sum(abs(a - b) for a, b in pairs) / len(b"".join(one))
 
 
 def ssim(one: list[bytes], other: list[bytes]) -> float:
-    """The structural similarity of two pictures of one size, in grey, in windows of 8 pixels."""
+    """Return the structural similarity of two pictures of one size, in grey, in 8-pixel windows."""
     found = [_window(a, b) for a, b in zip(_windows(one), _windows(other), strict=True)]
     return sum(found) / len(found)
 

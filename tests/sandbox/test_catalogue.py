@@ -1,4 +1,4 @@
-"""What the sandbox says of its models, before anything is submitted."""
+"""The sandbox's data about its models."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ def test_prices_need_no_key_and_have_an_etag(api: Api):
     assert "pricing" not in plain[0]
 
 
-def test_ten_seconds_of_wan_2_7_cost_what_the_reference_says(api: Api):
+def test_ten_seconds_of_wan_2_7_cost_the_price_of_the_reference(api: Api):
     priced = rows(api, include="pricing")
     for model in ("alibaba/wan-2-7-t2v", "alibaba/wan-2-7-r2v"):
         pricing = priced[model]["pricing"]
@@ -61,14 +61,14 @@ def test_ten_seconds_of_wan_2_7_cost_what_the_reference_says(api: Api):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_document_of_a_model_says_what_the_table_says(api: Api, model: str):
+def test_the_document_of_a_model_agrees_with_the_table(api: Api, model: str):
     found = schema_from_docs(document(api, model), model, {model})
     assert found is not None
     assert found.fields == MODELS[model].fields
     assert found.required == MODELS[model].required
 
 
-def test_a_new_model_is_known_by_its_document_alone(api: Api):
+def test_only_the_document_describes_a_new_model(api: Api):
     assert NEW_MODEL not in MODELS
     found = schema_from_docs(document(api, NEW_MODEL), NEW_MODEL, {NEW_MODEL})
     assert found is not None
@@ -92,7 +92,7 @@ def test_the_schema_s_url_has_the_name_that_the_client_uses_and_an_etag(api: Api
     assert api.get("/docs-json", model="alibaba/none").status_code == 404
 
 
-def test_models_are_found_by_what_they_can_do(api: Api):
+def test_models_can_be_filtered_by_capability(api: Api):
     assert DEFAULT_MODEL in rows(api, capabilities="text_to_video")
     assert "alibaba/wan-2-6-i2v" not in rows(api, capabilities="text_to_video")
     assert [*rows(api, capabilities="reference_to_video")] == [
@@ -104,7 +104,7 @@ def test_models_are_found_by_what_they_can_do(api: Api):
     assert rows(api, capabilities="chat") == {}
 
 
-def test_metrics_tell_how_long_generations_take_here(api: Api):
+def test_metrics_report_the_durations_of_the_sandbox(api: Api):
     (row,) = api.get("/models/metrics", NO_KEY, aliases=DEFAULT_MODEL).json()["models"]
     assert row["alias"] == DEFAULT_MODEL
     assert row["metrics"]["duration_ms"]["p50"] == 2

@@ -29,7 +29,7 @@ URL = "https://example.com/cat.png"
 CLIP = {"prompt": "a cat", "resolution": "720p", "duration": 5}
 PREVIEW = {**CLIP, "resolution": "480p"}
 WHOLE: Box = (0, 0, 1, 1)
-# A tile is a fifth of the frame; the tall picture stands in the middle of the first one.
+# A tile is a fifth of the frame; the tall picture is in the middle of the first tile.
 TALL_TILE: Box = (84 / 1280, 594 / 720, 86 / 1280, 108 / 720)
 
 
@@ -93,9 +93,7 @@ def test_a_multi_shot_clip_of_a_picture_has_visible_cuts(
     assert sorted(changes)[-3] < 8
 
 
-def test_a_picture_of_another_shape_than_was_asked_for_stands_between_bars(
-    api: Api, tmp_path: Path, tall: av.VideoFrame
-):
+def test_a_picture_of_another_shape_gets_bars(api: Api, tmp_path: Path, tall: av.VideoFrame):
     picture = data_uri(encoded(tall, "mjpeg"), "mjpeg")
     body = {**PREVIEW, "model": "alibaba/wan2.5-i2v-preview", "image_url": picture, "seed": 7}
     frames = clip(api, body, tmp_path)
@@ -106,7 +104,7 @@ def test_a_picture_of_another_shape_than_was_asked_for_stands_between_bars(
     assert [bytes(f.planes[0]) for f in again] == [bytes(f.planes[0]) for f in frames]
 
 
-def test_references_stand_in_tiles_over_a_clip_that_begins_with_its_picture(
+def test_references_appear_as_tiles_after_the_first_picture(
     api: Api, tmp_path: Path, tall: av.VideoFrame, wide: av.VideoFrame
 ):
     body = {
@@ -129,7 +127,7 @@ def test_references_stand_in_tiles_over_a_clip_that_begins_with_its_picture(
     assert min(b"".join(mark)) > 220
 
 
-def test_a_video_of_this_sandbox_is_a_tile_of_its_first_frame(
+def test_a_video_of_this_sandbox_appears_as_a_tile_of_its_first_frame(
     api: Api, tmp_path: Path, tall: av.VideoFrame
 ):
     small = {**PREVIEW, "model": NEW_MODEL, "seconds": 4, "style": "ink", "strength": 1, "tags": []}
@@ -149,7 +147,7 @@ def test_a_video_of_this_sandbox_is_a_tile_of_its_first_frame(
     assert _tile_colour(rows, 1) == pytest.approx(url_colour(URL), abs=12)
 
 
-def test_a_picture_by_url_is_not_fetched_but_painted(api: Api, tmp_path: Path):
+def test_the_sandbox_paints_a_picture_for_a_url_instead_of_fetching_it(api: Api, tmp_path: Path):
     body = {**PREVIEW, "model": NEW_MODEL, "image_url": URL}
     del body["duration"]
     frames = clip(api, body, tmp_path)
@@ -159,7 +157,7 @@ def test_a_picture_by_url_is_not_fetched_but_painted(api: Api, tmp_path: Path):
     assert len(near) > len(colours) / 2
 
 
-def test_wan_2_7_answers_with_usd_and_with_urls_that_are_not_signed(api: Api, tmp_path: Path):
+def test_wan_2_7_replies_with_usd_and_unsigned_urls(api: Api, tmp_path: Path):
     reply = api.post_body({**CLIP, "model": "alibaba/wan-2-7-t2v", "prompt": "[expired-url] fox"})
     usage = {"credits_used": 1_250_000, "usd_spent": 0.625}
     assert reply.json()["meta"] == {"usage": usage}
@@ -173,7 +171,7 @@ def test_wan_2_7_answers_with_usd_and_with_urls_that_are_not_signed(api: Api, tm
     assert (frames[0].width, frames[0].height, len(frames)) == (1280, 720, 150)
 
 
-def test_each_model_takes_its_smallest_request(api: Api):
+def test_each_model_accepts_its_smallest_request(api: Api):
     extra: dict[str, object] = {"image_url": URL, "video_urls": [URL]}
     for model in (*MODELS, NEW_MODEL):
         needed = MODELS[model].required if model in MODELS else ()
@@ -204,7 +202,7 @@ def test_a_picture_is_kept_once_as_a_file_and_never_in_a_row(api: Api, folder: P
         ("data:image/png;base64,iVBORw0KGgo=", "received 8 bytes that cannot be decoded"),
     ],
 )
-def test_a_picture_that_is_none_is_refused(api: Api, uri: str, words: str):
+def test_data_that_is_not_a_picture_is_refused(api: Api, uri: str, words: str):
     reply = api.post_body({**CLIP, "model": "alibaba/wan-2-7-r2v", "image_urls": [URL, uri]})
     assert reply.status_code == 400
     assert reply.json()["message"].startswith("image_urls[1]: expected an image/")
@@ -212,7 +210,7 @@ def test_a_picture_that_is_none_is_refused(api: Api, uri: str, words: str):
 
 
 def _tile_colour(rows: list[bytes], number: int) -> tuple[int, ...]:
-    """The colour that a tile has most of, its pattern left out."""
+    """Return the most frequent colour of a tile, without its pattern."""
     inside = part(rows, ((number * 256 + 24) / 1280, 600 / 720, 208 / 1280, 96 / 720))
     found = [row[n : n + 3] for row in inside for n in range(0, len(row), 3)]
     return tuple(Counter(found).most_common(1)[0][0])

@@ -35,11 +35,11 @@ def test_a_generation_is_queued_first_and_ends_with_a_video(api: Api):
     assert api.get(done["video"]["url"], headers={}).content[4:8] == b"ftyp"
 
 
-def test_ten_seconds_at_1080p_cost_what_the_reference_says(api: Api):
+def test_ten_seconds_at_1080p_cost_the_price_of_the_reference(api: Api):
     assert api.post_wan_2_6().json()["meta"]["usage"]["credits_used"] == 3_150_000
 
 
-def test_a_malformed_tracing_label_is_dropped_without_a_word(api: Api):
+def test_a_malformed_tracing_label_is_dropped(api: Api):
     for label in ("with space", "a/b", "x" * 129):
         reply = api.post(headers={**KEY, "X-Client-Request-Id": label}, prompt="[error]")
         assert reply.status_code == 200
@@ -71,7 +71,7 @@ def test_without_a_key_the_answer_is_401_in_the_api_s_words(api: Api):
     assert len(api.ledger()) == before + 4
 
 
-def test_a_refused_body_is_in_the_ledger_as_it_came(api: Api):
+def test_the_ledger_holds_a_refused_body_unchanged(api: Api):
     reply = api.post_wan_2_6(duration="5", note="\ud800")
     assert reply.status_code == 400
     assert reply.json()["message"] == 'duration: expected one of 5, 10, 15, received string "5"'
@@ -80,7 +80,7 @@ def test_a_refused_body_is_in_the_ledger_as_it_came(api: Api):
     assert post["generation_id"] is None
 
 
-def test_what_is_merely_ineffective_is_accepted(api: Api):
+def test_fields_without_effect_are_accepted(api: Api):
     reply = api.post_wan_2_6(
         prompt="[error]",
         shot_type="multi",

@@ -61,7 +61,7 @@ def test_lost_reply_is_accepted_and_closes_without_a_byte(api: Api):
     assert row["inference_id"] == post["generation_id"]
 
 
-def test_expired_url_is_followed_by_a_good_one(api: Api):
+def test_after_an_expired_url_the_next_one_is_valid(api: Api):
     found = api.post(prompt="[expired-url]").json()["id"]
     reply = api.get(api.finished(found)["video"]["url"], {})
     assert reply.status_code == 403
@@ -69,7 +69,7 @@ def test_expired_url_is_followed_by_a_good_one(api: Api):
     assert api.get(api.state(found)["video"]["url"], {}).status_code == 200
 
 
-def test_cut_download_breaks_off_once_and_can_be_resumed(api: Api):
+def test_a_cut_download_breaks_once_and_can_be_resumed(api: Api):
     url = api.finished(api.post(prompt="[cut-download]").json()["id"])["video"]["url"]
     with requests.get(url, stream=True, timeout=30) as reply:
         size = int(reply.headers["Content-Length"])

@@ -56,7 +56,7 @@ def rendered(tmp_path: Path, body: dict[str, object]) -> Decoded:
     return decode(target)
 
 
-def test_a_multi_shot_clip_with_sound_is_what_was_asked_for(tmp_path: Path):
+def test_a_multi_shot_clip_with_sound_fits_its_request(tmp_path: Path):
     film = rendered(tmp_path, {**CLIP, "shot_type": "multi"})
     assert film.size == (1280, 720)
     assert film.rate == 30
@@ -74,7 +74,7 @@ def test_a_single_shot_has_no_cuts_and_silence_has_no_track(tmp_path: Path):
     assert len(set(film.frames)) == 150
 
 
-def test_the_same_seed_gives_the_same_frames_and_another_others(tmp_path: Path):
+def test_the_same_seed_gives_the_same_frames_and_another_seed_others(tmp_path: Path):
     first = rendered(tmp_path, SMALL)
     assert first.size == (624, 624)
     assert rendered(tmp_path, SMALL).frames == first.frames
@@ -109,7 +109,7 @@ def test_every_resolution_and_ratio_of_every_model_has_a_frame_size():
                 assert (resolution, ratio) in FRAME_SIZES
 
 
-def test_a_render_that_is_given_up_leaves_nothing(tmp_path: Path):
+def test_a_cancelled_render_leaves_no_file(tmp_path: Path):
     with pytest.raises(RenderCancelled):
         render(CLIP, tmp_path / "video.mp4", pictures=tmp_path, is_cancelled=lambda: True)
     assert list(tmp_path.iterdir()) == []

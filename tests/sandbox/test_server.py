@@ -23,10 +23,10 @@ def test_two_sandboxes_on_one_folder_find_each_other_s_generations(api: Api, fol
         assert len(other.ledger()) == len(api.ledger()) == 3
 
 
-def test_a_render_that_was_given_up_is_begun_anew_when_asked_for(folder: Path):
+def test_an_abandoned_render_starts_again_on_demand(folder: Path):
     with serving(folder) as first:
         found = first.post_wan_2_6(resolution="720p", duration=5).json()["id"]
-    # It was left at once: the render did not come to its end.
+    # The sandbox stopped at once, so the render is unfinished.
     assert not list(folder.rglob("*.mp4"))
     with serving(folder) as second:
         assert second.finished(found)["status"] == "completed"
@@ -46,7 +46,7 @@ def test_the_folder_is_private(api: Api, folder: Path):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_port_in_use_is_said_with_a_hint(folder: Path):
+def test_a_port_in_use_is_reported_with_a_hint(folder: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=f"127.0.0.1:{port}") as caught:
@@ -55,12 +55,12 @@ def test_a_port_in_use_is_said_with_a_hint(folder: Path):
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan")])
-def test_a_speed_that_makes_no_sense_is_refused(folder: Path, speed: float):
+def test_an_impossible_speed_is_refused(folder: Path, speed: float):
     with pytest.raises(UsageError):
         Sandbox(folder, speed=speed)
 
 
-def test_a_broken_file_is_said_and_not_deleted(folder: Path):
+def test_a_broken_file_is_reported_and_not_deleted(folder: Path):
     folder.mkdir()
     broken = folder / "sandbox.sqlite3"
     broken.write_bytes(b"not a database, but long enough to be read as one" * 100)
@@ -69,7 +69,7 @@ def test_a_broken_file_is_said_and_not_deleted(folder: Path):
     assert broken.exists()
 
 
-def test_it_listens_on_loopback_only_and_stops_at_once(folder: Path):
+def test_the_sandbox_listens_only_on_loopback_and_stops_at_once(folder: Path):
     with Sandbox(folder) as running:
         assert running.base_url.startswith("http://127.0.0.1:")
         assert requests.get(running.base_url + "/sandbox/ledger", timeout=30).ok
@@ -77,7 +77,7 @@ def test_it_listens_on_loopback_only_and_stops_at_once(folder: Path):
         requests.get(running.base_url, timeout=30)
 
 
-def test_serve_forever_ends_with_the_signal_s_exception(folder: Path):
+def test_serve_forever_ends_with_the_exception_of_a_signal_handler(folder: Path):
     interrupt = _InterruptSoon(folder)
     with pytest.raises(Interrupted), interrupt.sandbox:
         interrupt.serve()
@@ -102,6 +102,6 @@ class _InterruptSoon:
             signal.signal(signal.SIGALRM, before)
 
 
-def test_the_folders_that_are_made_above_it_are_private_too(tmp_path: Path):
+def test_the_folders_created_above_it_are_private_too(tmp_path: Path):
     with serving(tmp_path / "home" / "sandbox"):
         assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700

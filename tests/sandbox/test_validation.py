@@ -26,7 +26,7 @@ from wan_cli.sandbox.validation import parse_body, validate
         ("\ud800", 3, "no field of this name", "integer 3"),
     ],
 )
-def test_a_wrong_field_is_refused_naming_field_expected_and_received(
+def test_a_refusal_names_the_field_and_the_expected_and_received_values(
     field: str, value: object, expected: str, received: str
 ):
     with pytest.raises(ApiError) as caught:
@@ -87,7 +87,7 @@ PICTURE = "a string that is a URI, or a picture as data:image/png;base64,… (pn
         ("new-model-1", {"duration": 5}, "duration: expected no field of this name (for sandbox/"),
     ],
 )
-def test_each_kind_of_field_is_judged(model: str, fields: dict[str, object], message: str):
+def test_each_kind_of_field_is_validated(model: str, fields: dict[str, object], message: str):
     name = f"sandbox/{model}" if model.startswith("new") else f"alibaba/wan-{model}"
     with pytest.raises(ApiError) as caught:
         validate({"model": name, "prompt": "a fox", **fields})
@@ -112,7 +112,7 @@ def test_values_at_the_limit_are_accepted():
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"[1]", b"\xff", b'{"seed":NaN}', b"[" * 100_000, b"1" * 5000]
 )
-def test_a_body_that_is_no_json_object_is_refused(raw: bytes):
+def test_a_body_that_is_not_a_json_object_is_refused(raw: bytes):
     with pytest.raises(ApiError, match=r"^body: expected ") as caught:
         parse_body(raw)
     assert caught.value.status == 400
