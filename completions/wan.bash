@@ -31,10 +31,10 @@ _wan_ids() {
 _wan() {
   local cur prev command flags typed i
   local -a words=()
-  # bash splits words at ":" and "=", so 16:9 arrives as three words.
+  # bash splits words at ":", "=" and "@", so 16:9 arrives as three words, and @last as two.
   for ((i = 0; i <= COMP_CWORD; i++)); do
     typed=${COMP_WORDS[i]}
-    if ((i > 1)) && [[ $typed == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]]; then
+    if ((i > 1)) && [[ $typed == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] || ${COMP_WORDS[i - 1]} == @ && -n $typed ]]; then
       words[${#words[@]} - 1]+=$typed
     else
       words+=("$typed")

@@ -22,8 +22,8 @@ from wan_cli.help import COMMANDS
 from wan_cli.models import MODELS
 
 COMPLETIONS = Path(__file__).parents[1] / "completions"
-# readline splits a line at white space, and each run of : or = is a separate word.
-BASH_WORDS = re.compile(r"[:=]+|[^\s:=]+")
+# readline splits a line at white space; each @, and each run of : or =, is a separate word.
+BASH_WORDS = re.compile(r"@|[:=]+|[^\s:=@]+")
 BASH_DRIVER = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _wan
@@ -171,9 +171,10 @@ def test_a_shell_completes_file_names(complete: Any, line: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
 def test_a_shell_completes_ids_newest_first(complete: Any, ids: list[str], home: Path) -> None:
-    assert complete("wan fetch ", home=home) == ids
+    assert complete("wan fetch ", home=home) == ["@last", *ids]
     assert complete(f"wan status {ids[1][:6]}", home=home) == [ids[1]]
-    assert complete("wan generate --like ", home=home) == ids
+    assert complete("wan show @l", home=home) == ["@last"]
+    assert complete("wan generate --like ", home=home) == ["@last", *ids]
 
 
 @pytest.mark.parametrize("complete", [in_bash, in_fish, in_zsh])
@@ -181,10 +182,10 @@ def test_a_shell_completes_ids_of_the_sandbox_only_if_it_is_used(
     complete: Any, ids: list[str], wan: Any, home: Path
 ) -> None:
     played = wan("generate", "a toy", "--no-wait", "--sandbox").out.strip()
-    assert complete("wan fetch ", home=home) == ids
-    assert complete("wan fetch --sandbox ", home=home) == [played]
-    assert complete("wan fetch ", home=home, WAN_SANDBOX="1") == [played]
-    assert complete("wan fetch --no-sandbox ", home=home, WAN_SANDBOX="1") == ids
+    assert complete("wan fetch ", home=home) == ["@last", *ids]
+    assert complete("wan fetch --sandbox ", home=home) == ["@last", played]
+    assert complete("wan fetch ", home=home, WAN_SANDBOX="1") == ["@last", played]
+    assert complete("wan fetch --no-sandbox ", home=home, WAN_SANDBOX="1") == ["@last", *ids]
 
 
 def test_fish_and_zsh_show_the_state_and_the_prompt_beside_an_id(
@@ -192,15 +193,17 @@ def test_fish_and_zsh_show_the_state_and_the_prompt_beside_an_id(
 ) -> None:
     wan("fetch", ids[1])
     script = f"source {COMPLETIONS / 'wan.fish'}; complete -C 'wan fetch '"
-    shown = [f"{ids[0]}\tqueued: a crow", f"{ids[1]}\tsaved: a fox"]
+    shown = ["@last\tqueued: a crow", f"{ids[0]}\tqueued: a crow", f"{ids[1]}\tsaved: a fox"]
     assert run(shell("fish"), "-Nc", script, home=home) == shown
-    assert [word.replace("  ", "\t") for word in zsh_lists("wan fetch ", home=home)] == shown
+    drawn = zsh_lists("wan fetch ", home=home)
+    assert [re.sub("  +", "\t", line, count=1) for line in drawn] == shown
 
 
 def test_the_text_beside_an_id_is_one_printable_line(wan: Any, home: Path) -> None:
     wan("generate", "a\tfox\n\x1b[2J\u202e" + "x" * 99, "--no-wait")
-    (line,) = run("wan", "--complete-ids", "", home=home)
+    last, line = run("wan", "--complete-ids", "", home=home)
     found, shown = line.split("\t")
+    assert last == f"@last\t{shown}"
     assert shown == "queued: a fox ?[2J?" + "x" * 38 + "…"
     assert wan("status", found).code == 8
 
@@ -292,5 +295,9 @@ def test_ids_come_from_the_history_that_the_configuration_names(
                 " (2, NULL, 'wan-2', 'error', NULL, '{\"prompt\": \"a fox\"}')"
             )
         journal.close()
-        assert newest_ids([""], env) == ["wan-2\tfailed: a fox", "-a\tready: "]
+        assert newest_ids([""], env) == [
+            "@last\tfailed: a fox",
+            "wan-2\tfailed: a fox",
+            "-a\tready: ",
+        ]
         assert newest_ids(["-"], env) == ["-a\tready: "]

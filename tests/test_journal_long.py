@@ -65,6 +65,8 @@ def _row(
 QUESTIONS = [
     lambda journal: journal.find("wan-1"),
     lambda journal: journal.find("wan-12345"),
+    lambda journal: journal.find("owLi741A"),
+    lambda journal: journal.find("clips/a-fox.mp4"),
     lambda journal: journal.owner("an-id", "https://api.test"),
     lambda journal: journal.explained_ids(["an-id"]),
     lambda journal: journal.unresolved(),

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 MAX_IDS = 50
 PROMPT_MAX_CHARS = 50
+# Every command that takes an id takes this word for the newest.
+_LAST = "@last"
 _YES = ("1", "true", "yes", "on")
 # Submissions with an unknown id are listed by their ref.
 _NEWEST = (
@@ -17,7 +19,7 @@ _NEWEST = (
 
 
 def newest_ids(args: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """Return the newest ids of the history, each with its state and prompt after a tab.
+    """Return @last and the newest ids of the history, each with its state and prompt after a tab.
 
     Args:
         args: the words after `--complete-ids`: `--sandbox` or `--no-sandbox` if the command line
@@ -49,7 +51,11 @@ def _ids_in(file: str, prefix: str) -> list[str]:
         try:
             connection.execute("PRAGMA query_only = ON")
             asked = {"prefix": prefix, "limit": MAX_IDS}
-            return [_line(*row) for row in connection.execute(_NEWEST, asked)]
+            rows = connection.execute(_NEWEST, asked).fetchall()
+            if _LAST.startswith(prefix):
+                newest = connection.execute(_NEWEST, {"prefix": "", "limit": 1})
+                rows[:0] = [(_LAST, *row[1:]) for row in newest]
+            return [_line(*row) for row in rows]
         finally:
             connection.close()
     except (sqlite3.Error, ValueError):

@@ -72,6 +72,8 @@ NAME_FIELDS: Rows = (
 REFERENCES: Rows = (
     ("ID", "a generation's id; one that begins with - needs no quotes"),
     ("G3b3vV", "the first characters of an id, six or more"),
+    ("owLi741A", "the eight characters that a default file name has of the id"),
+    ("clips/fox.mp4", "the path of a saved video"),
     ("@last", "the newest generation in the history"),
     ("@KEY", "the generation of --once KEY"),
     ("wan-…", "a submission (REF) whose id is not known; for wan recover"),

@@ -176,3 +176,30 @@ def test_a_shell_returns_any_quoted_text_unchanged(words: list[str]) -> None:
     line = " ".join(["wan", *map(quoted, words)])
     assert len(line.splitlines()) == 1
     assert argv_of(line) == ["wan", *words]
+
+
+def test_a_file_name_or_its_eight_characters_name_the_generation(wan: Wan, api: FakeApi) -> None:
+    ids = ["-G3b_3vVKdoC42fMNeK1T5", "G3b3vXXXXoC42fMNeK1T5"]
+    api.ids = [*ids]
+    saved = wan("generate", "a fox").out.strip()
+    own = wan("generate", "a hen", "-o", "my hen.mp4").out.strip()
+    assert saved.endswith("a-fox-G3b3vVKd.mp4")
+    name = saved.rpartition("/")[2]
+    for word in ("G3b3vVKd", saved, name, f"./{name}"):
+        (found,) = wan("show", word, "--json").json_lines
+        assert (found["id"], found["file"]) == (ids[0], saved)
+    for word in (own, f"../{wan.work.name}/my hen.mp4"):
+        assert wan("show", word, "--json").json_lines[0]["id"] == ids[1]
+        assert wan("status", word, "--json").json_lines[0]["id"] == ids[1]
+    missing = wan("show", "./no.mp4")
+    assert (missing.code, missing.out) == (2, "")
+    assert "./no.mp4 is not in the history" in missing.err
+
+
+def test_eight_characters_of_two_ids_are_ambiguous(wan: Wan, api: FakeApi) -> None:
+    api.ids = ["-G3b3vVKdoC42fMNeK1T5", "G3b3vVKd-C42fMNeK1T5x"]
+    for prompt in ("a fox", "a hen"):
+        assert wan("generate", prompt, "--no-wait").code == 0
+    result = wan("show", "G3b3vVKd")
+    assert (result.code, result.out) == (2, "")
+    assert "2 ids begin with G3b3vVKd" in result.err

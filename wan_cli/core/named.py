@@ -1,4 +1,4 @@
-"""Check the words that name a generation: ID, PREFIX, @last, @KEY."""
+"""Check the words that name a generation: ID, PREFIX, @last, @KEY, or a saved file."""
 
 from wan_cli.errors import UsageError
 from wan_cli.generation import parse_id
@@ -27,7 +27,7 @@ def check_word(journal: Journal, word: str) -> None:
                 f"{shown}: the history has no generation made with --once {shown[1:]}",
                 hint=f'wan generate "a fox in the snow" --once {shown[1:] or "KEY"}',
             )
-    elif parse_id(word) is None:
+    elif parse_id(word) is None and journal.find(word) is None:
         raise UsageError(f"{shown!r} cannot be an id", hint="wan list")
     elif len(word) < MIN_PREFIX and journal.find(word) is None:
         raise UsageError(

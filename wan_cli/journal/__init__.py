@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from wan_cli.errors import SetupError, UsageError
+from wan_cli.errors import SetupError
 from wan_cli.generation import Status
 from wan_cli.journal.file import (
     TO_FETCH,
@@ -29,15 +29,14 @@ from wan_cli.journal.rows import (
 )
 from wan_cli.journal.totals import durations, newest, spent
 from wan_cli.journal.trouble import network, trouble, warnings
+from wan_cli.journal.words import MIN_PREFIX, Words
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 from wan_cli.text import one_line
 
-MIN_PREFIX = 6
+__all__ = ["MIN_PREFIX", "Journal"]
 
 _CHANGEABLE = tuple(name for name in COLUMNS if name != "ref")
-# Greater than any character in an id.
-_LAST_CHAR = "\U0010ffff"
 
 
 class Journal:
@@ -54,6 +53,7 @@ class Journal:
         self._connection = connection
         self._identity = identity(path)
         self.keys = KeyIndex(path, connection)
+        self._words = Words(path, connection)
         connection.row_factory = sqlite3.Row
 
     @classmethod
@@ -226,32 +226,8 @@ class Journal:
         return record
 
     def find(self, word: str) -> Record | None:
-        """Return the record that an id, a ref, a label, @last, @KEY or a unique prefix names.
-
-        Raises:
-            UsageError: several ids begin with the prefix.
-        """
-        if word == "@last":
-            return self._one("1 ORDER BY seq DESC LIMIT 1", ())
-        if word.startswith("@"):
-            order = "status IN ('unsent', 'rejected', 'error'), seq DESC"
-            return self._one(f"once = ? ORDER BY {order} LIMIT 1", (word[1:],))
-        names = any_of("id", "other_id", "ref", "client_request_id")
-        exact = self._one(f"{names} ORDER BY id IS NOT :word, seq DESC LIMIT 1", {"word": word})
-        if exact or len(word) < MIN_PREFIX:
-            return exact
-        ids = " UNION ".join(
-            f"SELECT seq FROM generations WHERE {name} >= :word AND {name} < :end"
-            for name in ("id", "ref")
-        )
-        found = self._all(f"seq IN ({ids})", {"word": word, "end": word + _LAST_CHAR})
-        if len(found) > 1:
-            some = ", ".join(one_line(record.handle, 60) for record in found[:5])
-            raise UsageError(
-                f"{len(found)} ids begin with {one_line(word, 60)}: {some}",
-                hint="type more characters of the id",
-            )
-        return found[0] if found else None
+        """Return the record that a word names; see `Words.find`."""
+        return self._words.find(word)
 
     def unresolved(self) -> list[Record]:
         """Return the submissions whose outcome is unknown, oldest first."""

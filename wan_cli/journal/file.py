@@ -109,6 +109,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " WHERE status = 'completed' AND finished_at IS NOT NULL",
         *TOTALS,
     ),
+    (
+        # A file name has eight characters of the id, and a path names the video saved there.
+        "CREATE INDEX generations_id8 ON generations"
+        " (substr(replace(replace(id, '-', ''), '_', ''), 1, 8))",
+        "CREATE INDEX generations_file ON generations (file) WHERE file IS NOT NULL",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"
