@@ -1,4 +1,4 @@
-"""Bytes that are not UTF-8 are refused, with the command that makes UTF-8 of them."""
+"""wan refuses bytes that are not UTF-8, with the command that converts them."""
 
 import subprocess
 from pathlib import Path
@@ -32,23 +32,23 @@ def converted(data: bytes, folder: Path) -> str:
 
 @pytest.mark.parametrize("text", MIXED)
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
-def test_wide_text_is_converted_by_the_command(tmp_path: Path, text: str, encoding: str) -> None:
+def test_the_command_converts_utf_16_and_utf_32(tmp_path: Path, text: str, encoding: str) -> None:
     assert converted(text.encode(encoding), tmp_path) == text
 
 
 @pytest.mark.parametrize("text", TEXTS[1:])
-def test_text_of_windows_is_converted_by_the_command(tmp_path: Path, text: str) -> None:
+def test_the_command_converts_windows_text(tmp_path: Path, text: str) -> None:
     assert "iconv -f windows-1252 -t utf-8" in hint_of(text.encode("windows-1252"))
     assert converted(text.encode("windows-1252"), tmp_path) == text
 
 
-def test_a_stray_nul_is_taken_out_by_the_command(tmp_path: Path) -> None:
+def test_the_command_removes_a_stray_nul(tmp_path: Path) -> None:
     assert converted(b"a fox\0\nin the\0 snow\n", tmp_path) == "a fox\nin the snow\n"
     assert converted(b"a\0b", tmp_path) == "ab"
     assert converted(b"a\0bc", tmp_path) == "abc"
 
 
-def test_a_damaged_byte_is_no_other_encoding(tmp_path: Path) -> None:
+def test_a_damaged_byte_does_not_mean_another_encoding(tmp_path: Path) -> None:
     data = "déjà vu, a “fox” – ".encode() + b"\xe9 snow\n"
     assert hint_of(data).startswith("correct that byte, or drop the invalid bytes: iconv -c ")
 
@@ -68,7 +68,7 @@ def test_other_encodings_are_not_guessed_but_named(text: str, encoding: str) -> 
     assert encoding in hint
 
 
-def test_in_a_pipe_the_command_stands_before_wan() -> None:
+def test_in_a_pipe_the_command_comes_before_wan() -> None:
     hint = hint_of("a fox".encode("utf-16-le"), "-")
     assert hint.endswith("… | iconv -f UTF-16LE -t utf-8 | wan batch -")
 
@@ -82,7 +82,7 @@ def test_text_in_utf_8_is_read_exactly(text: str) -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_text_without_nul_or_refused_with_a_hint(data: bytes) -> None:
+def test_any_bytes_give_text_without_nul_or_a_refusal_with_a_hint(data: bytes) -> None:
     try:
         text = decode(data, Source("list.txt", "wan batch"))
     except UsageError as refused:

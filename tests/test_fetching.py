@@ -1,4 +1,4 @@
-"""Faults of the CDN and of the disk, through the front door: the video comes home, or can later."""
+"""Faults of the CDN and the disk: wan saves the video, or can fetch it later."""
 
 import json
 import resource
@@ -20,7 +20,7 @@ SLOW = CdnReply(drip=0.02, drip_size=8_000)
 
 @pytest.fixture
 def ready(api: FakeApi) -> str:
-    """The id of a generation of another machine that is completed."""
+    """The id of a completed generation of another machine."""
     return api.add_generation(id=ID, looks=0).id
 
 
@@ -48,7 +48,7 @@ def wait_for_size(path: Path, size: int, running: Running) -> None:
     ],
     ids=["reset", "cut without a length", "gzip", "cut gzip", "no validators", "503"],
 )
-def test_a_spoilt_download_is_mended_within_the_command(
+def test_the_same_command_recovers_from_a_faulty_download(
     reply: CdnReply, ready: str, api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(reply)
@@ -67,7 +67,7 @@ def test_a_spoilt_download_is_mended_within_the_command(
     ],
     ids=["a page", "nothing", "a video without its end"],
 )
-def test_what_is_no_whole_video_is_never_a_success(
+def test_an_incomplete_video_is_never_a_success(
     reply: CdnReply, ready: str, api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(replace(reply, lasting=True))
@@ -89,7 +89,7 @@ def test_a_redirect_into_a_private_network_or_off_https_is_refused(
     assert (result.code, names(work), len(api.cdn.requests)) == (12, [], 1)
 
 
-def test_an_expired_url_is_renewed_and_the_download_goes_on_where_it_stopped(
+def test_after_an_expired_url_the_download_continues_where_it_stopped(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(CdnReply(cut_after=70_000), CdnReply(status=403))
@@ -114,7 +114,7 @@ _XML = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Expired</
     ],
     ids=["400", "404", "410", "200 with XML", "200 with JSON"],
 )
-def test_however_a_url_has_expired_a_fresh_one_continues(
+def test_every_kind_of_expired_url_is_replaced_and_the_download_continues(
     reply: CdnReply, api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(CdnReply(cut_after=70_000), reply)
@@ -125,14 +125,14 @@ def test_however_a_url_has_expired_a_fresh_one_continues(
     assert last.headers["Range"] == "bytes=70000-"
 
 
-def test_a_signed_url_reaches_the_cdn_byte_for_byte(api: FakeApi, wan: Wan, work: Path) -> None:
+def test_a_signed_url_reaches_the_cdn_unchanged(api: FakeApi, wan: Wan, work: Path) -> None:
     api.cdn.extra_query = "&name=%7Efox~%2b%2B+|x y"
     assert wan("generate", "a fox", "-o", "fox.mp4").code == 0
     assert api.cdn.requests[0].query.endswith("&name=%7Efox~%2b%2B+|x%20y")
     assert (work / "fox.mp4").read_bytes() == api.video
 
 
-def test_a_video_that_is_not_there_yet_is_tried_again_until_it_is(
+def test_wan_retries_a_video_that_is_not_there_yet(
     ready: str, api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(*[CdnReply(status=404, body=b"")] * 5)
@@ -160,13 +160,13 @@ def test_a_killed_download_is_continued_by_the_next_command(
     assert second.headers["If-Range"].startswith('"')
 
 
-def test_a_full_disk_keeps_what_came_and_the_next_command_fetches_the_rest(
+def test_after_a_full_disk_the_next_command_fetches_the_missing_bytes(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.video = make_mp4(700_000)
     api.cdn.on_get(replace(SLOW, drip=0.002))
     running = wan.start("generate", "a fox", "-o", "fox.mp4")
-    # Files may grow no further than this.
+    # The limit for the size of a file.
     resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
     result = running.wait()
     assert result.code == 13
@@ -178,7 +178,7 @@ def test_a_full_disk_keeps_what_came_and_the_next_command_fetches_the_rest(
 
 
 @pytest.mark.parametrize("is_link", [False, True], ids=["a file", "a symbolic link"])
-def test_a_name_that_is_taken_during_the_wait_is_left_alone(
+def test_a_file_that_takes_the_name_during_the_wait_is_kept(
     is_link: bool, api: FakeApi, wan: Wan, work: Path, tmp_path: Path
 ) -> None:
     api.check_files = False
@@ -197,7 +197,7 @@ def test_a_name_that_is_taken_during_the_wait_is_left_alone(
     assert is_link or (work / "fox.mp4").read_text() == "mine"
 
 
-def test_no_part_that_is_a_link_is_written_through(
+def test_wan_does_not_write_through_a_part_that_is_a_link(
     ready: str, api: FakeApi, wan: Wan, work: Path, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine"
@@ -212,7 +212,9 @@ def test_no_part_that_is_a_link_is_written_through(
     assert [name for name in names(work) if name.endswith(".mp4")] == ["fox.mp4", "owl.mp4"]
 
 
-def test_two_processes_that_fetch_at_once_download_once(api: FakeApi, wan: Wan, work: Path) -> None:
+def test_two_processes_that_fetch_at_the_same_time_download_once(
+    api: FakeApi, wan: Wan, work: Path
+) -> None:
     generation_id = wan("generate", "a fox", "--no-wait").out.strip()
     api.cdn.on_get(SLOW)
     both = [wan.start("fetch", generation_id) for _ in range(2)]
@@ -222,7 +224,7 @@ def test_two_processes_that_fetch_at_once_download_once(api: FakeApi, wan: Wan, 
     assert len(names(work)) == len(api.cdn.requests) == 1
 
 
-def test_what_another_process_saved_while_this_one_asked_is_not_downloaded_again(
+def test_a_video_that_another_process_saved_during_the_poll_is_not_downloaded_again(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:
     generation_id = wan("generate", "a fox", "--no-wait").out.strip()
@@ -237,12 +239,12 @@ def test_what_another_process_saved_while_this_one_asked_is_not_downloaded_again
     assert len(names(work)) == len(api.cdn.requests) == 1
 
 
-def test_a_video_that_a_killed_process_published_is_known_again(
+def test_wan_finds_the_video_that_a_killed_process_published(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.check_files = False
     generation_id = wan("generate", "a fox", "--no-wait", "-o", "fox.mp4").out.strip()
-    # As a kill leaves it between the publication and the line in the history.
+    # The state after a kill between the publication and the write to the history.
     (work / "fox.mp4").write_bytes(api.video)
     (work / "fox.mp4.part").hardlink_to(work / "fox.mp4")
     meta = {"identity": generation_id, "validator": '"1"', "total": len(api.video)}
@@ -250,7 +252,7 @@ def test_a_video_that_a_killed_process_published_is_known_again(
     beside.write_text(json.dumps(meta))
     assert wan("fetch", "--all").out == f"{work / 'fox.mp4'}\n"
     assert (names(work), api.cdn.requests) == (["fox.mp4"], [])
-    # As a kill leaves it while the trace is removed; and what is the user's own.
+    # The state after a kill while wan removes the meta file, and a file of the user.
     beside.write_text(json.dumps(meta))
     assert wan("fetch", "--all").code == 0
     assert names(work) == ["fox.mp4"]
@@ -259,7 +261,7 @@ def test_a_video_that_a_killed_process_published_is_known_again(
     assert beside.read_text() == "{}"
 
 
-def test_a_generation_of_another_machine_is_saved_and_written_down(
+def test_a_generation_of_another_machine_is_saved_and_recorded(
     ready: str, wan: Wan, work: Path
 ) -> None:
     result = wan("fetch", ready)
@@ -269,7 +271,7 @@ def test_a_generation_of_another_machine_is_saved_and_written_down(
     assert f"{listed['file']}\n" == result.out
 
 
-def test_a_video_goes_to_stdout_byte_for_byte(
+def test_a_video_is_written_to_stdout_unchanged(
     ready: str, api: FakeApi, wan: Wan, work: Path
 ) -> None:
     api.cdn.on_get(CdnReply(cut_after=3_000))
@@ -286,7 +288,7 @@ def test_a_video_that_was_deleted_is_fetched_again(api: FakeApi, wan: Wan, work:
     assert path.read_bytes() == api.video
 
 
-def test_a_generation_of_another_machine_is_saved_where_it_is_fetched_not_where_it_was_asked_for(
+def test_a_generation_of_another_machine_is_saved_where_fetch_runs_not_where_status_ran(
     wan: Wan, api: FakeApi, tmp_path: Path
 ) -> None:
     made = api.add_generation(looks=0)
@@ -294,6 +296,6 @@ def test_a_generation_of_another_machine_is_saved_where_it_is_fetched_not_where_
     for name in ("one", "other"):
         result = wan("fetch", made.id, env={"WAN_OUTPUT_DIR": str(tmp_path / name)})
         assert result.code == 0
-        # Once it is on disk, that is where it is.
+        # Once it is on disk, its path does not change.
         assert Path(result.out.strip()).parent == tmp_path / "one"
     assert not (tmp_path / "asked").exists()

@@ -1,4 +1,4 @@
-"""The help: short, whole, by command and by topic; and what a mistyped word was meant to be."""
+"""The help of commands and topics, and suggestions for mistyped words."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def inner(name: str) -> list[str]:
     return [f"{name} {word}" for word in getattr(parser_of(name), "commands", {})]
 
 
-# Every command, "config set" too.
+# Every command, including "config set".
 EVERY = [one for name in COMMANDS for one in (name, *inner(name))]
 
 
@@ -60,7 +60,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_wan_alone_fits_a_screen_and_ends_with_the_commands(wan: Any) -> None:
+def test_wan_alone_fits_a_terminal_and_ends_with_the_commands(wan: Any) -> None:
     lines = in_columns(
         wan,
         80,
@@ -82,13 +82,13 @@ def test_wan_alone_fits_a_screen_and_ends_with_the_commands(wan: Any) -> None:
     ],
     ids=" ".join,
 )
-def test_help_fits_the_screen_and_loses_no_word(
+def test_help_fits_the_terminal_and_loses_no_word(
     argv: tuple[str, ...], width: int, wan: Any
 ) -> None:
     text = in_columns(wan, width, *argv)
     assert not [line for line in text.splitlines() if len(line) > width]
     assert not [line for line in text.splitlines() if line != line.rstrip()]
-    # A long example goes on behind a backslash, with the next part of a comment behind a #.
+    # A long example continues after a backslash, and a long comment after a #.
     plain = (
         " ".join(text.replace("\\\n", "").replace("\n  # ", " ").split())
         for text in (text, in_columns(wan, 100, *argv))
@@ -106,7 +106,7 @@ def test_the_whole_help_has_commands_topics_and_exit_codes(argv: tuple[str, ...]
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_the_help_of_a_command_has_its_options_examples_and_codes(name: str, wan: Any) -> None:
+def test_the_help_of_a_command_has_options_examples_and_exit_codes(name: str, wan: Any) -> None:
     text = in_columns(wan, 80, *name.split(), "--help")
     assert text == in_columns(wan, 80, "help", *name.split()) or name in TOPICS
     typed = {word for line in text.splitlines() for word in re.findall(r"(?<!\S)--?[a-z-]+", line)}
@@ -118,7 +118,7 @@ def test_the_help_of_a_command_has_its_options_examples_and_codes(name: str, wan
     assert re.findall(r"^ +(\d+)  ", after, re.MULTILINE) == [str(code) for code in codes]
 
 
-def test_options_stand_in_groups(wan: Any) -> None:
+def test_options_are_in_groups(wan: Any) -> None:
     text = in_columns(wan, 80, "generate", "--help")
     titles = re.findall(r"^([A-Z][a-z ]+).*:$", text, re.MULTILINE)
     assert titles == [
@@ -157,7 +157,7 @@ def test_a_topic_is_printed(topic: str, wan: Any) -> None:
     assert found == {"help": topic, "text": done.out.rstrip("\n")}
 
 
-def test_topics_say_what_the_program_does(wan: Any) -> None:
+def test_topics_agree_with_the_program(wan: Any) -> None:
     codes = flat(in_columns(wan, 80, "help", "exit-codes"))
     assert all(f"{code} {says}" in codes for code, says in EXIT_CODES.items())
     assert ", ".join(str(code) for code in EXIT_CODE_PRIORITY) in codes
@@ -206,7 +206,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest(
     assert done.err == f"error: no such command: {word}; did you mean {meant}?\nhint: {hint}\n"
 
 
-def test_a_word_that_is_like_no_command_has_no_neighbour(wan: Any) -> None:
+def test_a_word_unlike_any_command_gets_no_suggestion(wan: Any) -> None:
     done = wan("xyzzy")
     assert (done.code, done.err) == (2, "error: no such command: xyzzy\nhint: wan --help\n")
 
@@ -322,7 +322,7 @@ def test_a_mistyped_command_of_a_group_is_answered_with_the_nearest(wan: Any) ->
     assert "error: no such command: config lsit; did you mean list?" in done.err
 
 
-def test_aliases_lead_to_what_exists() -> None:
+def test_aliases_lead_to_existing_commands() -> None:
     for word, meant in ALIASES.items():
         assert word not in COMMANDS
         name, *rest = meant.split()
@@ -356,7 +356,7 @@ def test_the_version_says_more_with_v(argv: tuple[str, ...], wan: Any) -> None:
         assert commit == [f"commit: {head.stdout.strip()}"]
 
 
-def test_help_of_a_broken_configuration_is_still_shown(wan: Any, home: Path) -> None:
+def test_help_works_with_a_broken_configuration(wan: Any, home: Path) -> None:
     home.mkdir()
     (home / "config.toml").write_text("not = [toml")
     for argv in (("help", "config"), ("config", "--help"), ("--help",), ("completion", "bash")):

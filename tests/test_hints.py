@@ -1,4 +1,4 @@
-"""A hint can be typed as it stands, also where the sandbox is meant."""
+"""A user can type a hint unchanged, also in the sandbox."""
 
 import shlex
 
@@ -37,7 +37,7 @@ def test_the_commands_of_a_hint_stay_in_the_sandbox(hint: str, typeable: str) ->
     assert in_sandbox(typeable) == typeable
 
 
-def test_what_the_sandbox_says_to_type_next_works(wan: Wan) -> None:
+def test_the_hints_of_the_sandbox_work(wan: Wan) -> None:
     env = {"AIMLAPI_API_KEY": None}
     stopped = wan(
         "generate", "a fox [slow]", "--sandbox", "--timeout", "0.2", "--duration", "5", env=env
@@ -50,14 +50,14 @@ def test_what_the_sandbox_says_to_type_next_works(wan: Wan) -> None:
     assert again.json_lines[0]["error"]["hint"] == hint
 
 
-def test_an_unquoted_prompt_is_told_of_quotes(wan: Wan) -> None:
+def test_an_unquoted_prompt_gets_a_hint_about_quotes(wan: Wan) -> None:
     result = wan("generate", "a", "fox")
     assert result.code == 2
     assert "quotes" in result.err
     assert 'hint: wan generate "a fox' in result.err
 
 
-def test_config_without_a_word_says_which_there_are(wan: Wan) -> None:
+def test_config_without_a_subcommand_lists_the_subcommands(wan: Wan) -> None:
     result = wan("config")
     assert result.code == 2
     assert "set, get, unset, list, path or edit" in result.err

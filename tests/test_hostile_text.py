@@ -1,4 +1,4 @@
-"""Text from outside moves no cursor, writes no clipboard and turns no line."""
+"""Outside text cannot move the cursor, write the clipboard or reverse a line."""
 
 import json
 import re
@@ -30,7 +30,7 @@ TRICKS = {
     "markup": "[/red] [link=https://example.com]x[/link] [bold [wearing a hat] \\[",
 }
 EVERYTHING = " ".join(TRICKS.values())
-# What the command line can hold: no lone surrogates.
+# Text that a command line can hold: no lone surrogates.
 TYPED = EVERYTHING.replace("\ud800", "").replace("\udfff", "")
 LONG = "\x1b]0;" + "A" * 100_000
 
@@ -47,7 +47,7 @@ def assert_harmless(result: Result) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_cleaned_text_holds_nothing_harmful(text: str) -> None:
+def test_cleaned_text_holds_no_control_characters(text: str) -> None:
     assert not HARMFUL.search(clean(text))
     assert not HARMFUL.search(one_line(text))
     assert "\n" not in one_line(text)
@@ -56,13 +56,13 @@ def test_cleaned_text_holds_nothing_harmful(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp")), max_size=900))
-def test_harmless_text_stays_as_it_is(text: str) -> None:
+def test_harmless_text_stays_unchanged(text: str) -> None:
     assert clean(text + "\t\n") == text + "\t\n"
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 @pytest.mark.parametrize("message", [EVERYTHING, LONG], ids=["everything", "long"])
-def test_a_refusal_is_told_without_its_tricks(
+def test_a_refusal_is_printed_without_control_characters(
     api: FakeApi, wan: Wan, message: str, options: tuple[str, ...]
 ) -> None:
     api.on_post(refusal(400, message))
@@ -75,7 +75,7 @@ def test_a_refusal_is_told_without_its_tricks(
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_failure_of_a_generation_is_told_without_its_tricks(
+def test_a_failed_generation_is_reported_without_control_characters(
     api: FakeApi, wan: Wan, options: tuple[str, ...]
 ) -> None:
     api.looks = 0
@@ -87,7 +87,7 @@ def test_a_failure_of_a_generation_is_told_without_its_tricks(
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_prompt_reaches_the_server_exactly_and_the_screen_harmless(
+def test_a_prompt_reaches_the_server_unchanged_and_is_printed_harmless(
     api: FakeApi, wan: Wan, options: tuple[str, ...]
 ) -> None:
     made = wan("generate", "--no-wait", *options, "--", f"-{TYPED}")
@@ -98,10 +98,10 @@ def test_a_prompt_reaches_the_server_exactly_and_the_screen_harmless(
 
 
 @pytest.mark.parametrize("generation_id", ["../../etc/passwd", "\x1b]52;c;eA==\x07\u202eid"])
-def test_an_id_is_shown_harmless_and_names_no_file_elsewhere(
+def test_a_hostile_id_is_printed_harmless_and_names_no_file_elsewhere(
     api: FakeApi, wan: Wan, work: Path, generation_id: str
 ) -> None:
-    api.check_history = False  # An id that cannot be one is none.
+    api.check_history = False  # An impossible id counts as a missing id.
     api.ids = [generation_id]
     api.on_post(Reply(headers={"x-inference-id": None}))
     api.looks = 0
@@ -112,7 +112,7 @@ def test_an_id_is_shown_harmless_and_names_no_file_elsewhere(
 
 
 @pytest.mark.parametrize("body", [b"<html>\x1b]0;x\x07</html>", b"\xff\xfe" * 1000, b"[" * 5000])
-def test_what_is_no_json_is_not_shown(api: FakeApi, wan: Wan, body: bytes) -> None:
+def test_a_reply_that_is_not_json_is_not_printed(api: FakeApi, wan: Wan, body: bytes) -> None:
     api.on_post(Reply(status=422, body=body))
     result = wan("generate", "a fox")
     assert result.code == 6
@@ -120,7 +120,7 @@ def test_what_is_no_json_is_not_shown(api: FakeApi, wan: Wan, body: bytes) -> No
     assert "html" not in result.err
 
 
-def test_a_status_of_tricks_is_one_that_is_not_known(api: FakeApi, wan: Wan) -> None:
+def test_a_hostile_status_counts_as_unknown(api: FakeApi, wan: Wan) -> None:
     body = {"id": "{id}", "status": EVERYTHING[:300], "video": None}
     api.on_get(forever(Reply(body=body)))
     result = wan("generate", "a fox", "--timeout", "1")
@@ -141,7 +141,7 @@ class Screen:
         self._wan = wan
 
     def run(self, *argv: str) -> tuple[int, str]:
-        """Return the exit code and all that the terminal was sent."""
+        """Return the exit code and everything that was sent to the terminal."""
         child = pexpect.spawn(
             sys.executable,
             ["-m", "wan_cli", *argv],
@@ -156,11 +156,11 @@ class Screen:
         return (child.exitstatus if child.exitstatus is not None else -1), text
 
 
-# What rich itself sends: colors, moves of the cursor, hiding it, clearing a line.
+# The codes that rich sends: colors, cursor moves, hiding the cursor, clearing a line.
 OWN = re.compile(r"\x1b\[[0-9;]*[mAKGJ]|\x1b\[\?25[lh]|\r")
 
 
-def test_a_terminal_gets_the_tricks_of_a_failure_as_text(
+def test_a_terminal_gets_the_control_characters_of_a_failure_as_text(
     api: FakeApi, wan: Wan, screen: Screen
 ) -> None:
     api.error = {"name": "x", "message": EVERYTHING}
@@ -173,7 +173,7 @@ def test_a_terminal_gets_the_tricks_of_a_failure_as_text(
     assert not HARMFUL.search(OWN.sub("", listed))
 
 
-def test_a_terminal_takes_an_id_of_markup(api: FakeApi, wan: Wan, screen: Screen) -> None:
+def test_an_id_with_markup_is_printed_as_text(api: FakeApi, wan: Wan, screen: Screen) -> None:
     api.ids = ["[/red][bold]:smile:x0"]
     api.cdn.videos["[/red][bold]:smile:x0"] = api.video
     code, text = screen.run("generate", "a fox")
@@ -181,7 +181,7 @@ def test_a_terminal_takes_an_id_of_markup(api: FakeApi, wan: Wan, screen: Screen
     assert "submitted [/red][bold]:smile:x0" in text
 
 
-def test_json_of_everything_is_read_back_as_it_was(api: FakeApi, wan: Wan) -> None:
+def test_json_of_any_text_is_read_back_unchanged(api: FakeApi, wan: Wan) -> None:
     prompt = TRICKS["escape"] + TRICKS["bidi"]
     row = json.loads(wan("generate", "-n", "--json", prompt).out)
     assert row["request"]["prompt"] == prompt

@@ -34,7 +34,7 @@ texts = st.text(max_size=30)
         "https://API.TEST:443/v1/",
     ],
 )
-def test_a_service_is_one_however_its_url_is_written(written: str) -> None:
+def test_all_spellings_of_a_url_are_the_same_service(written: str) -> None:
     assert service_of(written) == "https://api.test"
 
 
@@ -50,7 +50,7 @@ def test_a_service_is_one_however_its_url_is_written(written: str) -> None:
         ("https://api.test/dev1", "https://api.test/dev1"),
     ],
 )
-def test_what_makes_another_service_stays(written: str, service: str) -> None:
+def test_the_distinguishing_parts_of_a_url_are_kept(written: str, service: str) -> None:
     assert service_of(written) == service
     assert service_of(service) == service
 
@@ -58,39 +58,39 @@ def test_what_makes_another_service_stays(written: str, service: str) -> None:
 @given(
     st.lists(st.tuples(texts, texts, texts, st.integers(1, 3)), min_size=2, max_size=2, unique=True)
 )
-def test_other_rows_have_other_keys(rows: list[tuple[str, str, str, int]]) -> None:
+def test_different_rows_have_different_keys(rows: list[tuple[str, str, str, int]]) -> None:
     keys = {BatchName(service, name).keys(body, nth).first for service, name, body, nth in rows}
     assert len(keys) == 2
 
 
-def test_a_link_has_the_keys_of_its_file_too() -> None:
+def test_a_link_also_has_the_keys_of_its_file() -> None:
     link = HERE._replace(name="latest.txt", target="prompts.txt")
     assert link.keys("{}", 1).other == HERE.keys("{}", 1).first
     assert link.keys("{}", 1).first == HERE._replace(name="latest.txt").keys("{}", 1).first
 
 
-def test_a_key_of_once_goes_before_the_row_and_knows_it() -> None:
+def test_a_key_of_once_overrides_the_key_of_the_row_and_still_finds_the_row() -> None:
     row = HERE.keys("{}", 1)
     assert HERE.keys("{}", 1, "build-7") == Keys(once_key("https://api.test", "build-7"), row.first)
 
 
 def test_keys_and_labels_never_change() -> None:
-    # Another version, on another machine, must arrive at the same ones.
+    # Another version on another machine must compute the same values.
     row = HERE.keys('{"prompt":"a fox"}', 1).first
     assert row == "44b6858a2714ff18f9b27ed96d770d7c"
     assert once_key("https://api.test", "build-7") == "04be9b9d50364acba5d5953e69adac7d"
     assert label_base(row, '{"prompt":"a fox"}') == "wan-3564fbb775951cad7f35e8bae32bbbde"
 
 
-def test_the_keys_of_older_histories_stay_what_they_were() -> None:
-    # Computed by the version that made them.
+def test_the_keys_of_older_histories_never_change() -> None:
+    # Computed by the version that introduced them.
     assert old_key("http://127.0.0.1:1", "/home/me/prompts.txt", '{"prompt":"a fox"}', 2) == (
         "0a0a62193bd88c1d6b1f84f766732982"
     )
 
 
 @given(texts, texts)
-def test_a_label_is_one_the_api_takes(key: str, body: str) -> None:
+def test_the_api_accepts_every_label(key: str, body: str) -> None:
     label = Label(label_base(key, body), 1)
     assert str(label).startswith("wan-")
     assert len(str(label)) == 38
@@ -118,7 +118,7 @@ def row(attempt: int, id: str, *, succeeded: bool) -> LogRow:  # noqa: A002
     return LogRow(id, f"wan-x.{attempt}", "", succeeded, None)
 
 
-def test_of_a_log_the_first_success_and_the_last_attempt_count() -> None:
+def test_the_first_success_and_the_last_attempt_of_a_log_count() -> None:
     found = Found()
     for each in (row(3, "c", succeeded=True), row(2, "b", succeeded=True)):
         found = found.with_row(each)

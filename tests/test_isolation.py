@@ -1,4 +1,4 @@
-"""One item that hangs, drips, is refused or cannot be saved holds up nobody else."""
+"""An item that hangs, drips, is refused or cannot be saved does not delay other items."""
 
 import resource
 import signal
@@ -45,17 +45,17 @@ def own_videos(api: FakeApi) -> None:
 
 @pytest.fixture
 def fast(wan: Wan) -> Wan:
-    """`wan` with a clock that is fast: what takes five seconds takes a quarter of one."""
+    """`wan` with a fast clock: five seconds pass in a quarter of a second."""
     wan.speed = SPEED
     wan.env["WAN_POLL_INTERVAL"] = "1"
     return wan
 
 
-# --- one that is refused (B9) ---
+# --- a refused item (B9) ---
 
 
 @pytest.mark.parametrize("reply", [NOT_ALLOWED, refusal(404, "Generation not found")])
-def test_one_of_thirty_that_is_refused_ends_alone(
+def test_if_one_of_thirty_is_refused_only_that_one_ends(
     fast: Wan, api: FakeApi, work: Path, reply: Reply
 ) -> None:
     ids = in_flight(fast, api, 30, status="completed")
@@ -66,11 +66,11 @@ def test_one_of_thirty_that_is_refused_ends_alone(
         ends = {line["id"]: line["exit_code"] for line in result.json_lines}
         assert ends[ids[7]] == result.code == (4 if reply is NOT_ALLOWED else 6)
         assert len(videos(work)) == 29
-    # On every run the rest was saved, and what is saved is not asked for again.
+    # Every run saves the rest, and does not poll saved generations again.
     assert all(has_right_file(api, row) for row in rows(fast) if row["id"] != ids[7])
 
 
-def test_one_row_of_a_batch_that_is_refused_ends_alone(fast: Wan, api: FakeApi, work: Path) -> None:
+def test_a_refused_row_of_a_batch_ends_alone(fast: Wan, api: FakeApi, work: Path) -> None:
     by_prompt(api, {"animal number 3": lambda state: api.on_get_of[state.id](forever(NOT_ALLOWED))})
     result = fast("batch", batch_file(work, *animals(9)), "--yes")
     assert (result.code, len(api.accepted), len(videos(work))) == (4, 9, 8)
@@ -92,7 +92,7 @@ def test_a_401_ends_the_wait_for_all(fast: Wan, api: FakeApi, work: Path) -> Non
     all_right(fast, api, 6)
 
 
-# --- one that hangs or drips (C1, C2, C3) ---
+# --- an item that hangs or drips (C1, C2, C3) ---
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_401_ends_the_wait_for_all(fast: Wan, api: FakeApi, work: Path) -> Non
     ],
     ids=["hangs", "drips", "stops"],
 )
-def test_fifty_videos_are_saved_while_one_does_not_come(
+def test_fifty_videos_are_saved_while_one_download_hangs(
     fast: Wan, api: FakeApi, work: Path, slow: CdnReply
 ) -> None:
     ids = in_flight(fast, api, 51, status="completed")
@@ -121,7 +121,7 @@ def test_fifty_videos_are_saved_while_one_does_not_come(
     all_right(fast, api, 51)
 
 
-def test_as_many_downloads_that_hang_as_may_run_at_once_hold_up_no_other(
+def test_hanging_downloads_in_every_slot_do_not_delay_the_others(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     ids = in_flight(fast, api, 12, status="completed")
@@ -134,7 +134,7 @@ def test_as_many_downloads_that_hang_as_may_run_at_once_hold_up_no_other(
     all_right(fast, api, 12)
 
 
-def test_a_post_that_hangs_holds_up_no_poll_no_download_and_no_other_row(
+def test_a_hanging_post_delays_no_poll_no_download_and_no_other_row(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     api.on_post(Reply(), Reply(fault="hang"))
@@ -142,7 +142,7 @@ def test_a_post_that_hangs_holds_up_no_poll_no_download_and_no_other_row(
     wait_until(lambda: api.posts)
     searched = log_reads(api)
     wait_until(lambda: len(videos(work)) == 5)
-    # The others have not waited until wan gave the answer up.
+    # The others did not wait until wan abandoned the POST.
     assert "no answer" not in running.err
     api.release()
     result = running.wait()
@@ -155,22 +155,22 @@ def test_sixty_are_polled_while_sixteen_polls_hang(fast: Wan, api: FakeApi, work
     ids = in_flight(fast, api, 76, status="completed")
     for each in ids[:16]:
         api.on_get_of[each](forever(Reply(fault="hang")))
-    fast.speed = 2.0  # Half a minute, after which a poll is given up, stays long.
+    fast.speed = 2.0  # wan abandons a poll after half a minute, which stays long here.
     running = fast.start("fetch", "--all")
     wait_until(lambda: len(videos(work)) == 60)
-    # The others have not waited until wan gave those polls up.
+    # The others did not wait until wan abandoned those polls.
     assert "no answer" not in running.err
     api.release()
     assert running.wait().code == 0
     all_right(fast, api, 76)
 
 
-def test_no_more_connections_are_held_than_there_is_room_for(fast: Wan, api: FakeApi) -> None:
+def test_wan_holds_no_more_connections_than_its_limit(fast: Wan, api: FakeApi) -> None:
     in_flight(fast, api, 76, status="completed")
     before = api.connections
     api.on_get(forever(Reply(fault="hang")))
     running = fast.start("fetch", "--all")
-    # 16 polls, and 8 more in place of those that hang.
+    # 16 polls, and 8 more that replace hanging ones.
     wait_until(lambda: api.connections - before >= 24)
     running.wait_for("no answer")
     held = api.connections - before
@@ -179,7 +179,7 @@ def test_no_more_connections_are_held_than_there_is_room_for(fast: Wan, api: Fak
     assert held < 76
 
 
-def test_a_log_that_hangs_holds_up_no_other_row(fast: Wan, api: FakeApi, work: Path) -> None:
+def test_a_hanging_log_does_not_delay_other_rows(fast: Wan, api: FakeApi, work: Path) -> None:
     api.on_post(Reply(fault="reset"))
     api.on_logs(Reply(fault="hang"))
     running = fast.start("batch", batch_file(work, *animals(6)), "--yes", "--no-lookup")
@@ -192,7 +192,7 @@ def test_a_log_that_hangs_holds_up_no_other_row(fast: Wan, api: FakeApi, work: P
 # --- two processes (C4, C6) ---
 
 
-def test_the_other_rows_go_on_while_a_stopped_process_holds_one(
+def test_other_rows_continue_while_a_stopped_process_holds_one_row(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     name = batch_file(work, *animals(3))
@@ -203,7 +203,7 @@ def test_the_other_rows_go_on_while_a_stopped_process_holds_one(
     try:
         second = fast.start("batch", name, "--yes")
         wait_until(lambda: len(videos(work)) == 2)
-        # It says what it waits for.
+        # wan says that it waits for the other process.
         second.wait_for(str(first.process.pid))
         assert second.process.poll() is None
     finally:
@@ -213,7 +213,7 @@ def test_the_other_rows_go_on_while_a_stopped_process_holds_one(
     all_right(fast, api, 3)
 
 
-def test_what_another_process_has_saved_before_the_deadline_is_a_success(
+def test_a_video_that_another_process_saves_before_the_deadline_is_a_success(
     wan: Wan, api: FakeApi
 ) -> None:
     (ours,) = submitted(wan, api, "a fox", status="completed")
@@ -226,7 +226,7 @@ def test_what_another_process_has_saved_before_the_deadline_is_a_success(
     assert (result.code, result.out) == (0, saved.out), result.err
 
 
-def test_of_many_what_another_process_has_saved_is_a_success(wan: Wan, api: FakeApi) -> None:
+def test_among_many_a_video_that_another_process_saved_is_a_success(wan: Wan, api: FakeApi) -> None:
     one, other = submitted(wan, api, "a fox", "a hen", status="completed")
     api.on_get(Reply(fault="hang"), Reply(fault="hang"))
     late = wan.start("fetch", one, other, "--timeout", "4", "--json")
@@ -237,10 +237,10 @@ def test_of_many_what_another_process_has_saved_is_a_success(wan: Wan, api: Fake
     assert (result.code, ends) == (8, {one: 0, other: 8})
 
 
-# --- one that cannot be saved (C5) ---
+# --- an item that cannot be saved (C5) ---
 
 
-def test_a_folder_that_was_taken_meanwhile_fails_its_own_row_alone(
+def test_a_folder_that_becomes_unusable_fails_only_its_row(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     made = [{"prompt": prompt, "output": f"{n}/clip.mp4"} for n, prompt in enumerate(animals(6))]
@@ -257,7 +257,7 @@ def test_a_folder_that_was_taken_meanwhile_fails_its_own_row_alone(
     result = running.wait()
     assert result.code == 13
     assert len(videos(work)) == 5
-    # The next run of it does not stop at that row either, and pays for nothing.
+    # The next run does not stop at that row either, and pays for nothing.
     again = fast("batch", name, "--yes")
     assert again.code in (2, 13)
     taken.unlink()
@@ -270,7 +270,7 @@ def test_a_folder_that_was_taken_meanwhile_fails_its_own_row_alone(
     ["a" * 300 + ".mp4", "blocked/clip.mp4", "x/" + "ü" * 200 + ".mp4"],
     ids=["long name", "file as folder", "long in bytes"],
 )
-def test_a_name_that_cannot_be_is_found_before_any_row_is_paid_for(
+def test_an_impossible_name_is_found_before_any_row_is_paid_for(
     fast: Wan, api: FakeApi, work: Path, output: str
 ) -> None:
     (work / "blocked").write_text("a file")
@@ -287,9 +287,7 @@ def test_a_name_that_cannot_be_is_found_before_any_row_is_paid_for(
     assert len(api.accepted) in (0, 2)
 
 
-def test_a_sidecar_that_cannot_be_written_fails_its_own_row_alone(
-    fast: Wan, api: FakeApi, work: Path
-) -> None:
+def test_an_unwritable_sidecar_fails_only_its_row(fast: Wan, api: FakeApi, work: Path) -> None:
     made = [{"prompt": prompt, "output": f"{n}.mp4"} for n, prompt in enumerate(animals(5))]
     api.looks = 10**6
     running = fast.start("batch", batch_file(work, *made), "--yes", "--sidecar")
@@ -304,7 +302,7 @@ def test_a_sidecar_that_cannot_be_written_fails_its_own_row_alone(
     assert len(videos(work)) == 5
 
 
-def test_of_thirty_four_in_trouble_have_their_own_outcome_and_the_rest_is_saved(
+def test_four_failing_rows_of_thirty_have_their_own_outcomes_and_the_rest_is_saved(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     made: list[dict[str, Any]] = [
@@ -338,10 +336,10 @@ def test_of_thirty_four_in_trouble_have_their_own_outcome_and_the_rest_is_saved(
     assert all(has_right_file(api, row) for row in saved.values())
 
 
-# --- what is given up (C7), and what is no failure (C8) ---
+# --- forgotten records (C7), and states that are not failures (C8) ---
 
 
-def test_what_is_lost_for_good_can_be_forgotten(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_video_that_is_lost_for_good_can_be_forgotten(wan: Wan, api: FakeApi, work: Path) -> None:
     lost, ours = submitted(wan, api, "a hen", "a fox", status="completed")
     del api.generations[lost]
     change_rows(wan, "created_at = created_at - 7200")
@@ -352,7 +350,7 @@ def test_what_is_lost_for_good_can_be_forgotten(wan: Wan, api: FakeApi, work: Pa
     result = wan("fetch", "--all")
     assert (result.code, result.err.count("error")) == (0, 0)
     assert len(videos(work)) == 1
-    # Given up, not lost: its id is still in the history.
+    # The record is given up, but its id is still in the history.
     assert {row["id"] for row in rows(wan)} == {lost, ours}
     asked = polls(api, lost)
     assert wan("fetch", "--all").code == 0
@@ -360,7 +358,7 @@ def test_what_is_lost_for_good_can_be_forgotten(wan: Wan, api: FakeApi, work: Pa
 
 
 @pytest.mark.parametrize("form", ["prefix", "ref", "@last"])
-def test_a_record_is_forgotten_by_any_of_its_names(wan: Wan, api: FakeApi, form: str) -> None:
+def test_any_name_of_a_record_can_be_forgotten(wan: Wan, api: FakeApi, form: str) -> None:
     (lost,) = submitted(wan, api, "a hen")
     (row,) = rows(wan)
     names = {
@@ -370,19 +368,21 @@ def test_a_record_is_forgotten_by_any_of_its_names(wan: Wan, api: FakeApi, form:
     }
     assert wan("recover", "--forget", names[form]).code == 0
     assert wan("fetch", "--all", "--no-wait").code == 0
-    # A word from the user brings it back.
+    # A command of the user brings it back.
     api.generations[lost].status = "completed"
     assert wan("fetch", lost).code == 0
 
 
-def test_what_nobody_knows_cannot_be_forgotten(wan: Wan, api: FakeApi) -> None:
+def test_an_unknown_record_cannot_be_forgotten(wan: Wan, api: FakeApi) -> None:
     submitted(wan, api, "a hen")
     result = wan("recover", "--forget", "nobody-knows-this-one")
     assert result.code == 2
     assert [row["status"] for row in rows(wan)] == ["queued"]
 
 
-def test_still_being_made_is_no_error_for_cron(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_an_unfinished_generation_is_not_an_error_for_cron(
+    wan: Wan, api: FakeApi, work: Path
+) -> None:
     submitted(wan, api, "a fox", status="generating")
     (ready,) = submitted(wan, api, "a hen", status="completed")
     first = wan("fetch", "--all", "--no-wait", "-q")
@@ -391,7 +391,7 @@ def test_still_being_made_is_no_error_for_cron(wan: Wan, api: FakeApi, work: Pat
     second = wan("fetch", "--all", "--no-wait", "-q")
     assert (second.code, second.out, second.err) == (8, "", "")
     assert ready in {row["id"] for row in rows(wan)}
-    # Without -q it is told, and not as an error.
+    # Without -q wan reports it, but not as an error.
     told = wan("fetch", "--all", "--no-wait")
     assert (told.code, "error:" in told.err) == (8, False)
 
@@ -400,7 +400,7 @@ def test_still_being_made_is_no_error_for_cron(wan: Wan, api: FakeApi, work: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_gets_through_though_nothing_can_be_written_down(
+def test_a_signal_ends_wan_even_if_the_history_cannot_be_written(
     wan: Wan, api: FakeApi, work: Path, number: int
 ) -> None:
     wan("list")
@@ -420,7 +420,7 @@ def test_a_signal_gets_through_though_nothing_can_be_written_down(
 
 
 @pytest.mark.parametrize("command", ["generate", "batch"])
-def test_an_interrupted_submission_tells_the_true_reason(
+def test_an_interrupted_submission_reports_the_true_reason(
     wan: Wan, api: FakeApi, work: Path, command: str
 ) -> None:
     api.on_post(Reply(fault="hang", accept=False))
@@ -438,11 +438,11 @@ def test_an_interrupted_submission_tells_the_true_reason(
     assert "no answer within" not in str(kept) + result.err
 
 
-# --- no thread to be had (D12) ---
+# --- no thread available (D12) ---
 
 
 def without_threads() -> None:
-    """Leave the process no room for the stack of a thread."""
+    """Leave the process no memory for the stack of a thread."""
     wanted = 1 << 60
     resource.setrlimit(resource.RLIMIT_STACK, (wanted, resource.RLIM_INFINITY))
 
@@ -464,7 +464,7 @@ def run_without_threads(wan: Wan, *argv: str) -> "subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("command", ["generate", "batch"])
-def test_without_a_thread_nothing_is_sent_and_the_reason_is_said(
+def test_without_a_thread_wan_sends_nothing_and_says_why(
     wan: Wan, api: FakeApi, work: Path, command: str
 ) -> None:
     wan("list")
@@ -473,14 +473,14 @@ def test_without_a_thread_nothing_is_sent_and_the_reason_is_said(
     assert "Traceback" not in result.stderr
     assert "no thread could be started (EAGAIN)" in result.stderr
     assert "hint: " in result.stderr
-    assert result.stderr.count("no thread could be started") <= 2  # Not for each row.
+    assert result.stderr.count("no thread could be started") <= 2  # Only once, not for each row.
     assert result.returncode not in (0, 1)
     assert api.posts == []
     assert wan(command, *words).code == 0
     all_right(wan, api, 1 if command == "generate" else 9)
 
 
-def test_without_a_thread_what_is_paid_for_is_safe(wan: Wan, api: FakeApi) -> None:
+def test_without_a_thread_paid_generations_are_safe(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, *animals(5), status="completed")
     result = run_without_threads(wan, "fetch", "--all")
     assert "Traceback" not in result.stderr

@@ -1,4 +1,4 @@
-"""When an item is polled next, and what polls mean. Pure: time is a number."""
+"""The times of an item's polls, and the meaning of their answers. Pure: time is a number."""
 
 import pytest
 
@@ -11,14 +11,14 @@ FAR = 10_000.0
 
 
 def item(elapsed_s: float = 0.0, status: Status = Status.QUEUED, deadline: float = FAR) -> Item:
-    """An item that is watched from 1000 on, that many seconds after its submission."""
+    """An item watched from second 1000 on, that many seconds after its submission."""
     made = Item(Step.WATCH, deadline, 1000.0)
     made.start, made.status, made.law = 1000.0 - elapsed_s, status, Law(EXPECTATION)
     return made
 
 
 @pytest.mark.parametrize("elapsed_s", [0.0, 20.0, 190.0, 400.0])
-def test_a_poll_is_due_by_what_is_expected_since_the_submission(elapsed_s: float) -> None:
+def test_a_poll_is_due_by_the_expected_time_since_the_submission(elapsed_s: float) -> None:
     due = item(elapsed_s).next_poll(1000.0, None)
     assert due == pytest.approx(1000.0 - elapsed_s + next_poll(elapsed_s, EXPECTATION))
 
@@ -35,7 +35,7 @@ def test_no_poll_is_due_after_the_deadline_and_there_is_one_at_it() -> None:
     assert item(190.0, deadline=1000.5).next_poll(1000.0, None) == 1000.5
 
 
-def test_failures_back_off_and_an_answer_ends_that() -> None:
+def test_failures_back_off_until_an_answer_comes() -> None:
     failing = item()
     failing.failures = 3
     assert failing.next_poll(1000.0, None) == 1000.0 + backoff(3)
@@ -44,7 +44,7 @@ def test_failures_back_off_and_an_answer_ends_that() -> None:
     assert failing.failures == 0
 
 
-def test_completed_without_a_url_is_polled_ever_more_rarely() -> None:
+def test_a_completed_generation_without_a_url_is_polled_ever_more_rarely() -> None:
     empty = item()
     dues = []
     for _ in range(5):
@@ -53,7 +53,7 @@ def test_completed_without_a_url_is_polled_ever_more_rarely() -> None:
     assert dues == [1000.0 + backoff(attempt) for attempt in range(1, 6)]
 
 
-def test_only_what_was_seen_running_was_watched_to_its_end() -> None:
+def test_only_a_generation_seen_running_counts_as_watched_to_its_end() -> None:
     assert not item(status=Status.GENERATING).saw(Status.COMPLETED, has_url=True)
     watched = item()
     watched.saw(Status.GENERATING, has_url=False)
@@ -61,7 +61,7 @@ def test_only_what_was_seen_running_was_watched_to_its_end() -> None:
     assert not watched.saw(Status.COMPLETED, has_url=True)
 
 
-def test_pauses_grow_to_half_a_minute_and_stay_short_where_polls_are_fast() -> None:
+def test_pauses_grow_to_half_a_minute_and_stay_short_if_polls_are_fast() -> None:
     assert [pause_s(tries, None) for tries in (1, 2, 3)] == [0.5, 1.0, 2.0]
     assert pause_s(50, None) == PAUSE_MAX_S == 30.0
     assert pause_s(50, 0.01) == PAUSE_CAP_MIN_S
@@ -80,7 +80,7 @@ def test_pauses_grow_to_half_a_minute_and_stay_short_where_polls_are_fast() -> N
         (Step.DONE, 1, False, False),
     ],
 )
-def test_a_place_is_taken_from_the_submission_to_the_beginning_of_the_download(
+def test_an_item_holds_a_slot_from_its_submission_to_the_start_of_its_download(
     step: Step, tries: int, is_saving: bool, takes_one: bool
 ) -> None:
     walk = Item(step, FAR, 0.0)

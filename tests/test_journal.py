@@ -15,7 +15,7 @@ from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
 from tests.fake.waiting import wait_until
 
-# Runs `wan` with a limit on the size of each file that it writes: a full disk for one process.
+# Runs `wan` with a limit on the size of its files, which acts as a full disk for one process.
 LIMITED = (
     "import os, resource, signal, sys;"
     "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -36,11 +36,11 @@ def test_eight_processes_write_one_history(api: FakeApi, wan: Wan) -> None:
     assert {row["request"]["prompt"] for row in rows} == {f"fox {number}" for number in range(8)}
 
 
-def test_a_history_that_another_process_is_just_making_is_waited_for(
+def test_wan_waits_for_a_history_that_another_process_is_creating(
     api: FakeApi, wan: Wan, home: Path
 ) -> None:
     home.mkdir(exist_ok=True)
-    # SQLite says "busy" at once to whoever asks for WAL meanwhile; its own time limit is not used.
+    # SQLite then answers a request for WAL with "busy" at once, without its own time limit.
     with closing(sqlite3.connect(home / "history.db", isolation_level=None)) as maker:
         maker.execute("BEGIN IMMEDIATE")
         running = wan.start("generate", "a fox", "--no-wait")
@@ -83,11 +83,11 @@ def test_on_a_full_disk_nothing_is_sent(api: FakeApi, wan: Wan) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_where_the_history_fails_after_the_submission_the_id_is_on_both_streams(
+def test_if_the_history_fails_after_the_submission_both_streams_have_the_id(
     api: FakeApi, wan: Wan, home: Path, as_json: bool
 ) -> None:
     wan("list")
-    api.check_history = False  # That is the point.
+    api.check_history = False  # This is the purpose of the test.
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", *(["--json"] if as_json else []))
     wait_until(lambda: api.posts)

@@ -1,4 +1,4 @@
-"""A history that is broken, foreign, locked or old: nothing is paid, nothing of it is touched."""
+"""A broken, foreign, locked or old history: wan pays nothing and leaves the file unchanged."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from wan_cli.journal.file import MIGRATIONS, VERSION
 
 @pytest.fixture
 def journal(home: Path) -> Path:
-    """Where the history is to be; its folder exists."""
+    """The path for the history; its folder exists."""
     home.mkdir(mode=0o700)
     return home / "history.db"
 
@@ -84,7 +84,7 @@ def short_garbage(journal: Path) -> None:
         (Path.mkdir, "history.db"),
     ],
 )
-def test_a_broken_history_is_named_and_left_as_it_is(
+def test_a_broken_history_is_reported_and_left_unchanged(
     api: FakeApi, wan: Wan, journal: Path, damage: Callable[[Path], None], words: str
 ) -> None:
     damage(journal)
@@ -99,7 +99,7 @@ def test_a_broken_history_is_named_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("empty", [b"", None])
-def test_an_empty_history_works_as_a_new_one(
+def test_an_empty_history_works_like_a_new_one(
     api: FakeApi, wan: Wan, journal: Path, empty: bytes | None
 ) -> None:
     if empty is not None:
@@ -146,7 +146,7 @@ def locked(journal: Path) -> Iterator[None]:
         yield
 
 
-def test_a_locked_history_is_waited_for_and_then_named(
+def test_wan_waits_for_a_locked_history_and_then_reports_it(
     api: FakeApi, wan: Wan, journal: Path
 ) -> None:
     wan("list")
@@ -159,7 +159,7 @@ def test_a_locked_history_is_waited_for_and_then_named(
     assert wan("generate", "a fox", "--no-wait").code == 0
 
 
-def test_a_history_that_is_locked_for_a_moment_is_no_trouble(wan: Wan, journal: Path) -> None:
+def test_a_history_that_is_locked_for_a_moment_causes_no_error(wan: Wan, journal: Path) -> None:
     wan("list")
     with locked(journal):
         running = wan.start("generate", "a fox", "--no-wait")
@@ -168,7 +168,7 @@ def test_a_history_that_is_locked_for_a_moment_is_no_trouble(wan: Wan, journal: 
     assert running.wait().code == 0
 
 
-def test_what_a_killed_process_wrote_is_read(api: FakeApi, wan: Wan, journal: Path) -> None:
+def test_wan_reads_the_writes_of_a_killed_process(api: FakeApi, wan: Wan, journal: Path) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox")
     wait_until(lambda: api.posts)

@@ -28,7 +28,7 @@ def env(env: dict[str, str], api: FakeApi) -> dict[str, str]:
 
 
 def hangs(server: FakeApi) -> None:
-    """Let the next handshakes hang."""
+    """Make the next handshakes hang."""
     server.on_connect.extend(["hang"] * 50)
 
 
@@ -54,7 +54,7 @@ def test_a_process_that_is_killed_during_tls_has_sent_nothing_and_the_next_one_s
     assert result.code == 0, result.err
     assert "sent" in result.err.partition("submitted ")[0]
     assert "unknown" not in result.err
-    # Neither the log nor the user has to tell.
+    # Neither the log nor the user is needed.
     assert log_reads(api) == 0
     all_right(wan, api, 1)
     assert statuses(wan)[:-1] in ([], ["unsent"])
@@ -76,7 +76,7 @@ def test_a_signal_during_tls_says_that_nothing_was_submitted(
     assert result.code == -number
     assert "nothing was submitted" in result.err
     assert statuses(wan) == ["unsent"]
-    # What hung is not sent after all.
+    # The hanging submission is not sent later.
     api.on_connect.clear()
     api.release()
     assert wan(command, *words).code == 0
@@ -126,7 +126,7 @@ def test_a_process_that_is_killed_once_the_body_began_leaves_the_outcome_unknown
     assert result.code == (0 if accepted else 10), result.err
 
 
-def test_a_claim_of_a_living_process_is_its_own(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_wan_leaves_the_claim_of_a_living_process_alone(wan: Wan, api: FakeApi, work: Path) -> None:
     name = batch_file(work, "a fox")
     hangs(api)
     first = wan.start("batch", name, "--yes", "--no-lookup")
@@ -139,7 +139,7 @@ def test_a_claim_of_a_living_process_is_its_own(wan: Wan, api: FakeApi, work: Pa
     all_right(wan, api, 1)
 
 
-def test_what_tls_kept_from_being_sent_is_sent_later_under_another_label(
+def test_a_submission_that_tls_prevented_is_sent_later_under_another_label(
     wan: Wan, api: FakeApi
 ) -> None:
     wan.env.pop("WAN_POLL_INTERVAL")
@@ -154,9 +154,9 @@ def test_what_tls_kept_from_being_sent_is_sent_later_under_another_label(
     assert videos(wan.work) == []
 
 
-def test_a_certificate_that_is_not_trusted_is_tried_once(wan: Wan, api: FakeApi) -> None:
+def test_wan_does_not_retry_an_untrusted_certificate(wan: Wan, api: FakeApi) -> None:
     result = wan("generate", "a fox", env={"REQUESTS_CA_BUNDLE": None})
     assert result.code == 11
-    assert api.connections <= 3  # The price, perhaps, and one attempt.
+    assert api.connections <= 3  # One attempt, and perhaps a request for the price.
     assert "CA" in result.err
     assert statuses(wan) == ["unsent"]

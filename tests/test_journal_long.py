@@ -1,4 +1,4 @@
-"""What is asked of a long history: kept totals, and no question that reads all rows."""
+"""A long history: it stores totals, and no query reads all rows."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ AMOUNTS = st.tuples(
 
 
 @given(rows=st.lists(AMOUNTS, max_size=12), changes=st.lists(st.tuples(st.integers(0), AMOUNTS)))
-def test_the_total_that_is_kept_is_the_sum_of_the_rows(
+def test_the_stored_total_is_the_sum_of_the_rows(
     rows: list[Any], changes: list[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("totals") / "history.db"
@@ -38,7 +38,7 @@ def test_the_total_that_is_kept_is_the_sum_of_the_rows(
         assert total.generations == len(records)
         assert total.credits == sum(row.credits_used or 0 for row in paid)
         assert total.usd == pytest.approx(sum(row.cost_usd or 0 for row in paid), abs=1e-8)
-        # A filter that fits all of them reads the rows.
+        # A filter that matches all rows reads them.
         kept, read = (journal.spending(Listing(since=since)) for since in (0.0, 1.0))
         assert [row[:2] for row in kept] == [row[:2] for row in read]
         assert [(row.day, row.model) for row in kept] == [(row.day, row.model) for row in read]
@@ -78,7 +78,7 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize("ask", QUESTIONS)
-def test_no_question_reads_the_whole_history(tmp_path: Path, ask: Any) -> None:
+def test_no_query_reads_the_whole_history(tmp_path: Path, ask: Any) -> None:
     with Journal.open(tmp_path / "history.db") as journal:
         asked: list[str] = []
         connection = journal._connection  # noqa: SLF001  Its plans are the subject.
@@ -88,5 +88,5 @@ def test_no_question_reads_the_whole_history(tmp_path: Path, ask: Any) -> None:
         for statement in asked:
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
             scans = [step for step in plan if step.startswith("SCAN generations")]
-            # A partial index is as long as what is left to do.
+            # A partial index holds only the unfinished rows.
             assert all(" USING " in step for step in scans), (statement, plan)

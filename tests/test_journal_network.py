@@ -1,4 +1,4 @@
-"""A history on a network file system, or where locks do not work: said, and never called damage."""
+"""A history on a network file system, or without working locks: never reported as damage."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def journal(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def on_nfs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> Path:
-    """A history that every command takes to be on NFS."""
+    """A history that every command treats as being on NFS."""
     monkeypatch.setenv("WAN_HOME", str(journal.parent))
     monkeypatch.setattr(Journal, "open", partial(Journal.open, network=nfs))
     return journal
@@ -49,19 +49,19 @@ def journal_mode(journal: Path) -> str:
         return str(database.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def test_the_type_of_a_file_system_is_what_its_mount_says() -> None:
+def test_the_mount_gives_the_type_of_a_file_system() -> None:
     found = [mounted(MOUNTS, mount) for mount in (b"27", b"270", b"31", b"2", b"7")]
     assert found == ["ext4", "nfs4", "9p", "", ""]
 
 
-def test_what_cannot_be_looked_at_is_taken_for_local(tmp_path: Path) -> None:
+def test_an_unknown_file_system_counts_as_local(tmp_path: Path) -> None:
     assert network(tmp_path / "none") is None
     assert network(Path("/proc/version")) is None
 
 
 def test_a_rollback_journal_is_kept_on_a_network_file_system(journal: Path) -> None:
     with Journal.open(journal, nfs) as one, Journal.open(journal, nfs) as other:
-        # Neither keeps a lock of the other's opening.
+        # Opening the history leaves no lock on either connection.
         for some in (one, other):
             some.save_all([], ())
             assert some.unresolved() == []
@@ -70,7 +70,7 @@ def test_a_rollback_journal_is_kept_on_a_network_file_system(journal: Path) -> N
     assert [path.name for path in journal.parent.iterdir()] == ["history.db"]
 
 
-def test_a_history_in_wal_mode_is_turned_and_turned_back(journal: Path) -> None:
+def test_a_history_in_wal_mode_is_converted_and_converted_back(journal: Path) -> None:
     modes = []
     for where in (lambda _: None, nfs, lambda _: None):
         with Journal.open(journal, where) as opened:
@@ -79,7 +79,7 @@ def test_a_history_in_wal_mode_is_turned_and_turned_back(journal: Path) -> None:
     assert modes == ["wal", "delete", "wal"]
 
 
-def test_a_newer_history_is_left_as_it_is(journal: Path) -> None:
+def test_a_newer_history_is_left_unchanged(journal: Path) -> None:
     journal.parent.mkdir()
     with closing(sqlite3.connect(journal)) as database:
         database.execute("PRAGMA journal_mode = WAL")
@@ -111,7 +111,7 @@ def test_doctor_warns(on_nfs: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["locking protocol", "disk I/O error"])
-def test_trouble_of_a_drive_is_not_damage(journal: Path, words: str) -> None:
+def test_an_error_of_a_drive_is_not_damage(journal: Path, words: str) -> None:
     with pytest.raises(HistoryReadOnly) as caught, trouble(journal):
         raise sqlite3.OperationalError(words)
     assert words in caught.value.message

@@ -1,4 +1,4 @@
-"""The API key: places, commands, impossible keys, and what is shown of it."""
+"""The API key: its sources, the key command, impossible keys, and its masked form."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ def command(line: str) -> tuple[Candidate, ...]:
     return candidates({}, None, line)
 
 
-def test_the_places_have_an_order() -> None:
+def test_the_sources_have_an_order() -> None:
     env = {
         "AIMLAPI_KEY": "c" * 32,
         "AIML_API_KEY": "b" * 32,
@@ -40,7 +40,7 @@ def test_different_keys_are_reported_by_the_names_of_their_variables() -> None:
     assert disagreement({"AIMLAPI_API_KEY": KEY, "AIMLAPI_KEY": KEY + "\n"}) is None
 
 
-def test_no_place_is_a_set_up_error_with_the_next_command() -> None:
+def test_a_missing_key_is_a_set_up_error_with_the_next_command() -> None:
     with pytest.raises(SetupError) as caught:
         find_key(())
     assert caught.value.hint == "wan config set api_key"
@@ -63,13 +63,15 @@ def test_the_first_line_of_the_command_is_the_key() -> None:
         ("echo 'secret key'", "white space"),
     ],
 )
-def test_a_failing_command_is_told_by_its_status_never_by_its_output(line: str, words: str) -> None:
+def test_a_failing_key_command_is_reported_by_its_status_never_its_output(
+    line: str, words: str
+) -> None:
     with pytest.raises(SetupError, match=words) as caught:
         find_key(command(line))
     assert "secret" not in caught.value.message + caught.value.hint
 
 
-def test_the_command_is_not_run_where_another_place_goes_before_it() -> None:
+def test_the_key_command_does_not_run_if_another_source_overrides_it() -> None:
     assert find_key(candidates({"AIMLAPI_KEY": KEY}, None, "exit 1")).value == KEY
 
 
@@ -100,7 +102,7 @@ def test_an_impossible_key_is_refused_without_showing_it(text: str, words: str) 
 
 
 @given(st.text(max_size=600))
-def test_a_key_that_passes_can_stand_in_a_header(text: str) -> None:
+def test_a_valid_key_can_be_sent_in_a_header(text: str) -> None:
     try:
         key = check_key(text, "typed")
     except SetupError:

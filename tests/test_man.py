@@ -23,7 +23,7 @@ NAMES = ["wan", *(f"wan-{name}" for name in COMMANDS)]
 
 
 def shown(name: str) -> str:
-    """A page as man shows it on 80 columns, or a skipped test."""
+    """Return a page as man shows it on 80 columns, or skip the test."""
     groff = shutil.which("groff")
     if groff is None:
         pytest.skip("groff is not installed")
@@ -35,11 +35,11 @@ def shown(name: str) -> str:
         check=True,
     )
     assert done.stderr == ""
-    # Bold letters are struck twice.
+    # man prints each bold letter twice.
     return re.sub(".\b", "", done.stdout)
 
 
-def test_the_pages_are_what_make_man_writes() -> None:
+def test_the_man_pages_are_up_to_date() -> None:
     written = runpy.run_path(str(ROOT / "man" / "generate.py"))["pages"]()
     assert {*written} == {f"{name}.1" for name in NAMES}
     assert {file.name for file in PAGES.iterdir()} == {*written}, "run: make man"
@@ -80,7 +80,7 @@ def test_the_page_of_a_command_has_its_options(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_another_reader_of_man_pages_has_no_complaint(name: str) -> None:
+def test_mandoc_reports_no_problem(name: str) -> None:
     mandoc = shutil.which("mandoc")
     if mandoc is None:
         pytest.skip("mandoc is not installed")

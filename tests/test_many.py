@@ -1,4 +1,4 @@
-"""Many generations in flight in one process: none waits for another, and a few threads do it."""
+"""Many generations in flight in one process: none waits for another, with a few threads."""
 
 import re
 import signal
@@ -16,16 +16,16 @@ from tests.fake.waiting import wait_until
 from tests.terminal import ESCAPE, on_terminal, screen
 from wan_cli.core.watch import AT_ONCE
 
-# Around a deadline: process start and stop on a slow machine.
+# Tolerance around a deadline, for process start and stop on a slow machine.
 SLACK_S = 12.0
-# The threads that ask, the main one, and one of the machinery that runs the tests.
+# The threads that poll, the main thread, and one thread of the test runner.
 THREADS = AT_ONCE + 2
 
 
 def submitted(
     wan: Wan, api: FakeApi, *prompts: str, status: str | None = "generating"
 ) -> list[str]:
-    """Submit generations that stay in a state until the test says otherwise; return their ids."""
+    """Submit generations that stay in a state until the test changes it; return their ids."""
     ids = []
     for prompt in prompts:
         ids.append(wan("generate", prompt, "--no-wait", "-q").out.strip())
@@ -38,7 +38,7 @@ def looks_at(api: FakeApi, generation_id: str) -> int:
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_what_is_ready_is_saved_and_printed_while_another_is_being_made(
+def test_a_ready_video_is_saved_and_printed_while_another_is_generating(
     wan: Wan, api: FakeApi, work: Path, everything: bool
 ) -> None:
     slow, quick = submitted(wan, api, "a slow fox", "a quick hen")
@@ -57,7 +57,7 @@ def test_what_is_ready_is_saved_and_printed_while_another_is_being_made(
     assert len(list(work.glob("*.mp4"))) == 2
 
 
-def test_status_follows_all_of_them_and_prints_each_at_its_end(wan: Wan, api: FakeApi) -> None:
+def test_status_watch_follows_all_and_prints_each_at_its_end(wan: Wan, api: FakeApi) -> None:
     slow, quick, bad = submitted(wan, api, "a fox", "a hen", "an owl")
     running = wan.start("status", "--watch", slow, quick, bad)
     wait_until(lambda: all(looks_at(api, each) > 1 for each in (slow, quick, bad)))
@@ -101,7 +101,7 @@ def test_a_refused_key_ends_all_of_them_and_names_each(wan: Wan, api: FakeApi) -
         assert f"generation {each} is safe" in result.err
 
 
-def test_at_the_deadline_each_that_is_left_is_printed(wan: Wan, api: FakeApi) -> None:
+def test_at_the_deadline_each_unfinished_generation_is_printed(wan: Wan, api: FakeApi) -> None:
     done, *ids = submitted(wan, api, "a fox", "a hen", "an owl")
     api.generations[done].status = "completed"
     began = time.monotonic()
@@ -116,9 +116,9 @@ def test_at_the_deadline_each_that_is_left_is_printed(wan: Wan, api: FakeApi) ->
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
-def test_a_look_that_does_not_end_holds_nobody_else(wan: Wan, api: FakeApi, fault: Any) -> None:
+def test_a_hanging_poll_does_not_delay_the_others(wan: Wan, api: FakeApi, fault: Any) -> None:
     ids = submitted(wan, api, "a fox", "a hen", "an owl", status="completed")
-    # Whoever is asked for first.
+    # Whichever generation wan polls first.
     api.on_get(Reply(fault=fault, delay=0.5))
     began = time.monotonic()
     result = wan("fetch", *ids, "--json", "--timeout", "5")
@@ -130,7 +130,7 @@ def test_a_look_that_does_not_end_holds_nobody_else(wan: Wan, api: FakeApi, faul
     assert looks_at(api, held) == 1
 
 
-def test_what_passes_is_asked_through_and_told_once(wan: Wan, api: FakeApi) -> None:
+def test_a_temporary_failure_is_retried_and_reported_once(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen", "an owl", "an elk", status=None)
     api.on_get(
         *[Reply(status=503)] * 4, Reply(fault="reset"), Reply(fault="garbage"), Reply(status=404)
@@ -140,7 +140,7 @@ def test_what_passes_is_asked_through_and_told_once(wan: Wan, api: FakeApi) -> N
     assert result.err.count("(503); polling again") == 1
 
 
-def test_one_that_nobody_knows_ends_alone(wan: Wan, api: FakeApi) -> None:
+def test_an_unknown_id_ends_alone(wan: Wan, api: FakeApi) -> None:
     (known,) = submitted(wan, api, "a fox", status="completed")
     result = wan("fetch", known, "nobody-knows-this-one", "--json")
     assert {line["id"]: line["exit_code"] for line in result.json_lines} == {
@@ -150,7 +150,7 @@ def test_one_that_nobody_knows_ends_alone(wan: Wan, api: FakeApi) -> None:
     assert result.code == 6
 
 
-def test_of_two_ids_the_one_that_the_api_knows_is_found(wan: Wan, api: FakeApi) -> None:
+def test_of_two_ids_wan_finds_the_one_that_the_api_knows(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(body={"id": "not-a-generation-0001", "status": "queued"}))
     wan("generate", "a fox", "--no-wait", "-q")
     (other,) = submitted(wan, api, "a hen")
@@ -161,21 +161,21 @@ def test_of_two_ids_the_one_that_the_api_knows_is_found(wan: Wan, api: FakeApi) 
     assert {line["id"] for line in result.json_lines} == {made, other}
 
 
-def test_completed_without_a_url_ends_alone(wan: Wan, api: FakeApi) -> None:
+def test_a_completed_generation_without_a_url_ends_alone(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
     api.on_get(forever(Reply(body={"id": "{id}", "status": "completed", "video": None})))
     result = wan("fetch", *ids, "--json", "--timeout", "2")
     assert [line["exit_code"] for line in result.json_lines] == [12, 12]
 
 
-def test_the_live_median_is_asked_for_once_a_model(wan: Wan, api: FakeApi) -> None:
+def test_wan_requests_the_live_median_once_per_model(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen", "an owl", status="completed")
     result = wan("fetch", *ids, env={"WAN_POLL_INTERVAL": None})
     assert result.code == 0
     assert sum(get.path == "/models/metrics" for get in api.gets) == 1
 
 
-def test_a_look_that_brings_nothing_new_writes_nothing(wan: Wan, api: FakeApi) -> None:
+def test_a_poll_without_a_change_writes_nothing(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
     wan("status", *ids)
     before = [line["updated_at"] for line in wan("list", "--json").json_lines]
@@ -186,9 +186,7 @@ def test_a_look_that_brings_nothing_new_writes_nothing(wan: Wan, api: FakeApi) -
     assert [line["updated_at"] for line in wan("list", "--json").json_lines] == before
 
 
-def test_the_others_are_asked_for_while_a_video_is_saved(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_the_others_are_polled_while_a_video_is_saved(wan: Wan, api: FakeApi, work: Path) -> None:
     ready, other = submitted(wan, api, "a fox", "a hen")
     api.generations[ready].status = "completed"
     api.cdn.on_get(CdnReply(drip=0.2, drip_size=2048))
@@ -206,7 +204,9 @@ def test_the_others_are_asked_for_while_a_video_is_saved(
 
 
 @pytest.mark.parametrize("command", [("fetch", "--all"), ("status", "--watch")])
-def test_a_signal_says_that_all_go_on(wan: Wan, api: FakeApi, command: tuple[str, ...]) -> None:
+def test_a_signal_says_that_all_generations_continue(
+    wan: Wan, api: FakeApi, command: tuple[str, ...]
+) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
     named = ids if command[0] == "status" else []
     running = wan.start(*command, *named, "--json")
@@ -238,21 +238,21 @@ def test_a_signal_while_the_api_hangs_ends_at_once_and_counts_the_many(
     )
 
 
-def test_on_a_terminal_one_display_tells_how_far_all_are(wan: Wan, api: FakeApi) -> None:
+def test_on_a_terminal_one_display_shows_the_progress_of_all(wan: Wan, api: FakeApi) -> None:
     api.looks = 40
     ids = submitted(wan, api, "a fox", "a hen", "an owl", status=None)
     code, written = on_terminal(wan, "fetch", *ids, "-o", "new/")
     assert code == 0
     assert re.search(r"0 saved · 3 in flight · 0:0\d", ESCAPE.sub("", written))
-    # What is left is the paths alone.
+    # Only the paths are left.
     assert sorted(screen(written)) == sorted(str(path) for path in (wan.work / "new").iterdir())
 
 
-def test_no_more_is_asked_than_is_due(wan: Wan, api: FakeApi) -> None:
+def test_wan_polls_only_when_a_poll_is_due(wan: Wan, api: FakeApi) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
     result = wan("fetch", *ids, "--timeout", "2", "--poll-interval", "600")
     assert result.code == 8
-    # The first look and the one at the deadline.
+    # The first poll and the poll at the deadline.
     assert sum(get.path == GENERATIONS for get in api.gets) == 4
 
 
@@ -268,14 +268,14 @@ def test_over_tls_the_threads_verify_the_server_and_go_through_the_proxy(
         result = wan("status", "--watch", *ids, "--timeout", "3" if proxy else "30", env=env)
         assert (result.code, len(api.gets)) == ((8, 0) if proxy else (0, 9))
         assert ("the proxy does not connect; polling again" in result.err) == proxy
-        # Not the same: the history knows their URLs by now.
+        # Other ids, because the history already knows the URLs of the first ones.
         others = [api.add_generation(id=f"another-{n:02}", looks=2).id for n in range(3)]
         distrusted = wan("fetch", *others, "--timeout", "1", env={"WAN_BASE_URL": api.base_url})
     assert distrusted.code == 8
     assert distrusted.err.count("its TLS certificate is not trusted; polling again") == 1
 
 
-def test_what_another_process_has_saved_meanwhile_is_not_saved_again(
+def test_a_video_that_another_process_saved_is_not_saved_again(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     ids = submitted(wan, api, "a fox", "a hen")
@@ -290,7 +290,7 @@ def test_what_another_process_has_saved_meanwhile_is_not_saved_again(
     assert len(list(work.glob("*.mp4"))) == len(api.cdn.requests) == 2
 
 
-def test_urls_that_are_known_need_no_api(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_known_urls_need_no_request_to_the_api(wan: Wan, api: FakeApi, work: Path) -> None:
     ids = submitted(wan, api, "a fox", "a hen", status="completed")
     assert wan("status", *ids).code == 0
     api.on_get(forever(Reply(status=502)))
@@ -298,7 +298,7 @@ def test_urls_that_are_known_need_no_api(wan: Wan, api: FakeApi, work: Path) -> 
     assert (result.code, len(list(work.glob("*.mp4")))) == (0, 2)
 
 
-def test_ids_that_the_history_does_not_know_are_named_by_a_signal(wan: Wan, api: FakeApi) -> None:
+def test_a_signal_names_ids_that_the_history_does_not_know(wan: Wan, api: FakeApi) -> None:
     api.on_get(forever(Reply(fault="hang")))
     ids = [f"generation-of-elsewhere-{number}" for number in range(5)]
     running = wan.start("fetch", *ids)

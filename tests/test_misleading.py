@@ -1,4 +1,4 @@
-"""Words that mislead: durations, suggestions, words for generations, the sandbox that says so."""
+"""Misleading words: durations, suggestions, names of generations, and the sandbox's notices."""
 
 import os
 import pty
@@ -32,14 +32,14 @@ NOTE = "sandbox: test pictures, nothing is charged\n"
         ("2 h", 7200),
     ],
 )
-def test_a_duration_is_read(text: str, seconds: float) -> None:
+def test_wan_reads_a_duration(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "0", "-5", "m", "5 minutes", "1h30m", "inf", "nan", "1e99", "5M"]
 )
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     assert seconds_of(text) is None
 
 
@@ -80,7 +80,7 @@ def test_a_wrong_value_is_answered_with_the_right_one(
         ("@last", "the history is empty"),
     ],
 )
-def test_a_word_that_can_mean_nothing_is_refused_without_a_key_or_a_request(
+def test_an_impossible_id_is_refused_without_a_key_or_a_request(
     wan: Wan, api: FakeApi, command: str, word: str, why: str
 ) -> None:
     result = wan(command, word, env={"AIMLAPI_API_KEY": ""})
@@ -88,7 +88,7 @@ def test_a_word_that_can_mean_nothing_is_refused_without_a_key_or_a_request(
     assert why in result.err
 
 
-def test_failed_is_a_word_for_error(wan: Wan, api: FakeApi) -> None:
+def test_failed_means_error(wan: Wan, api: FakeApi) -> None:
     made = wan("generate", "a fox", "--no-wait", "-q").out.strip()
     api.generations[made].status = "error"
     api.generations[made].fail("not nice")
@@ -96,7 +96,7 @@ def test_failed_is_a_word_for_error(wan: Wan, api: FakeApi) -> None:
     assert [row["id"] for row in wan("list", "--status", "failed", "--json").json_lines] == [made]
 
 
-def test_cron_says_nothing_about_what_is_being_made(wan: Wan, api: FakeApi) -> None:
+def test_in_cron_fetch_prints_nothing_about_unfinished_generations(wan: Wan, api: FakeApi) -> None:
     api.looks = 10**6
     wan("generate", "a fox", "--no-wait")
     quiet = wan("fetch", "--all", "--no-wait", "-q")
@@ -105,7 +105,9 @@ def test_cron_says_nothing_about_what_is_being_made(wan: Wan, api: FakeApi) -> N
     assert (told.code, "error" in told.err, "is still" in told.err) == (8, False, True)
 
 
-def test_without_an_opener_open_says_so(wan: Wan, api: FakeApi, tmp_path: Path) -> None:
+def test_open_says_so_if_there_is_no_program_to_open_a_video(
+    wan: Wan, api: FakeApi, tmp_path: Path
+) -> None:
     empty = tmp_path / "bin"
     empty.mkdir()
     result = wan("generate", "a fox", "--open", env={"PATH": str(empty)})
@@ -126,7 +128,7 @@ def test_the_opener_does_not_see_the_key(wan: Wan, api: FakeApi, tmp_path: Path)
     assert "API_KEY" not in (folder / "seen").read_text()
 
 
-def test_a_sandbox_says_so_once_and_beside_totals(wan: Wan, api: FakeApi) -> None:
+def test_the_sandbox_is_announced_once_and_marked_beside_totals(wan: Wan, api: FakeApi) -> None:
     pytest.importorskip("av")
     api.check_files = False  # The video is the sandbox's.
     made = wan("generate", "a fox", "--duration", "5", "--resolution", "720p", "--sandbox")
@@ -144,7 +146,7 @@ def test_no_sandbox_overrides_the_setting(wan: Wan, api: FakeApi) -> None:
     assert NOTE not in wan("list", "--no-sandbox", env=setting).err
 
 
-def test_an_id_of_the_sandbox_is_known_as_such(wan: Wan, api: FakeApi) -> None:
+def test_wan_recognizes_an_id_of_the_sandbox(wan: Wan, api: FakeApi) -> None:
     pytest.importorskip("av")
     made = wan("generate", "a fox", "--no-wait", "--sandbox").out.strip()
     result = wan("fetch", made)
@@ -164,7 +166,7 @@ def url_of(served: Running) -> str:
     return served.out.strip()
 
 
-def test_what_a_served_sandbox_makes_is_marked_and_costs_nothing(
+def test_generations_of_a_served_sandbox_are_marked_and_cost_nothing(
     wan: Wan, api: FakeApi, served: Running
 ) -> None:
     api.check_files = False  # The video is the sandbox's.
@@ -203,7 +205,7 @@ def test_the_sandbox_answers_only_names_of_this_machine(
     assert served.wait().code == 0
 
 
-def test_ctrl_c_at_any_moment_of_the_start_is_no_traceback(wan: Wan) -> None:
+def test_ctrl_c_at_any_moment_of_the_start_prints_no_traceback(wan: Wan) -> None:
     for hundredths in range(0, 12, 2):
         master, slave = pty.openpty()
         child = subprocess.Popen(
@@ -228,6 +230,6 @@ def test_ctrl_c_at_any_moment_of_the_start_is_no_traceback(wan: Wan) -> None:
         _, err = child.communicate(timeout=20)
         os.close(master)
         os.close(slave)
-        # What comes before the first line of wan is Python's own.
+        # Python itself prints the lines before the first line of wan.
         assert b"wan_cli" not in err
         assert child.returncode == -signal.SIGINT

@@ -1,4 +1,4 @@
-"""The request schema: what is taken, what is refused, what is sent."""
+"""The request schema: the values that wan accepts, refuses and sends."""
 
 import json
 
@@ -31,7 +31,7 @@ def refusal(**values: object) -> UsageError:
 
 
 @given(PROMPTS)
-def test_any_prompt_is_sent_exactly_and_alone(prompt: str) -> None:
+def test_any_prompt_is_sent_unchanged_and_alone(prompt: str) -> None:
     request = GenerationRequest.parse({"prompt": prompt})
     assert request.body() == {"model": DEFAULT_MODEL, "prompt": prompt}
     assert json.loads(request.to_json()) == request.body()
@@ -53,7 +53,7 @@ def test_any_prompt_is_sent_exactly_and_alone(prompt: str) -> None:
         ("audio_url", "http://[::1]:8/a?b=c#d", "http://[::1]:8/a?b=c#d"),
     ],
 )
-def test_a_right_value_is_taken(name: str, given: object, sent: object) -> None:
+def test_a_right_value_is_accepted(name: str, given: object, sent: object) -> None:
     assert GenerationRequest.parse({"prompt": "a fox", name: given}).body()[name] == sent
 
 
@@ -87,7 +87,7 @@ def test_a_wrong_value_lists_the_right_ones(name: str, value: object, words: str
 
 
 @pytest.mark.parametrize("value", [None, "", " \t\n", 5, "\udcff"])
-def test_a_prompt_that_is_none_is_refused(value: object) -> None:
+def test_an_empty_prompt_is_refused(value: object) -> None:
     assert refusal(prompt=value).exit_code == 2
 
 
@@ -100,11 +100,11 @@ def test_a_prompt_that_is_none_is_refused(value: object) -> None:
         {"audio_url": "https://example.com/a.mp3", "generate_audio": False},
     ],
 )
-def test_what_can_have_no_effect_is_refused(values: dict[str, object]) -> None:
+def test_fields_without_effect_are_refused(values: dict[str, object]) -> None:
     assert "no effect" in refusal(**values).message
 
 
-def test_what_has_an_effect_together_is_taken() -> None:
+def test_fields_that_work_together_are_accepted() -> None:
     values = {"shot_type": "multi", "enhance_prompt": True, "generate_audio": False}
     assert GenerationRequest.parse({"prompt": "a fox", **values}).body().items() >= values.items()
 
@@ -121,7 +121,7 @@ def test_an_unknown_model_lists_the_known_ones() -> None:
     assert all(model in error.message for model in MODELS)
 
 
-def test_a_long_prompt_and_an_odd_seed_are_warned_of_only() -> None:
+def test_a_long_prompt_and_an_odd_seed_only_cause_a_warning() -> None:
     request = GenerationRequest.parse({"prompt": "x" * 1501, "seed": -1})
     assert len(request.warnings) == 2
     assert GenerationRequest.parse({"prompt": "x" * 1500, "seed": 2**31 - 1}).warnings == ()

@@ -1,4 +1,4 @@
-"""Is this file a whole mp4?"""
+"""Checks whether a file is a complete mp4."""
 
 import io
 import struct
@@ -65,11 +65,11 @@ BAD = {
 
 
 @pytest.mark.parametrize(("data", "reason"), BAD.items(), ids=BAD.values())
-def test_what_is_no_whole_mp4_is_told(data, reason):
+def test_an_incomplete_mp4_is_reported(data, reason):
     assert check(data) == reason
 
 
-def test_no_proper_beginning_of_an_mp4_is_whole():
+def test_no_cut_off_mp4_is_complete():
     assert [size for size in range(len(WHOLE)) if check(WHOLE[:size]) is None] == []
 
 
@@ -77,11 +77,11 @@ def test_no_proper_beginning_of_an_mp4_is_whole():
     st.binary(max_size=200)
     | st.builds(lambda kept, noise: WHOLE[:kept] + noise, st.integers(0, 200), st.binary())
 )
-def test_no_bytes_make_it_raise(data):
+def test_any_bytes_are_checked_without_an_error(data):
     reason = check(data)
     assert reason is None or reason.isprintable()
 
 
 @given(st.integers(0, 1000), st.binary(max_size=50))
-def test_a_size_that_is_not_the_file_s_makes_it_neither_raise_nor_loop(size, data):
+def test_a_wrong_size_neither_raises_an_error_nor_loops(size, data):
     mp4.check(io.BytesIO(data), size)

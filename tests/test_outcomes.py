@@ -1,6 +1,6 @@
-"""What a POST's outcome means: the table of the promise, through the front door.
+"""The meaning of a POST's outcome: the table of the contract, tested with the real command.
 
-Each row: what the server does, the exit code, how many POSTs it received, how many it accepted,
+Each row: the server's action, the exit code, the number of POSTs received and accepted,
 the status in the history, words on stderr.
 """
 
@@ -34,7 +34,7 @@ def journal(wan: Wan) -> list[dict[str, Any]]:
     return wan("list", "--json").json_lines
 
 
-# --- not sent: nothing is received, the row says so, the tries are bounded ---
+# --- not sent: the server receives nothing, the row says so, the tries are limited ---
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def journal(wan: Wan) -> list[dict[str, Any]]:
     ],
     ids=["unknown name", "refused", "proxy", "TLS", "no authorities"],
 )
-def test_what_was_not_sent_is_known_to_be_not_sent(
+def test_an_unsent_submission_is_known_to_be_unsent(
     wan: Wan, api: FakeApi, closed_port: int, where: dict[str, str], words: str
 ) -> None:
     with FakeApi(tls=True) as untrusted:
@@ -69,20 +69,20 @@ def test_what_was_not_sent_is_known_to_be_not_sent(
         assert "nothing was submitted" in result.err
         assert untrusted.posts == []
     assert api.posts == []
-    # Each try has a label of its own, and the row holds that of the last one.
+    # Each try has its own label, and the row holds the label of the last try.
     assert int(line["client_request_id"].rpartition(".")[2]) in range(1, 5)
 
 
-def test_a_connection_that_ends_before_the_body_was_read_is_not_tried_again(
+def test_wan_does_not_retry_if_the_connection_ends_before_the_body_was_read(
     wan: Wan, api: FakeApi
 ) -> None:
-    # On this side the body had begun: nobody can know that the server did not read it.
+    # wan had begun to send the body, so it cannot know whether the server read it.
     api.on_post(forever(Reply(fault="reset-before-body")))
     result, line = generate(wan)
     assert (result.code, line["status"], api.posts) == (10, "unknown", [])
 
 
-# --- submitted: an id came, in whatever wrapping; the video is fetched ---
+# --- submitted: the reply has an id in any form; wan fetches the video ---
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_id_in_the_body_or_in_the_header_is_a_submission(
 
 
 @pytest.mark.parametrize("right", ["body", "header"])
-def test_of_two_ids_both_are_kept_and_the_right_one_is_found(
+def test_wan_keeps_both_of_two_ids_and_finds_the_right_one(
     wan: Wan, api: FakeApi, right: str
 ) -> None:
     api.ids = ["the-right-id"]
@@ -126,9 +126,7 @@ def test_of_two_ids_both_are_kept_and_the_right_one_is_found(
         assert wan("status", word, "--json").json_lines[0]["id"] == "the-right-id"
 
 
-def test_a_generation_that_has_failed_at_once_is_told_in_the_servers_words(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_an_immediate_failure_is_reported_in_the_servers_words(wan: Wan, api: FakeApi) -> None:
     failed = {"id": "{id}", "status": "error", "error": {"detail": ["no foxes"]}}
     api.on_post(Reply(body=failed))
     result, line = generate(wan, "--no-wait")
@@ -158,7 +156,7 @@ def test_a_generation_that_has_failed_at_once_is_told_in_the_servers_words(
         (422, "seed\x1b]0;owned\x07: " + "x" * 5000 + "the end", 6),
     ],
 )
-def test_what_the_server_refuses_is_not_sent_again(
+def test_wan_does_not_repeat_a_refused_submission(
     wan: Wan, api: FakeApi, status: int, message: str, code: int
 ) -> None:
     api.on_post(forever(refusal(status, message)))
@@ -170,14 +168,14 @@ def test_what_the_server_refuses_is_not_sent_again(
     assert "the end" not in result.err
 
 
-# --- 429: for now ---
+# --- 429: temporary ---
 
 
 def after(seconds: float, *, by: FakeApi) -> str:
     return formatdate(by.now().timestamp() + seconds, usegmt=True)
 
 
-def test_whatever_retry_after_says_one_submission_is_accepted_in_the_end(
+def test_with_any_retry_after_one_submission_is_accepted_in_the_end(
     wan: Wan, tmp_path: Path
 ) -> None:
     headers: list[list[tuple[str, str | None]]] = [
@@ -192,7 +190,7 @@ def test_whatever_retry_after_says_one_submission_is_accepted_in_the_end(
     with_dates = zip((-5.0, 1.0, 40e8), servers[-3:], strict=True)
     headers += [[("Retry-After", after(seconds, by=by))] for seconds, by in with_dates]
     runs = []
-    # They wait at the same time: a test that sleeps in turn would take a minute.
+    # The commands wait at the same time: one after the other would take a minute.
     for number, (server, pairs) in enumerate(zip(servers, headers, strict=True)):
         server.__enter__()
         server.on_post(Reply(status=429, headers=pairs))
@@ -206,14 +204,16 @@ def test_whatever_retry_after_says_one_submission_is_accepted_in_the_end(
         server.__exit__(None, None, None)
 
 
-def test_a_wait_beyond_the_budget_is_not_begun(wan: Wan, api: FakeApi) -> None:
+def test_wan_does_not_start_a_wait_that_is_too_long(wan: Wan, api: FakeApi) -> None:
     api.on_post(forever(Reply(status=429, headers={"Retry-After": "3600"})))
     result, line = generate(wan, "--timeout", "9000")
     assert (result.code, line["status"], len(api.posts)) == (7, "rejected", 1)
     assert "3600 s" in result.err
 
 
-def test_a_server_that_always_says_at_once_is_not_hammered(wan: Wan, api: FakeApi) -> None:
+def test_wan_does_not_hammer_a_server_that_always_says_retry_at_once(
+    wan: Wan, api: FakeApi
+) -> None:
     api.on_post(forever(Reply(status=429, headers={"Retry-After": "0"})))
     result, line = generate(wan)
     assert (result.code, line["status"], api.accepted) == (7, "rejected", [])
@@ -239,7 +239,7 @@ LOCATION = {"Location": "{elsewhere}/v2/video/generations"}
     ],
     ids=lambda reply: f"{reply.status} {reply.fault or str(reply.body)[:20]}",
 )
-def test_an_unknown_outcome_is_said_and_never_sent_again(
+def test_an_unknown_outcome_is_reported_and_never_sent_again(
     wan: Wan, api: FakeApi, reply: Reply
 ) -> None:
     api.log_lag = True
@@ -248,7 +248,7 @@ def test_an_unknown_outcome_is_said_and_never_sent_again(
             reply = replace(reply, headers={"Location": elsewhere.base_url + "/v2/x"})
         api.on_post(forever(replace(reply, accept=True)))
         result, line = generate(wan, "--timeout", "1")
-        assert (elsewhere.posts, elsewhere.gets) == ([], [])  # nor did the key go there
+        assert (elsewhere.posts, elsewhere.gets) == ([], [])  # and the key did not go there
     assert (result.code, line["status"], line["exit_code"]) == (10, "unknown", 10)
     assert len(api.posts) == 1
     assert line["client_request_id"] == api.posts[0].label
@@ -271,14 +271,14 @@ def http_reply(status: int, headers: dict[str, str]) -> exchange.Reply:
     return exchange.Reply(status, CaseInsensitiveDict(headers), b"", whole=True)
 
 
-def test_a_drip_is_ended_by_the_deadline(wan: Wan, api: FakeApi) -> None:
+def test_a_dripping_reply_ends_at_the_deadline(wan: Wan, api: FakeApi) -> None:
     api.log_lag = True
     api.on_post(Reply(fault="drip", delay=0.1, headers=NO_ID))
     result, line = generate(wan, "--timeout", "1")
     assert (result.code, line["status"], len(api.posts)) == (10, "unknown", 1)
 
 
-def test_the_history_holds_what_was_said_of_each_outcome(wan: Wan, api: FakeApi) -> None:
+def test_the_history_holds_the_message_of_each_outcome(wan: Wan, api: FakeApi) -> None:
     api.log_lag = True
     api.on_post(refusal(400, "no"), Reply(), Reply(fault="close"))
     for prompt in ("one", "two", "three"):

@@ -1,4 +1,4 @@
-"""The faces of a result: words for people, fields for programs."""
+"""The two forms of a result: text for people, fields for programs."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_totals_know_the_singular() -> None:
     assert total_line(Spent(0, 0, 0.0)) == "0 generations, $0.00 spent"
 
 
-def test_a_record_has_the_fields_that_are_known() -> None:
+def test_a_record_has_only_known_fields() -> None:
     data = record_json(record("a fox"))
     assert data["id"] == "-G3b3vVKdoC42fMNeK1T5"
     assert data["created_at"] == "2027-01-15T07:56:40.000Z"
@@ -58,7 +58,7 @@ def test_a_record_has_the_fields_that_are_known() -> None:
     assert data.keys().isdisjoint({"file", "error", "video_url", "bytes"})
 
 
-def test_an_error_has_the_code_the_words_and_the_hint() -> None:
+def test_an_error_has_a_code_a_message_and_a_hint() -> None:
     error = OutcomeUnknown("it is unknown", hint="wan recover")
     wanted = {"code": "outcome_unknown", "message": "it is unknown", "hint": "wan recover"}
     assert error_json(error) == {"error": wanted, "exit_code": 10}
@@ -66,7 +66,7 @@ def test_an_error_has_the_code_the_words_and_the_hint() -> None:
     assert (data["error"], data["exit_code"]) == (wanted, 10)
 
 
-def test_the_error_of_an_earlier_command_is_told_again() -> None:
+def test_the_error_of_an_earlier_command_is_printed_again() -> None:
     failed = record(
         "a fox",
         status=Status.ERROR,
@@ -79,7 +79,7 @@ def test_the_error_of_an_earlier_command_is_told_again() -> None:
     assert state_line(failed).endswith("  $1.58  no")
 
 
-def test_a_file_goes_before_the_id() -> None:
+def test_the_file_is_printed_before_the_id() -> None:
     assert path_or_id(record("a fox", file="/v/fox.mp4")) == "/v/fox.mp4"
     assert path_or_id(record("a fox")) == "-G3b3vVKdoC42fMNeK1T5"
     assert path_or_id(record("a fox", id=None)) == "wan-1"

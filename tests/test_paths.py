@@ -1,4 +1,4 @@
-"""Where things live."""
+"""The paths of wan's files."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_relative_wan_home_is_made_absolute() -> None:
     assert paths({"WAN_HOME": "here"}).config_file == Path.cwd() / "here" / "config.toml"
 
 
-def test_without_wan_home_the_places_are_absolute_and_the_users_own() -> None:
+def test_without_wan_home_the_paths_are_absolute_and_belong_to_the_user() -> None:
     places = paths({})
     assert places.config_file.is_absolute()
     assert "wan" in places.history_file.parts

@@ -1,4 +1,4 @@
-"""A local picture becomes what image-to-video models take, or a sentence that says why not."""
+"""A local picture becomes one that image-to-video models accept, or an error that says why not."""
 
 import base64
 import hashlib
@@ -37,7 +37,7 @@ def scene(width: int = 64, height: int = 48) -> Image.Image:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """A picture that no encoder makes small."""
+    """A picture that no encoder can compress well."""
     return Image.merge(
         "RGB", [Image.effect_noise((width, height), sigma) for sigma in (60, 80, 100)]
     )
@@ -59,7 +59,7 @@ def decoded(sent: Picture) -> Image.Image:
 
 
 def differ(one: Image.Image, other: Image.Image) -> int:
-    """The largest difference of any colour of any pixel."""
+    """Return the largest difference of any colour of any pixel."""
     assert one.size == other.size
     extrema = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).getextrema()
     assert isinstance(extrema[0], tuple)
@@ -101,14 +101,14 @@ def with_segments(jpeg: bytes, *segments: bytes) -> bytes:
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether a picture could be sent as it is."""
+    """Whether a picture can be sent unchanged."""
     header = read_header(data)
     return header is not None and not header.changes
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Load bytes as a file of some name."""
+    """Load bytes as a file with a name."""
 
     def load(data: bytes, name: str = "cat.png", **options) -> Picture:
         file = tmp_path / name
@@ -126,7 +126,7 @@ def load(tmp_path):
 
 @pytest.fixture
 def refuse(tmp_path):
-    """Load bytes that are refused; return the words after the file's name, and the hint."""
+    """Load bytes that wan refuses; return the message after the file's name, and the hint."""
 
     def refuse(data: bytes, name: str = "cat.png", **options) -> tuple[str, str]:
         file = tmp_path / name
@@ -155,14 +155,14 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("data", PLAIN.values(), ids=PLAIN.keys())
-def test_what_needs_no_change_is_sent_byte_for_byte(load, data):
+def test_a_picture_that_needs_no_change_is_sent_unchanged(load, data):
     picture = load(data, "cat.of-any-suffix")
     assert picture.data == data
     assert picture.media_type == (PNG if data[:1] == b"\x89" else JPEG)
     assert picture.notes == ()
 
 
-def test_the_data_uri_is_strict_base64_and_people_see_its_size(load):
+def test_the_data_uri_is_strict_base64_and_the_text_shows_its_size(load):
     data = encoded(noise(600, 400), "JPEG", quality=98)
     picture = load(data)
     start, _, text = picture.data_uri().partition(",")
@@ -179,7 +179,7 @@ def test_a_picture_prints_without_its_bytes(load):
     assert len(text) < 400
 
 
-def test_the_path_is_absolute_and_otherwise_as_it_was_named(tmp_path, monkeypatch):
+def test_the_path_is_absolute_and_otherwise_unchanged(tmp_path, monkeypatch):
     (tmp_path / "real.png").write_bytes(png())
     (tmp_path / "link.png").symlink_to("real.png")
     monkeypatch.chdir(tmp_path)
@@ -192,7 +192,7 @@ TURNS = {
     3: lambda upright: upright.transpose(Image.Transpose.ROTATE_180),
     4: lambda upright: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
     5: lambda upright: upright.transpose(Image.Transpose.TRANSPOSE),
-    # The camera was turned: what it stored is the upright picture turned the other way.
+    # The camera was rotated, so it stored the upright picture rotated the other way.
     6: lambda upright: upright.transpose(Image.Transpose.ROTATE_90),
     7: lambda upright: upright.transpose(Image.Transpose.TRANSVERSE),
     8: lambda upright: upright.transpose(Image.Transpose.ROTATE_270),
@@ -201,7 +201,7 @@ TURNS = {
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("orientation", TURNS)
-def test_each_orientation_is_turned_upright(load, orientation, kind):
+def test_a_picture_of_each_orientation_is_turned_upright(load, orientation, kind):
     upright = scene(96, 64)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -213,7 +213,7 @@ def test_each_orientation_is_turned_upright(load, orientation, kind):
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_none(load, value):
+def test_an_invalid_orientation_is_ignored(load, value):
     exif = Image.Exif()
     exif[ORIENTATION] = value
     assert differ(decoded(load(encoded(scene(), exif=exif))), scene()) == 0
@@ -275,13 +275,13 @@ def test_metadata_is_not_sent(load, data):
     assert picture.notes == ()
 
 
-def test_a_huge_compressed_text_is_dropped_unread(load):
+def test_a_huge_compressed_text_is_dropped_without_reading_it(load):
     bomb = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000)))
     assert load(png(before=bomb)).media_type == PNG
 
 
 def test_colours_of_a_profile_become_srgb(load):
-    # Red and blue change places in this profile: ignoring it would be seen at once.
+    # This profile swaps red and blue, so the test would notice if wan ignored it.
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = srgb.replace(b"rXYZ", b"tXYZ").replace(b"bXYZ", b"rXYZ").replace(b"tXYZ", b"bXYZ")
@@ -292,12 +292,12 @@ def test_colours_of_a_profile_become_srgb(load):
         assert differ(converted, blue) <= 3
         same = decoded(load(encoded(red, kind, icc_profile=srgb)))
         assert differ(same, red) <= 3
-        # A profile that is broken, or of other colours, is ignored.
+        # wan ignores a profile that is broken or describes other colours.
         for profile in (lab, b"rubbish" * 40, srgb[:200]):
             assert differ(decoded(load(encoded(red, kind, icc_profile=profile))), red) <= 3
 
 
-def test_transparent_parts_are_sent_as_white_and_said_so(load):
+def test_transparent_parts_are_sent_as_white_with_a_notice(load):
     clear = Image.new("RGBA", (32, 32), (255, 0, 0, 0))
     clear.paste((0, 0, 255, 255), (0, 0, 16, 32))
     clear.paste((0, 0, 0, 128), (0, 0, 8, 32))
@@ -387,7 +387,7 @@ def test_each_kind_of_colours_becomes_rgb_of_8_bits(load, name):
 
 
 def tables(jpeg: bytes) -> tuple[object, object]:
-    """The quality of a JPEG: its tables, and how it samples colours."""
+    """Return the quality of a JPEG: its tables and its colour sampling."""
     picture = Image.open(io.BytesIO(jpeg))
     assert isinstance(picture, JpegImagePlugin.JpegImageFile)
     return picture.quantization, picture.layer
@@ -428,7 +428,7 @@ ANIMATED = {
 
 
 @pytest.mark.parametrize("data", ANIMATED.values(), ids=ANIMATED.keys())
-def test_what_moves_is_refused_with_the_way_to_a_frame(refuse, data):
+def test_an_animation_is_refused_with_a_hint_how_to_get_a_frame(refuse, data):
     words, hint = refuse(data, "cat in snow.png")
     assert words in {"is animated, and models need a still picture", "is a GIF"}
     assert "take one frame of it, for example with: ffmpeg -i '" in hint
@@ -465,13 +465,13 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_another_file_is_called_what_it_is(refuse, what):
+def test_a_file_of_another_type_is_refused_with_its_type(refuse, what):
     words, hint = refuse(OTHERS[what])
     assert words == f"is {what.strip()}"
     assert hint
 
 
-def test_hints_hold_commands_that_a_shell_takes(refuse, tmp_path, monkeypatch):
+def test_hints_hold_commands_that_a_shell_accepts(refuse, tmp_path, monkeypatch):
     _, hint = refuse(OTHERS["a HEIC picture"], "it's me.heic")
     command = shlex.split(hint.partition(": ")[2])
     assert command == ["magick", str(tmp_path / "it's me.heic"), "it's me.jpg"]
@@ -499,7 +499,7 @@ def test_file_names_cannot_harm_the_terminal(tmp_path):
         assert note.isprintable()
 
 
-def test_what_cannot_be_read_is_said(tmp_path):
+def test_an_unreadable_file_is_reported(tmp_path):
     cases = {
         tmp_path / "none.png": "cannot read {}: No such file or directory",
         tmp_path: "{} is a folder",
@@ -519,7 +519,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_said(tmp_path):
+def test_a_file_without_permission_is_reported(tmp_path):
     file = tmp_path / "cat.png"
     file.write_bytes(png())
     file.chmod(0)
@@ -546,7 +546,7 @@ def test_a_file_of_many_gigabytes_is_not_read(tmp_path):
         load_picture(file)
 
 
-def test_an_empty_file_is_said(refuse):
+def test_an_empty_file_is_reported(refuse):
     assert refuse(b"") == ("is empty", "give a PNG, JPEG or WebP file")
 
 
@@ -565,7 +565,7 @@ def test_dimensions_out_of_bounds_are_refused_before_decoding(refuse):
     assert refuse(encoded(scene(161, 16), "WEBP"))[0].startswith("is 161x16 pixels: one side")
 
 
-def test_the_narrowest_picture_passes(load):
+def test_the_narrowest_picture_is_accepted(load):
     assert load(encoded(scene(16, 160), "JPEG")).height == 160
 
 
@@ -596,24 +596,24 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_what_is_cut_off_or_damaged_is_refused(refuse, name):
+def test_a_cut_off_or_damaged_picture_is_refused(refuse, name):
     data, expected = DAMAGED[name]
     words, hint = refuse(data)
     assert words.startswith(expected)
     assert hint == "if an image viewer still opens it, save it again there as PNG"
 
 
-def test_above_the_limit_the_size_is_said(refuse):
+def test_a_picture_above_the_limit_is_refused_with_its_size(refuse):
     data = encoded(noise(200, 200))
     words, hint = refuse(data, limit_bytes=100_000)
     assert words == f"is {(len(data) * 4 / 3 + 22) / 1e3:.0f} kB as base64; the limit is 100 kB"
     assert hint == "--shrink scales it down until it fits"
-    # As the first, but it has to be changed too.
+    # Like the first picture, but this one also needs a change.
     words, _ = refuse(data + b"after its end", limit_bytes=100_000)
     assert words.endswith(" kB as base64; the limit is 100 kB")
 
 
-def test_the_limit_is_that_of_the_data_uri(load, refuse):
+def test_the_limit_applies_to_the_data_uri(load, refuse):
     data = encoded(noise(40, 40))
     size = len(load(data).data_uri())
     assert load(data, limit_bytes=size).data == data
@@ -622,7 +622,7 @@ def test_the_limit_is_that_of_the_data_uri(load, refuse):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("limit", [5_000, 40_000, 100_000])
-def test_shrink_makes_it_fit_and_says_how(load, kind, limit):
+def test_shrink_makes_a_picture_fit_and_says_how(load, kind, limit):
     data = encoded(noise(320, 240), kind, **({} if kind == "PNG" else {"quality": 98}))
     picture = load(data, limit_bytes=limit, shrink=True)
     (note,) = picture.notes
@@ -631,13 +631,13 @@ def test_shrink_makes_it_fit_and_says_how(load, kind, limit):
     if picture.width < 320:
         assert f"scaled down to {picture.width}x{picture.height} " in note
         assert abs(picture.width / picture.height - 4 / 3) < 0.05
-        # It is not made much smaller than it has to be.
+        # wan does not make it much smaller than necessary.
         assert len(picture.data_uri()) > 0.6 * limit
     else:
         assert "JPEG" in note or "saved again in quality 90" in note
 
 
-def test_shrink_leaves_what_fits_as_it_is(load):
+def test_shrink_leaves_a_picture_that_fits_unchanged(load):
     data = encoded(noise(100, 100))
     picture = load(data, shrink=True)
     assert picture.data == data
@@ -651,7 +651,7 @@ def test_shrink_prefers_another_encoding_to_fewer_pixels(load):
     assert picture.notes[0].startswith("cat.png: sent as JPEG to fit ")
 
 
-def test_what_cannot_be_shrunk_enough_is_refused(refuse):
+def test_a_picture_that_cannot_shrink_enough_is_refused(refuse):
     words, hint = refuse(encoded(noise(320, 240)), limit_bytes=600, shrink=True)
     assert words.endswith("as base64; the limit is 600 bytes")
     assert hint == "use a smaller picture"
@@ -678,7 +678,7 @@ WITHOUT_PILLOW = """
 """
 
 
-def test_without_pillow_only_what_needs_no_change_is_sent(tmp_path):
+def test_without_pillow_only_pictures_that_need_no_change_are_sent(tmp_path):
     pip = "and wan needs Pillow to change that | pip install 'aimlapi-wan[images]'"
     cases = [(data, "sent image/") for data in PLAIN.values()]
     cases += [(data, f"has metadata, {pip}") for data in METADATA.values() if data[:1] != b"R"]
@@ -710,7 +710,7 @@ def test_without_pillow_only_what_needs_no_change_is_sent(tmp_path):
         assert line.startswith(expected)
 
 
-def test_pillow_is_imported_for_a_picture_only(tmp_path):
+def test_pillow_is_imported_only_for_a_picture(tmp_path):
     (tmp_path / "cat.txt").write_bytes(b"a cat")
     code = """
         import sys
@@ -755,7 +755,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 def _with_checksums(data: bytes) -> bytes:
-    """The chunks of a PNG with checksums that are right, so that the decoder sees the damage."""
+    """Return the chunks of a PNG with right checksums, so that the decoder finds the damage."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return data
     whole, start = data[:8], 8
@@ -775,7 +775,7 @@ def file(tmp_path_factory):
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.one_of(damaged(), st.binary(max_size=200)), shrink=st.booleans())
-def test_whatever_the_bytes_it_is_a_picture_or_a_sentence(file, data, shrink):
+def test_any_bytes_give_a_picture_or_an_error(file, data, shrink):
     file.write_bytes(data)
     picture = None
     with suppress(UsageError):

@@ -1,4 +1,4 @@
-"""Keys, networks, places: what is wrong around wan is named, with a hint that helps."""
+"""Keys, networks, folders: wan names the problem in its surroundings and prints a useful hint."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def test_a_refused_key_names_where_it_came_from(
     assert "unset AIMLAPI_API_KEY" in result.err
 
 
-def test_a_refused_key_of_the_file_is_to_be_set_again(wan: Wan, api: FakeApi) -> None:
+def test_the_hint_for_a_refused_key_of_the_file_sets_a_new_one(wan: Wan, api: FakeApi) -> None:
     without = {"AIMLAPI_API_KEY": None}
     assert wan("config", "set", "api_key", "-", input=KEY.encode(), env=without).code == 0
     api.on_post(forever(refusal(401, "Unauthorized")))
@@ -44,7 +44,7 @@ def test_a_404_on_the_submission_names_the_address(wan: Wan, api: FakeApi) -> No
     assert "wan config get base_url" in result.err
 
 
-def test_the_key_command_says_why_it_failed_and_does_not_see_other_keys(
+def test_a_failing_key_command_is_explained_and_gets_no_other_keys(
     wan: Wan, api: FakeApi, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"
@@ -57,7 +57,7 @@ def test_the_key_command_says_why_it_failed_and_does_not_see_other_keys(
     assert "AIMLAPI" not in seen.read_text()
 
 
-def test_the_editor_does_not_see_the_key(wan: Wan, tmp_path: Path) -> None:
+def test_the_editor_does_not_get_the_key(wan: Wan, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\n")
     editor.chmod(0o755)
@@ -66,7 +66,9 @@ def test_the_editor_does_not_see_the_key(wan: Wan, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"])
-def test_the_root_that_a_network_needs_is_obeyed(wan: Wan, variable: str, tmp_path: Path) -> None:
+def test_wan_trusts_the_root_certificate_of_a_network(
+    wan: Wan, variable: str, tmp_path: Path
+) -> None:
     with FakeApi(tls=True) as secure:
         place = tmp_path / "root.pem"
         place.write_bytes(Path(str(secure.ca_pem)).read_bytes())
@@ -87,14 +89,16 @@ def test_a_socks_proxy_needs_its_package(wan: Wan) -> None:
     assert "hint: pip install 'aimlapi-wan[socks]'\n" in result.err
 
 
-def test_the_api_and_the_cdn_see_one_user_agent(wan: Wan, api: FakeApi) -> None:
+def test_the_api_and_the_cdn_get_the_same_user_agent(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox").code == 0
     agents = {get.headers["User-Agent"] for get in api.gets}
     assert agents == {request.headers["User-Agent"] for request in api.cdn.requests}
     assert len(agents) == 1
 
 
-def test_a_home_of_another_user_is_told_how_to_choose_one(wan: Wan, tmp_path: Path) -> None:
+def test_the_error_for_a_home_of_another_user_says_how_to_choose_one(
+    wan: Wan, tmp_path: Path
+) -> None:
     (tmp_path / "data").write_text("a file")
     env = {"WAN_HOME": None, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
     result = wan("generate", "a fox", env=env)
@@ -103,7 +107,7 @@ def test_a_home_of_another_user_is_told_how_to_choose_one(wan: Wan, tmp_path: Pa
 
 
 @pytest.mark.parametrize("length", [251, 255, 256])
-def test_a_name_that_has_no_room_for_its_sidecar_is_refused_before_paying(
+def test_a_name_too_long_for_its_sidecar_is_refused_before_paying(
     wan: Wan, api: FakeApi, length: int
 ) -> None:
     name = "f" * (length - 4) + ".mp4"
@@ -132,7 +136,7 @@ def test_a_folder_whose_name_is_not_utf_8_works(wan: Wan, api: FakeApi) -> None:
     assert wan("fetch", "--all").code == 0
 
 
-def test_a_pipe_that_does_not_block_gets_the_whole_video(wan: Wan, api: FakeApi) -> None:
+def test_a_non_blocking_pipe_gets_the_whole_video(wan: Wan, api: FakeApi) -> None:
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     process = subprocess.Popen(
@@ -149,7 +153,7 @@ def test_a_pipe_that_does_not_block_gets_the_whole_video(wan: Wan, api: FakeApi)
     assert video == api.video
 
 
-def test_a_closed_stdout_is_said_before_anything_is_paid(wan: Wan, api: FakeApi) -> None:
+def test_a_closed_stdout_is_reported_before_anything_is_paid(wan: Wan, api: FakeApi) -> None:
     command = f"exec {sys.executable} -m wan_cli generate 'a fox' -o - >&-"
     done = subprocess.run(
         ["/bin/sh", "-c", command], cwd=wan.work, env=wan.env, stderr=subprocess.PIPE, timeout=60
@@ -167,7 +171,7 @@ def test_a_sidecar_that_is_a_link_to_itself_is_13(wan: Wan, api: FakeApi, work: 
     assert (work / "a.mp4").exists()
 
 
-def test_doctor_names_versions_and_variables_that_mean_nothing(wan: Wan, api: FakeApi) -> None:
+def test_doctor_prints_the_versions_and_names_unknown_variables(wan: Wan, api: FakeApi) -> None:
     result = wan("doctor", env={"WAN_TIMEOTU": "5m"})
     assert result.code == 0
     assert "WAN_TIMEOTU is not a variable of wan" in result.out
@@ -175,7 +179,7 @@ def test_doctor_names_versions_and_variables_that_mean_nothing(wan: Wan, api: Fa
     assert "history schema" in result.out
 
 
-def test_doctor_offline_does_not_send_to_itself(wan: Wan, closed_port: int) -> None:
+def test_offline_doctor_does_not_suggest_doctor(wan: Wan, closed_port: int) -> None:
     result = wan("doctor", env={"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"})
     assert result.code == 11
     assert "wan doctor" not in result.out

@@ -1,4 +1,4 @@
-"""What a request costs, and --max-cost that is held against it before anything is sent."""
+"""The price of a request, and --max-cost, which wan checks before it sends anything."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def test_a_price_is_read_as_the_api_sends_it(
         variants(["duration"], variant({"duration": 5}), variant({"duration": 5}, 2)),
     ],
 )
-def test_what_would_be_a_guess_is_no_price(pricing: object) -> None:
+def test_an_ambiguous_price_is_unknown(pricing: object) -> None:
     price = price_of(pricing, REQUEST)
     assert price.usd is None
     assert price.why
@@ -135,7 +135,7 @@ JSON = st.recursive(
     )
     | JSON
 )
-def test_any_answer_is_a_price_or_none(pricing: object) -> None:
+def test_any_answer_gives_a_price_or_none(pricing: object) -> None:
     price = price_of(pricing, REQUEST)
     assert price.usd is None or price.usd >= 0
 
@@ -152,7 +152,7 @@ def test_any_answer_is_a_price_or_none(pricing: object) -> None:
         (None, "100"),
     ],
 )
-def test_too_dear_or_not_known_is_5_and_nothing_is_sent(
+def test_a_price_above_the_limit_or_unknown_is_5_and_nothing_is_sent(
     wan: Wan, api: FakeApi, pricing: dict[str, Any] | None, budget: str
 ) -> None:
     api.pricing = pricing
@@ -167,15 +167,13 @@ def test_too_dear_or_not_known_is_5_and_nothing_is_sent(
     [Reply(status=500), Reply(fault="reset"), Reply(body=b"<html>"), Reply(body=b"[1]")],
     ids=["500", "reset", "html", "list"],
 )
-def test_a_price_that_cannot_be_asked_for_is_5(wan: Wan, api: FakeApi, reply: Reply) -> None:
+def test_a_price_that_wan_cannot_get_is_5(wan: Wan, api: FakeApi, reply: Reply) -> None:
     api.on_models(forever(reply))
     result = wan("generate", "a fox", "--max-cost", "100")
     assert (result.code, api.posts) == (5, [])
 
 
-def test_a_price_that_does_not_come_is_waited_for_until_the_deadline(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_with_max_cost_wan_waits_for_the_price_until_the_deadline(wan: Wan, api: FakeApi) -> None:
     api.on_models(forever(Reply(delay=40)))
     result = wan("generate", "a fox", "--max-cost", "100", "--timeout", "1")
     assert (result.code, api.posts) == (5, [])
@@ -183,14 +181,14 @@ def test_a_price_that_does_not_come_is_waited_for_until_the_deadline(
     assert wan("generate", "a fox", "--dry-run", "--timeout", "1").code == 0
 
 
-def test_within_the_budget_it_is_sent(wan: Wan, api: FakeApi) -> None:
+def test_a_request_within_the_budget_is_sent(wan: Wan, api: FakeApi) -> None:
     api.pricing = A_VIDEO
     result = wan("generate", "a fox", "--max-cost", "1.5", "--no-wait")
     assert (result.code, len(api.posts)) == (0, 1)
     assert result.out == f"{api.posts[0].id}\n"
 
 
-def test_a_price_is_kept_for_an_hour_and_then_asked_for_by_its_etag(
+def test_a_price_is_cached_for_an_hour_and_then_revalidated_by_its_etag(
     wan: Wan, api: FakeApi, home: Path
 ) -> None:
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.58\n"
@@ -215,7 +213,7 @@ def an_hour_passes(home: Path) -> None:
     file.write_text(json.dumps(kept | {"asked_at": kept["asked_at"] - 3601}))
 
 
-def test_a_clock_that_was_put_back_does_not_keep_a_price_for_ever(
+def test_setting_the_clock_back_does_not_keep_a_price_for_ever(
     wan: Wan, api: FakeApi, home: Path
 ) -> None:
     wan("generate", "a fox", "--dry-run")
@@ -226,7 +224,7 @@ def test_a_clock_that_was_put_back_does_not_keep_a_price_for_ever(
     assert len(api.gets) == 2
 
 
-def test_the_price_is_said_before_each_submission_but_not_to_the_quiet(
+def test_the_price_is_printed_before_each_submission_except_with_quiet(
     wan: Wan, api: FakeApi
 ) -> None:
     told = wan("generate", "a fox", "--no-wait")
@@ -234,16 +232,14 @@ def test_the_price_is_said_before_each_submission_but_not_to_the_quiet(
     assert "price" not in wan("generate", "a hen", "--no-wait", "-q").err
 
 
-def test_a_price_that_does_not_come_delays_nothing_where_there_is_no_limit(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_without_a_limit_a_missing_price_delays_nothing(wan: Wan, api: FakeApi) -> None:
     api.on_models(forever(Reply(fault="hang")))
     result = wan("generate", "a fox", "--no-wait")
     assert (result.code, len(api.posts)) == (0, 1)
     assert result.err.startswith("price: unknown (")
 
 
-def test_the_settings_may_hold_a_limit_and_the_flag_overrides_it(wan: Wan, api: FakeApi) -> None:
+def test_the_settings_can_hold_a_limit_and_the_flag_overrides_it(wan: Wan, api: FakeApi) -> None:
     limited = {"WAN_MAX_COST": "1"}
     assert wan("generate", "a fox", env=limited).code == 5
     assert wan("generate", "a fox", "--max-cost", "2", "--no-wait", env=limited).code == 0
@@ -259,7 +255,7 @@ def test_a_model_is_found_by_its_alias(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--dry-run").err == "price: $1.50\n"
 
 
-def test_a_cache_of_garbage_is_no_price(wan: Wan, api: FakeApi, home: Path) -> None:
+def test_a_damaged_cache_gives_no_price(wan: Wan, api: FakeApi, home: Path) -> None:
     assert wan("generate", "a fox", "--dry-run").code == 0
     (file,) = home.rglob("model-*.json")
     for garbage in (b"{", b"[]", b'{"etag": 1}'):

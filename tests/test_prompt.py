@@ -1,4 +1,4 @@
-"""The prompt: from exactly one source, and exactly as it was given."""
+"""The prompt: from exactly one source, and sent unchanged."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ ODD = "a cat [wearing a hat] [/red] 猫 🦊 --x $HOME"
     ],
     ids=["argument", "dash", "pipe", "file", "file-and-pipe", "argument-and-pipe"],
 )
-def test_a_prompt_reaches_the_server_exactly(
+def test_a_prompt_reaches_the_server_unchanged(
     wan: Wan, api: FakeApi, work: Path, argv: list[str], stdin: bytes | None
 ) -> None:
     (work / "prompt.txt").write_text(ODD + "\r\n", newline="")
@@ -38,12 +38,12 @@ def test_after_two_dashes_it_may_begin_with_a_dash(wan: Wan, api: FakeApi) -> No
     assert api.posts[0].body["prompt"] == "--json -G3b3vVKdoC42fMNeK1T5"
 
 
-def test_lines_and_spaces_within_stay(wan: Wan, api: FakeApi) -> None:
+def test_lines_and_spaces_in_a_prompt_stay(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "--no-wait", input=b"  one\n\n\ttwo \n").code == 0
     assert api.posts[0].body["prompt"] == "  one\n\n\ttwo "
 
 
-def test_the_list_shows_it_exactly(wan: Wan, api: FakeApi) -> None:
+def test_list_shows_the_prompt_unchanged(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "--no-wait", ODD).code == 0
     assert ODD in wan("list").out
     assert wan("list", "--json").json_lines[0]["request"]["prompt"] == ODD
@@ -114,7 +114,7 @@ def test_the_body_of_an_odd_prompt_is_utf_8(wan: Wan, api: FakeApi) -> None:
         (" - a fox", ""),
     ],
 )
-def test_a_dash_of_an_editor_is_no_prompt_unless_it_stands_after_two_hyphens(
+def test_an_editors_dash_is_not_a_prompt_unless_it_follows_two_hyphens(
     wan: Wan, api: FakeApi, word: str, meant: str
 ) -> None:
     refused = wan("generate", word, "--no-wait", input=b"a fox in the snow")
@@ -159,7 +159,7 @@ def test_a_dash_among_the_words_has_a_hint_that_works(
         ("clips.xlsx", "save its sheet as CSV UTF-8 in your spreadsheet program, then: wan batch "),
     ],
 )
-def test_the_name_of_a_file_is_no_prompt_unless_it_stands_after_two_hyphens(
+def test_a_file_name_is_not_a_prompt_unless_it_follows_two_hyphens(
     wan: Wan, api: FakeApi, work: Path, name: str, hint: str
 ) -> None:
     (work / "folder").mkdir()
@@ -174,7 +174,7 @@ def test_the_name_of_a_file_is_no_prompt_unless_it_stands_after_two_hyphens(
     assert [post.body["prompt"] for post in api.posts] == [name]
 
 
-def test_names_of_several_files_are_no_prompt_either(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_several_file_names_are_not_a_prompt(wan: Wan, api: FakeApi, work: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (work / name).write_text("a fox")
     result = wan("generate", "a.txt", "b.txt")
@@ -182,7 +182,7 @@ def test_names_of_several_files_are_no_prompt_either(wan: Wan, api: FakeApi, wor
     assert "hint: wan batch a.txt, or: " in result.err
 
 
-def test_a_file_of_the_home_folder_is_known_by_its_tilde(
+def test_wan_recognizes_a_file_of_the_home_folder_by_its_tilde(
     wan: Wan, api: FakeApi, env: dict[str, str]
 ) -> None:
     Path(env["HOME"]).mkdir()
@@ -195,14 +195,14 @@ def test_a_file_of_the_home_folder_is_known_by_its_tilde(
     "prompt",
     ["prompts.csv", "fox", "clip", "empty", "a fox.", "notes.txt in the snow", "fox\nnotes.txt"],
 )
-def test_words_that_name_no_file_of_text_are_a_prompt(
+def test_words_that_are_not_the_name_of_a_text_file_are_a_prompt(
     wan: Wan, api: FakeApi, work: Path, prompt: str
 ) -> None:
     (work / "fox").mkdir()
     (work / "clip").write_bytes(b"\0\0\0\x18ftyp")
     (work / "empty").touch()
     (work / "notes.txt").write_text("a hen")
-    api.check_files = False  # A file that is no video is there.
+    api.check_files = False  # A file exists that is not a video.
     assert wan("generate", "--no-wait", prompt).code == 0
     assert [post.body["prompt"] for post in api.posts] == [prompt]
 
@@ -216,7 +216,7 @@ def test_hints_about_the_prompt_stay_in_the_sandbox(wan: Wan, work: Path) -> Non
     )
 
 
-def test_two_hyphens_that_are_a_value_are_none(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_two_hyphens_as_a_value_do_not_end_the_options(wan: Wan, api: FakeApi, work: Path) -> None:
     (work / "prompts.csv").write_text("prompt\na fox")
     assert wan("generate", "--negative-prompt", "--", "prompts.csv").code == 2
     assert wan("generate", "--help", "prompts.csv").code == 0
@@ -237,7 +237,7 @@ def test_the_command_for_a_prompt_file_in_utf_16_works(
     assert [post.body["prompt"] for post in api.posts] == ["a “fox” in the snow"]
 
 
-def test_a_prompt_file_may_hold_text_of_any_form(wan: Wan, api: FakeApi, work: Path) -> None:
+def test_a_prompt_file_can_hold_text_of_any_form(wan: Wan, api: FakeApi, work: Path) -> None:
     prompt = '# Fox\n\n- [wide] a fox, "hello"\n{"style": "noir"}\n---'
     (work / "prompt.md").write_text(prompt + "\n")
     assert wan("generate", "--no-wait", "--prompt-file", "prompt.md").code == 0

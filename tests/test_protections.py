@@ -1,4 +1,4 @@
-"""Protections that are hard to see: each test here goes red when its protection is taken away."""
+"""Protections that are hard to see: each test here fails if its protection is removed."""
 
 import signal
 import socket
@@ -37,11 +37,11 @@ from wan_cli.journal import Journal
 BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-# --- whom TLS trusts ---
+# --- the authorities that TLS trusts ---
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_folder_of_authorities_is_read(wan: Wan, variable: str, tmp_path: Path) -> None:
+def test_wan_reads_a_folder_of_authorities(wan: Wan, variable: str, tmp_path: Path) -> None:
     with FakeApi(tls=True) as secure:
         folder = tmp_path / "authorities"
         folder.mkdir()
@@ -53,7 +53,7 @@ def test_a_folder_of_authorities_is_read(wan: Wan, variable: str, tmp_path: Path
 
 @contextmanager
 def tls_proxy(certificate: Path) -> Iterator[tuple[str, list[str]]]:
-    """A proxy that is spoken to over TLS; yield its URL and the tunnels that were asked for."""
+    """Run a proxy over TLS; yield its URL and the requested tunnels."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     tunnels: list[str] = []
@@ -93,7 +93,7 @@ def tls_proxy(certificate: Path) -> Iterator[tuple[str, list[str]]]:
         yield f"https://localhost:{listener.getsockname()[1]}", tunnels
 
 
-def test_the_tls_of_a_proxy_is_checked_by_the_same_authorities(wan: Wan, tmp_path: Path) -> None:
+def test_wan_checks_the_tls_of_a_proxy_with_the_same_authorities(wan: Wan, tmp_path: Path) -> None:
     import trustme
 
     authority = trustme.CA()
@@ -116,7 +116,7 @@ def test_the_tls_of_a_proxy_is_checked_by_the_same_authorities(wan: Wan, tmp_pat
 
 
 @pytest.mark.parametrize(("age_s", "code"), [(0, 8), (3600, 6), (-3600, 6)])
-def test_a_404_is_believed_unless_the_submission_is_young_by_any_clock(
+def test_wan_believes_a_404_unless_the_submission_is_young_by_any_clock(
     wan: Wan, api: FakeApi, age_s: int, code: int
 ) -> None:
     (generation_id,) = submitted(wan, api, "a fox")
@@ -126,10 +126,10 @@ def test_a_404_is_believed_unless_the_submission_is_young_by_any_clock(
     assert result.code == code, result.err
 
 
-# --- limits of what hangs, and of what waits to be shown ---
+# --- limits of hanging jobs, and of outcomes that wait to be printed ---
 
 
-def test_at_most_so_many_jobs_give_their_place_away() -> None:
+def test_the_number_of_abandoned_jobs_is_limited() -> None:
     lane = Lane(4, yields_s=1.0)
     work = Watching.__new__(Watching)
 
@@ -163,14 +163,14 @@ def test_outcomes_do_not_pile_up_in_memory_before_they_are_printed(
             name = f"{number:021}"
             engine.add(known._replace(ref=name, id=name), deadline=tools.clock.monotonic() - 60.0)
         waiting = [len(engine.run.events) for _ in engine.outcomes()]
-    assert len(waiting) > 400  # Each outcome, and what was said beside them.
+    assert len(waiting) > 400  # Each outcome, and the events between them.
     assert max(waiting) <= 100
 
 
 # --- equal rows of one process ---
 
 
-def test_an_equal_row_that_is_being_submitted_here_is_waited_for(
+def test_a_row_waits_for_an_equal_row_that_this_process_is_submitting(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     wan.speed = SPEED
@@ -178,12 +178,12 @@ def test_an_equal_row_that_is_being_submitted_here_is_waited_for(
     words = ["--yes", "--no-lookup", "--poll-interval", "1"]
     running = wan.start("batch", batch_file(work, "a fox", "a fox"), *words)
     wait_until(lambda: api.posts)
-    time.sleep(1.5)  # The second row gets the place of the first one after half a second.
+    time.sleep(1.5)  # After half a second, the second row gets the slot of the first one.
     api.release()
     result = running.wait()
     assert result.code == 0, result.err
     assert len(api.posts) == 2
-    # Another process's submission would have been looked for.
+    # wan would have searched the log for a submission of another process.
     assert log_reads(api) == 0
     all_right(wan, api, 2)
 
@@ -191,13 +191,11 @@ def test_an_equal_row_that_is_being_submitted_here_is_waited_for(
 # --- signals ---
 
 
-def test_a_signal_that_comes_many_times_is_explained_once(
-    wan: Wan, api: FakeApi, work: Path
-) -> None:
+def test_a_repeated_signal_is_explained_once(wan: Wan, api: FakeApi, work: Path) -> None:
     api.looks = 1_000_000
     running = wan.start("batch", batch_file(work, *animals(4)), "--yes")
     wait_until(lambda: len(api.posts) == 4 and len(api.gets) > 8)
-    # As a terminal and the wrappers around a command pass it on.
+    # A terminal and the wrappers around a command each pass the signal on.
     with suppress(OSError):
         for _ in range(300):
             running.kill(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What became of a submission whose outcome was unknown: asked, never guessed, never paid twice."""
+"""Submissions whose outcome is unknown: wan asks the account, never guesses, never pays twice."""
 
 import sqlite3
 import time
@@ -52,7 +52,7 @@ def change_row(wan: Wan, sql: str) -> None:
 # --- within the command ---
 
 
-def test_what_the_log_shows_is_gone_on_with_at_once(wan: Wan, api: FakeApi) -> None:
+def test_wan_continues_at_once_with_a_submission_that_the_log_shows(wan: Wan, api: FakeApi) -> None:
     api.on_post(LOST)
     result = wan("generate", "a fox", "--json", "--timeout", "20")
     (line,) = result.json_lines
@@ -70,13 +70,13 @@ def test_clocks_that_differ_hide_nothing(
     assert wan("generate", "a fox", "--no-wait", "--timeout", "20").out.strip() == api.posts[0].id
 
 
-def test_what_a_found_submission_cost_is_counted(wan: Wan, api: FakeApi) -> None:
+def test_the_cost_of_a_found_submission_is_counted(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
     (line,) = wan("fetch", "--all", "--json").json_lines
     assert line["cost_usd"] == line["credits_used"] / CREDITS_PER_USD > 0
 
 
-def test_a_submission_that_failed_may_be_made_anew(wan: Wan, api: FakeApi) -> None:
+def test_a_failed_submission_can_be_made_again(wan: Wan, api: FakeApi) -> None:
     api.on_post(LOST)
     api.error = {"name": "E", "message": "no"}
     result = wan("generate", "a fox", "--json", "--timeout", "5")
@@ -87,8 +87,10 @@ def test_a_submission_that_failed_may_be_made_anew(wan: Wan, api: FakeApi) -> No
     assert len(api.posts) == 2
 
 
-def test_the_failure_of_an_earlier_attempt_says_nothing_of_the_last(wan: Wan, api: FakeApi) -> None:
-    # The first attempt is refused for now, and the log shows it as failed; the second is lost.
+def test_the_failure_of_an_earlier_attempt_says_nothing_about_the_last_one(
+    wan: Wan, api: FakeApi
+) -> None:
+    # The first attempt gets a 429, and the log shows it as failed; the second reply is lost.
     limited = Reply(status=429, headers={"Retry-After": "0"}, accept=True)
     api.on_post(limited, LOST)
     api.error = {"name": "RateLimit", "message": "slower"}
@@ -103,7 +105,9 @@ def test_the_failure_of_an_earlier_attempt_says_nothing_of_the_last(wan: Wan, ap
     result = running.wait()
     (line,) = result.json_lines
     assert (result.code, line["id"]) == (0, second.id)
-    api.allow_multiple = True  # what was refused is no generation, though the fake counts it
+    api.allow_multiple = (
+        True  # the refused attempt is not a generation, although the fake counts it
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_a_log_that_cannot_be_read_proves_nothing(wan: Wan, api: FakeApi, reply:
 # --- wan recover ---
 
 
-def test_a_log_that_lags_settles_it_later(wan: Wan, api: FakeApi) -> None:
+def test_a_late_log_resolves_the_submission_later(wan: Wan, api: FakeApi) -> None:
     line = lose(wan, api)
     api.log_lag = True
     result, (row,) = recover(wan)
@@ -150,7 +154,7 @@ def test_a_log_that_lags_settles_it_later(wan: Wan, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_the_log_is_read_to_its_end_whatever_it_says_of_more(
+def test_wan_reads_the_log_to_its_end_even_if_the_paging_is_wrong(
     wan: Wan, api: FakeApi, size: int
 ) -> None:
     lose(wan, api)
@@ -168,7 +172,7 @@ def test_the_log_is_read_to_its_end_whatever_it_says_of_more(
     assert (result.code, row["id"]) == (0, api.posts[0].id)
 
 
-def test_a_log_that_always_promises_more_has_an_end(wan: Wan, api: FakeApi) -> None:
+def test_wan_stops_reading_a_log_that_always_promises_more(wan: Wan, api: FakeApi) -> None:
     lose(wan, api, reply=NEVER)
     rows = [{"inference_id": "x", "status": "succeeded", "model": "m", "client_request_id": "l"}]
     api.on_logs(forever(Reply(body={"data": rows, "pagination": {"has_more": True}})))
@@ -179,7 +183,7 @@ def test_a_log_that_always_promises_more_has_an_end(wan: Wan, api: FakeApi) -> N
     assert len(api.gets) < 20
 
 
-def test_a_log_that_denies_more_is_read_on(wan: Wan, api: FakeApi) -> None:
+def test_wan_keeps_reading_a_log_that_denies_more_pages(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
     rows = [{"inference_id": "x", "status": "succeeded", "model": "m", "client_request_id": "l"}]
     api.add_log_row("x")
@@ -204,7 +208,7 @@ def test_a_ledger_or_a_page_that_fails_does_not_hide_what_the_log_holds(
 
 
 @pytest.mark.parametrize("source", ["log", "ledger"])
-def test_what_only_may_be_ours_is_shown_and_taken_on_the_users_word(
+def test_a_possible_match_is_shown_and_adopted_only_by_the_user(
     wan: Wan, api: FakeApi, source: str
 ) -> None:
     ref = ref_of(lose(wan, api))
@@ -229,7 +233,9 @@ def test_what_only_may_be_ours_is_shown_and_taken_on_the_users_word(
     assert len(api.posts) == 2
 
 
-def test_what_is_forgotten_is_not_looked_for_and_may_be_sent_anew(wan: Wan, api: FakeApi) -> None:
+def test_a_forgotten_submission_is_not_searched_for_and_can_be_sent_again(
+    wan: Wan, api: FakeApi
+) -> None:
     ref = ref_of(lose(wan, api, reply=NEVER))
     assert wan("recover", "--forget", "wan-nobody").code == 2
     result, (row,) = recover(wan, "--forget", ref)
@@ -239,7 +245,7 @@ def test_what_is_forgotten_is_not_looked_for_and_may_be_sent_anew(wan: Wan, api:
     assert (len(api.posts), len(api.accepted)) == (2, 1)
 
 
-def test_another_key_is_said_and_finds_nothing(wan: Wan, api: FakeApi) -> None:
+def test_recover_reports_another_key_and_finds_nothing(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
     other = {"AIMLAPI_API_KEY": "another-key-0123456789abcdef"}
     result, (row,) = recover(wan, **other)
@@ -264,12 +270,12 @@ ELSEWHERE = "another-machine 0 pid:[1]"
             True,
         ),  # and a clock put back
         ("status = 'sending', pid = 1", False),
-        # What is no process here may be one on another machine, or in another container.
+        # A pid that does not exist here may belong to another machine or container.
         (f"status = 'sending', pid = 1{'0' * 8}, host = '{ELSEWHERE}'", False),
         (f"status = 'sending', host = '{ELSEWHERE}', updated_at = updated_at - 3600", True),
     ],
 )
-def test_a_submission_of_a_process_that_is_gone_is_looked_for(
+def test_wan_searches_for_the_submission_of_a_process_that_is_gone(
     wan: Wan, api: FakeApi, row: str, is_dead: bool
 ) -> None:
     lose(wan, api)
@@ -282,7 +288,7 @@ def test_a_submission_of_a_process_that_is_gone_is_looked_for(
 
 
 @pytest.mark.parametrize("jump", [-DAY_S, DAY_S])
-def test_a_clock_that_was_put_right_since_hides_nothing(
+def test_a_clock_that_was_corrected_later_hides_nothing(
     wan: Wan, api: FakeApi, jump: float
 ) -> None:
     # At the submission this machine's clock was a day off, and the server's Date said so.
@@ -295,7 +301,7 @@ def test_a_clock_that_was_put_right_since_hides_nothing(
 # --- the same request again ---
 
 
-def test_a_twin_of_what_is_unknown_is_refused_and_another_prompt_is_not(
+def test_a_request_identical_to_an_unknown_one_is_refused_and_another_is_not(
     wan: Wan, api: FakeApi
 ) -> None:
     lose(wan, api, reply=NEVER)
@@ -308,18 +314,22 @@ def test_a_twin_of_what_is_unknown_is_refused_and_another_prompt_is_not(
     assert (len(api.posts), len(api.accepted)) == (3, 2)
 
 
-def test_a_twin_that_the_log_shows_by_now_is_gone_on_with(wan: Wan, api: FakeApi) -> None:
+def test_an_identical_request_continues_a_submission_that_the_log_now_shows(
+    wan: Wan, api: FakeApi
+) -> None:
     lose(wan, api)
     result = wan("generate", "a fox")
     assert (result.code, len(api.posts)) == (0, 1)
     assert "was accepted before" in result.err
-    # What is finished is in nobody's way: this is a new wish.
+    # A finished generation does not prevent a new one.
     api.allow_multiple = True
     assert wan("generate", "a fox", "--no-wait").code == 0
     assert len(api.posts) == 2
 
 
-def test_a_twin_that_failed_by_the_log_is_in_nobodys_way(wan: Wan, api: FakeApi) -> None:
+def test_a_submission_that_failed_by_the_log_does_not_prevent_an_identical_request(
+    wan: Wan, api: FakeApi
+) -> None:
     lose(wan, api)
     next(iter(api.generations.values())).fail()
     assert wan("generate", "a fox", "--no-wait").out.strip() == api.posts[1].id
@@ -327,9 +337,7 @@ def test_a_twin_that_failed_by_the_log_is_in_nobodys_way(wan: Wan, api: FakeApi)
     assert [row["status"] for row in wan("list", "--json").json_lines] == ["queued", "error"]
 
 
-def test_a_log_that_lags_a_little_is_waited_for_in_the_command_itself(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_the_command_itself_waits_for_a_log_that_lags_a_little(wan: Wan, api: FakeApi) -> None:
     api.logs_immediately = True
     api.on_post(Reply(fault="reset"))
     api.on_logs(*repeat(Reply(body={"data": [], "pagination": {"has_more": False}}), 9))
@@ -351,7 +359,7 @@ def test_two_commands_at_once_get_a_generation_each(wan: Wan, api: FakeApi) -> N
     assert len(api.accepted) == 2
 
 
-def test_a_look_that_found_nothing_does_not_undo_what_another_process_learnt(
+def test_a_search_without_a_result_does_not_undo_the_result_of_another_process(
     wan: Wan, api: FakeApi
 ) -> None:
     lose(wan, api)
@@ -367,7 +375,7 @@ def test_a_look_that_found_nothing_does_not_undo_what_another_process_learnt(
     assert (row["id"], row["status"]) == (api.posts[0].id, "queued")
 
 
-def test_one_who_has_not_heard_of_an_id_cannot_write_it_away(wan: Wan, api: FakeApi) -> None:
+def test_a_process_that_does_not_know_an_id_cannot_overwrite_it(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
     with Journal.open(Path(wan.env["WAN_HOME"]) / "history.db") as journal:
         (stale,) = journal.unresolved()

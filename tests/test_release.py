@@ -1,4 +1,4 @@
-"""What a release is made of: metadata, workflow, image and changelog agree, and hold no secret."""
+"""The parts of a release: metadata, workflow, image and changelog agree, and hold no secret."""
 
 import re
 import tomllib
@@ -48,13 +48,13 @@ def test_a_workflow_pins_its_actions_and_only_reads(file: Path) -> None:
 
 
 @workflows
-def test_what_a_workflow_makes_is_a_target_of_make(file: Path) -> None:
+def test_every_make_command_of_a_workflow_is_a_target(file: Path) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in re.findall(r"run: make (\S+)", file.read_text("utf-8")):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_the_image_runs_without_rights_and_holds_no_key() -> None:
+def test_the_image_runs_as_an_unprivileged_user_and_holds_no_key() -> None:
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     uid = re.findall(r"^USER (\d+):\d+$", last, re.MULTILINE)
     assert uid
@@ -66,7 +66,7 @@ def test_the_image_runs_without_rights_and_holds_no_key() -> None:
     assert not re.search(r"^ARG ", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_build_of_the_image_sees_what_the_wheel_needs_and_no_more() -> None:
+def test_the_build_of_the_image_gets_only_the_files_of_the_wheel() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     lines = [line for line in ignored if line and not line.startswith("#")]
     assert lines[0] == "*"
@@ -76,6 +76,6 @@ def test_the_build_of_the_image_sees_what_the_wheel_needs_and_no_more() -> None:
     assert seen == {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], *needed}
 
 
-def test_the_changelog_knows_the_version() -> None:
+def test_the_changelog_has_an_entry_for_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert re.findall(r"(?m)^## \[(.+?)\]", changelog)[:2] == ["Unreleased", __version__]
