@@ -1,5 +1,6 @@
 """Streams that are closed or full, environments that are bare, folders that are gone."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -140,6 +141,13 @@ def test_no_file_of_ours_takes_the_place_of_a_closed_stream(
     (video,) = work.iterdir()
     assert video.read_bytes() == api.video
     assert (home / "history.db").read_bytes().startswith(b"SQLite format 3\0")
+
+
+def test_a_closed_stdout_does_not_lose_the_path(api: FakeApi, wan: Wan, work: Path) -> None:
+    done = shell(wan, "wan generate 'a fox' -q -o fox.mp4 >&-")
+    assert (done.code, done.out, done.err) == (0, "", f"{work}/fox.mp4\n")
+    done = shell(wan, "wan generate 'a fox' -q -o owl.mp4 --json >&-")
+    assert json.loads(done.err)["file"] == f"{work}/owl.mp4"
 
 
 @needs_root

@@ -153,3 +153,10 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_key(wan: Wan) -> None:
     assert result.err.startswith(
         "error: timeout: '-5' is not a duration above 0 (such as 90, 90s, 5m, 1h or 7d)\n"
     )
+
+
+def test_list_says_what_is_not_set(wan: Wan) -> None:
+    lines = wan("config", "list").out.splitlines()
+    assert "generate.seed is not set" in lines
+    assert "timeout = 1800  (default)" in lines
+    assert not [line for line in lines if " = -  " in line]

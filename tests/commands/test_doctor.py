@@ -44,6 +44,15 @@ def test_a_problem_has_its_exit_code_and_a_hint(
     assert "->" in line
 
 
+def test_a_problem_names_the_checks_that_it_prevents(wan: Wan, api: FakeApi) -> None:
+    *_, last = wan("doctor", env={"AIMLAPI_API_KEY": None}).out.splitlines()
+    words = "skipped: not checked: API, clock and balance; fix the key first  ->  wan config set"
+    assert words in last
+    *_, check = wan("doctor", "--json", env={"WAN_BASE_URL": "http://example.com"}).json_lines
+    assert "history, API, clock and balance; fix the configuration" in check["text"]
+    assert len(api.gets) == 0
+
+
 def test_a_refused_key_is_4(wan: Wan, api: FakeApi) -> None:
     api.on_billing(forever(Reply(status=401)))
     assert wan("doctor").code == 4

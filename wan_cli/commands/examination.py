@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from wan_cli.checkup import Check, Level
+from wan_cli.checkup import Check, Level, warning
 from wan_cli.commands.workspace import Workspace
 from wan_cli.config.paths import paths
 from wan_cli.core.doctor import (
@@ -26,6 +26,7 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
     checks, settings = examine_config(places, os.environ, sandbox=sandbox)
     yield from checks
     if settings is None:
+        yield _skipped("history, API, clock and balance", checks)
         return
     in_sandbox = settings.sandbox if sandbox is None else sandbox
     space = Workspace(places, settings, in_sandbox, out.trace)
@@ -33,3 +34,12 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
     if all(check.level is not Level.PROBLEM for check in checks):
         with space.client() as client:
             yield from examine_api(client)
+    else:
+        yield _skipped("API, clock and balance", checks)
+
+
+def _skipped(names: str, checks: list[Check]) -> Check:
+    """Say that a problem of the configuration or the key prevents other checks."""
+    cause = next(check for check in checks if check.level is Level.PROBLEM)
+    words = f"not checked: {names}; fix the {cause.name} first"
+    return warning("skipped", words, hint=cause.hint)

@@ -71,7 +71,9 @@ class Entry(NamedTuple):
     @property
     def line(self) -> str:
         """Key, value and source for people."""
-        return f"{self.key} = {one_line(self.text) or '-'}  ({self.source})"
+        if self.value is None:
+            return f"{self.key} is not set"
+        return f"{self.key} = {one_line(self.text)}  ({self.source})"
 
     @property
     def data(self) -> dict[str, object]:

@@ -57,10 +57,15 @@ def talk(line: str) -> None:
 def write_stdout(text: str) -> None:
     """Write and flush a result, so that wan can still report a full disk.
 
+    If stdout was closed when the process began, write the result on stderr.
+
     Raises:
         LocalFileError: stdout cannot be written.
         StdoutClosed: the reader closed the pipe.
     """
+    if _is_closed():
+        talk(text.removesuffix("\n"))
+        return
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -72,14 +77,19 @@ def stdout_for_video(*, force: bool) -> BinaryIO:
         LocalFileError: stdout was closed when the process began: the video would be lost.
         UsageError: stdout is a terminal, and `force` is not set.
     """
-    raw = getattr(sys.stdout.buffer, "raw", None)
-    if getattr(raw, "was_closed", False):
+    if _is_closed():
         raise LocalFileError("standard output is closed", hint="-o FILE")
     if sys.stdout.isatty() and not force:
         raise UsageError(
             "a video would garble the terminal", hint="-o - | mpv -, or -o FILE, or add --force"
         )
     return sys.stdout.buffer
+
+
+def _is_closed() -> bool:
+    """Whether stdout was closed when the process began."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return bool(getattr(raw, "was_closed", False))
 
 
 def ring() -> None:
