@@ -227,8 +227,11 @@ def test_a_terminal_shows_the_rows_and_is_left_clean(
     assert "0 saved · 3 in flight" in text
     assert "$4.73 of $20.00" in text
     assert re.search(r"about \d+:\d\d left", text)
-    for name in ("fox", "hen", "row 3"):
-        assert re.search(rf"^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] {name} +generating +\d:\d\d$", text, re.MULTILINE)
+    # A row without a name shows its prompt if there is room.
+    prompt = "  an owl" if columns > 40 else ""
+    for name, end in (("fox", ""), ("hen", ""), ("row 3", prompt)):
+        line = rf"^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] {name} +generating +\d:\d\d{end}$"
+        assert re.search(line, text, re.MULTILINE)
     spinning = [line for line in drawn if line[:1] in {*"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏━╌"}]
     assert max(map(width_of, spinning)) <= columns - 2
     left = screen(written)

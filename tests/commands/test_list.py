@@ -80,6 +80,22 @@ def test_stats_sum_by_day_and_model(wan: Wan, api: FakeApi) -> None:
     assert "$3.15" in wan("list", "--stats").out
 
 
+def test_stats_on_a_terminal_are_a_table_with_the_total(wan: Wan, api: FakeApi) -> None:
+    for resolution in ("720p", "1080p"):
+        assert wan("generate", "a fox", "--no-wait", "--resolution", resolution).code == 0
+    model = ("--model", "wan2.5-t2v-preview")
+    assert wan("generate", "a fox", "--no-wait", *model).code == 0
+    for columns in (30, 40, 60, 100):
+        code, written = on_terminal(wan, "list", "--stats", columns=columns, env={"NO_COLOR": "1"})
+        assert code == 0
+        heads, *rows, total = screen(written)
+        assert max(map(len, [heads, *rows])) <= columns
+        assert (heads.split()[-1], heads.index("COST") + 4, len(rows)) == ("COST", len(heads), 2)
+        assert [row[: len(heads)].rstrip() for row in rows] == rows
+        assert total.startswith("3 generations, $")
+    assert heads.split() == ["DAY", "MODEL", "CLIPS", "CREDITS", "COST"]
+
+
 def test_a_failed_generation_costs_nothing(wan: Wan, api: FakeApi) -> None:
     api.error = {"message": "not nice"}
     assert wan("generate", "a fox").code == 9

@@ -20,7 +20,8 @@ def test_a_spinner_moves_and_leaves_a_clean_screen(wan: Wan, api: FakeApi, colum
     assert code == 0
     assert "\x1b[?25l" in written  # the cursor is hidden during the wait
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")  # and shown at the end
-    assert re.search(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (queued|generating)", ESCAPE.sub("", written))
+    spinner = r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (queued|generating) \d+ s · about \d+ (s|min) .*left"
+    assert re.search(spinner + " · " * (columns > 40), ESCAPE.sub("", written))
     left = screen(written)
     assert left[:3] == [
         "price: $1.58",

@@ -62,10 +62,14 @@ class Row(NamedTuple):
     nth: int = 1
 
     @property
+    def has_name(self) -> bool:
+        """Whether it has its own name; a template is not the name of one row."""
+        return self.name is not None and "{" not in self.name
+
+    @property
     def label(self) -> str:
         """The row's label on the screen and in logs: its name, otherwise its number."""
-        # A template is not the name of one row.
-        return f"row {self.number}" if self.name is None or "{" in self.name else self.name
+        return self.name if self.name is not None and self.has_name else f"row {self.number}"
 
 
 class Mistake(NamedTuple):

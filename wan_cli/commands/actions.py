@@ -8,7 +8,7 @@ from wan_cli.commands.words import check_words, count_in_sandbox
 from wan_cli.commands.workspace import workspace
 from wan_cli.listing import Listing, parse_limit, parse_search, parse_since, parse_status
 from wan_cli.output.begin import begin
-from wan_cli.output.history import print_history
+from wan_cli.output.history import print_history, print_stats
 
 # `wan list` does not import the core.
 
@@ -33,7 +33,7 @@ def list_(
     listing = Listing(parse_status(status), parse_since(since), parse_search(search), most)
     with space.journal(out) as journal:
         if stats:
-            return out.stats(journal.spending(listing))
+            return print_stats(out, journal.spending(listing), in_sandbox=space.sandbox)
         return print_history(
             out,
             journal.newest(listing),

@@ -70,6 +70,11 @@ def run(out: Output, space: Workspace, batch: Batch, *, yes: bool) -> int:
         batch.tools.clock.monotonic,
         total=len(entries),
         names={entry.row.number: entry.row.label for entry in entries},
+        prompts={
+            entry.row.number: entry.row.request.prompt
+            for entry in entries
+            if not entry.row.has_name
+        },
         is_batch=True,
         in_sandbox=space.sandbox,
     )

@@ -21,7 +21,6 @@ from wan_cli.errors import (
     exit_code_of,
     in_sandbox,
 )
-from wan_cli.listing import Spent
 from wan_cli.output.faces import (
     compact,
     dry_run_json,
@@ -29,8 +28,6 @@ from wan_cli.output.faces import (
     kept_words,
     price_words,
     record_json,
-    spent_json,
-    spent_line,
     unprinted,
 )
 from wan_cli.output.following import each, follow
@@ -195,11 +192,6 @@ class Output:
             here = check._replace(hint=self.typeable(check.hint))
             self.result(here.data, here.line)
         return exit_code_of(codes)
-
-    def stats(self, rows: Sequence[Spent]) -> int:
-        """Print the spending by day and model; return 0."""
-        self.results((spent_json(row), spent_line(row)) for row in rows)
-        return 0
 
     def outcomes(
         self,

@@ -26,6 +26,8 @@ DOWNLOADING = "downloading"
 STATE_WIDTH = len(f"{DOWNLOADING} 100%")
 # A terminal echoes ^C at the end of the last line, which must not wrap.
 ECHO_WIDTH = len("^C")
+# A prompt gets at least this many cells, or none.
+PROMPT_MIN = 16
 # The cells before a row: the spinner and a space.
 INDENT = 2
 
@@ -155,6 +157,9 @@ def lines_of(
         cells = [padded(fitted(name, name_width), name_width)]
         cells.append(padded(_state(row, percents), STATE_WIDTH))
         cells.append(clock(row.elapsed_s + passed_s).rjust(clocks))
+        # A number alone does not tell the rows apart.
+        if size.width - taken - name_width >= PROMPT_MIN and (prompt := results.prompt_of(row.row)):
+            cells.append(prompt)
         lines.append(fitted(f"{frame} {GAP.join(cells)}", size.width))
     if more := max(0, results.in_flight - len(shown)):
         lines.append(fitted(f"{' ' * INDENT}and {more:,} more in flight", size.width))

@@ -1,4 +1,4 @@
-"""Print the history: its rows, their number and their total cost."""
+"""Print the history: its rows or its cost by day and model, their number and total cost."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from functools import partial
 
 from wan_cli.listing import Spent
 from wan_cli.output import Output
-from wan_cli.output.faces import record_json, total_line
-from wan_cli.output.listing import history_lines
+from wan_cli.output.faces import record_json, spent_json, total_line
+from wan_cli.output.listing import history_lines, stats_lines
 from wan_cli.record import Record
 
 _EMPTY = 'the history is empty; try: wan generate "a fox in the snow"'
@@ -42,4 +42,15 @@ def print_history(
 
     lines = partial(history_lines, records, time.time())
     out.table(map(record_json, records), lines, footer)
+    return 0
+
+
+def print_stats(out: Output, rows: Sequence[Spent], *, in_sandbox: bool) -> int:
+    """Print the cost by day and model and, for people, the total; return 0."""
+
+    def footer() -> list[str]:
+        whole = Spent(sum(row.generations for row in rows), 0, sum(row.usd for row in rows))
+        return [total_line(whole, sandbox=in_sandbox)]
+
+    out.table(map(spent_json, rows), partial(stats_lines, rows), footer)
     return 0

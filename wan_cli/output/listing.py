@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from wan_cli.listing import Spent
 from wan_cli.models import MODELS
-from wan_cli.output.faces import elapsed_s, money, seconds
+from wan_cli.output.faces import elapsed_s, money, seconds, spent_line
 from wan_cli.output.states import color_of, state_words
 from wan_cli.output.table import Color, Grid
 from wan_cli.record import Record, utc
@@ -19,6 +20,20 @@ _HEADS = {
     "clip": "CLIP",
     "what": "NAME OR PROMPT",
 }
+_STATS_HEADS = {
+    "day": "DAY",
+    "model": "MODEL",
+    "short": "MODEL",
+    "generations": "CLIPS",
+    "credits": "CREDITS",
+    "usd": "COST",
+}
+_STATS = (
+    ("day", "model", "generations", "credits", "usd"),
+    ("day", "short", "generations", "credits", "usd"),
+    ("day", "short", "generations", "usd"),
+    ("short", "usd"),
+)
 # Every command accepts the beginning of an id. Narrow screens drop the least useful columns.
 _LAYOUTS = (
     ("id", "state", "age", "took", "cost", "clip", "what"),
@@ -128,3 +143,27 @@ def _name(record: Record) -> str:
 
 def _prompt(record: Record, limit: int) -> str:
     return one_line(record.prompt, limit) or one_line(record.file or "", limit)
+
+
+def stats_lines(rows: Sequence[Spent], width: int | None, color: Color) -> list[str]:
+    """Return a line for each day and model, in a table with heads for a screen."""
+    if width is None or not rows:
+        return [spent_line(row) for row in rows]
+    cells = [
+        {
+            "day": row.day,
+            "model": row.model,
+            "short": row.model.rpartition("/")[2],
+            "generations": str(row.generations),
+            "credits": f"{row.credits:,}",
+            "usd": money(row.usd),
+        }
+        for row in rows
+    ]
+    heads = dict(_STATS_HEADS)
+    for name in ("generations", "credits", "usd"):
+        widest = max(len(row[name]) for row in [heads, *cells])
+        for row in [heads, *cells]:
+            row[name] = row[name].rjust(widest)
+    first, *lines = ("".join(line).rstrip() for line in Grid(heads, cells, _STATS, width).lines())
+    return [color(first, "1"), *lines]

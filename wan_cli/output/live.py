@@ -23,13 +23,14 @@ class _State(Column):
         event: Watching | Downloading = task.fields["event"]
         name = one_line(event.id, 40)
         if isinstance(event, Downloading):
-            state = f"downloading {_bytes_of(event, task)} {name}"
+            state = f"downloading {_bytes_of(event, task)} · {name}"
             return Text(state, overflow="ellipsis", no_wrap=True)
         passed = time.monotonic() - task.fields["seen_at"]
         left = None if event.left_s is None else event.left_s - passed
-        expected = f", about {seconds(left)} left" if left and left >= 1 else ""
-        state = f"{event.status} {seconds(event.elapsed_s + passed)}{expected} {name}"
-        return Text(state, overflow="ellipsis", no_wrap=True)
+        parts = [f"{event.status} {seconds(event.elapsed_s + passed)}"]
+        if left and left >= 1:
+            parts.append(f"about {seconds(left)} left")
+        return Text(" · ".join([*parts, name]), overflow="ellipsis", no_wrap=True)
 
 
 def _bytes_of(event: Downloading, task: Task) -> str:

@@ -16,6 +16,8 @@ from wan_cli.text import one_line
 
 FAILED, UNKNOWN, IN_FLIGHT = "failed", "unknown", "in flight"
 NAME_MAX_CHARS = 80
+# No screen is wider; do not measure more of a prompt than this.
+PROMPT_MAX_CHARS = 500
 
 
 def result_of(outcome: Outcome) -> str:
@@ -39,6 +41,7 @@ class Results:
         now: the monotonic clock of the command.
         total: the number of generations; None: the tally gives it.
         names: the names of a batch's rows, by number.
+        prompts: the prompts of the rows without a name of their own, by number.
         done: the word for a successful generation.
         is_batch: the generations are the rows of a file.
         in_sandbox: nothing is charged.
@@ -50,6 +53,7 @@ class Results:
         *,
         total: int | None = None,
         names: Mapping[int, str] | None = None,
+        prompts: Mapping[int, str] | None = None,
         done: str = SAVED,
         is_batch: bool = False,
         in_sandbox: bool = False,
@@ -58,6 +62,7 @@ class Results:
         self._began = now()
         self._total = total
         self._names = names or {}
+        self._prompts = prompts or {}
         self.done = done
         self.is_batch = is_batch
         self.in_sandbox = in_sandbox
@@ -96,6 +101,10 @@ class Results:
         """Return the name of a generation in all output: its row's name, else its id."""
         name = handle if row is None else self._names.get(row, f"row {row}")
         return one_line(name, NAME_MAX_CHARS)
+
+    def prompt_of(self, row: int | None) -> str:
+        """Return the beginning of the prompt of a row without a name; "" for others."""
+        return one_line(self._prompts.get(row or 0, ""), PROMPT_MAX_CHARS)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
