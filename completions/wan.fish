@@ -59,17 +59,17 @@ complete -c wan -n '__wan_in generate' -l resolution -d 'Size of the frame' -x -
 complete -c wan -n '__wan_in generate' -l duration -d 'Seconds of video' -x -a '5 10 15'
 complete -c wan -n '__wan_in generate' -l negative-prompt -d 'Leave TEXT out of the video' -x
 complete -c wan -n '__wan_in generate' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
-complete -c wan -n '__wan_in generate' -l multi-shot -d 'Short for --shot-type multi'
-complete -c wan -n '__wan_in generate' -l single-shot -d 'Short for --shot-type single'
+complete -c wan -n '__wan_in generate' -l multi-shot -d 'Same as --shot-type multi'
+complete -c wan -n '__wan_in generate' -l single-shot -d 'Same as --shot-type single'
 complete -c wan -n '__wan_in generate' -l generate-audio -l no-generate-audio -d 'Make the video with sound, or silent'
-complete -c wan -n '__wan_in generate' -l seed -d 'The same seed makes the same video again' -x
-complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or not'
+complete -c wan -n '__wan_in generate' -l seed -d 'Seed: the same request and seed give the same video' -x
+complete -c wan -n '__wan_in generate' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt (or not)'
 complete -c wan -n '__wan_in generate' -l watermark -l no-watermark -d 'Put a watermark on the video'
 complete -c wan -n '__wan_in generate' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in generate' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
 complete -c wan -n '__wan_in generate' -l unchecked -d 'Submit to a model without a schema; check nothing'
 complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down if it is too large to send'
-complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
+complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
@@ -81,7 +81,7 @@ complete -c wan -n '__wan_in generate' -l once -d 'Pay for at most one video per
 complete -c wan -n '__wan_in generate' -l no-lookup -d 'Do not search the account’s log for videos that other machines made'
 complete -c wan -n '__wan_in generate' -l like -d 'Start from the request of ID; flags override it' -x -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in generate' -l count -d 'Make N variations; a seed, if set, goes up by 1 each' -x
-complete -c wan -n '__wan_in generate' -s y -l yes -d 'Pay for --count N without asking; a script needs this or --max-cost'
+complete -c wan -n '__wan_in generate' -s y -l yes -d 'Do not ask before paying for --count N'
 complete -c wan -n '__wan_in generate' -l open -d 'Open the video when it is saved'
 complete -c wan -n '__wan_in generate' -l exec -d 'Run COMMAND with the saved video: {} is its path, its JSON is on stdin' -x
 complete -c wan -n '__wan_in generate' -l notify -d 'Notify on the desktop at the end, or ring the bell'
@@ -101,7 +101,7 @@ complete -c wan -n '__wan_in status' -s v -l verbose -d 'Print requests and resp
 complete -c wan -n '__wan_in status' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in status' -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in fetch' -l all -d 'Fetch everything in the history that is not on disk yet'
-complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
+complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in fetch' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
@@ -150,11 +150,11 @@ complete -c wan -n '__wan_in batch' -l resolution -d 'Size of the frame' -x -a '
 complete -c wan -n '__wan_in batch' -l duration -d 'Seconds of video' -x -a '5 10 15'
 complete -c wan -n '__wan_in batch' -l negative-prompt -d 'Leave TEXT out of the video' -x
 complete -c wan -n '__wan_in batch' -l shot-type -d 'Make one shot, or several with cuts' -x -a 'single multi'
-complete -c wan -n '__wan_in batch' -l multi-shot -d 'Short for --shot-type multi'
-complete -c wan -n '__wan_in batch' -l single-shot -d 'Short for --shot-type single'
+complete -c wan -n '__wan_in batch' -l multi-shot -d 'Same as --shot-type multi'
+complete -c wan -n '__wan_in batch' -l single-shot -d 'Same as --shot-type single'
 complete -c wan -n '__wan_in batch' -l generate-audio -l no-generate-audio -d 'Make the video with sound, or silent'
-complete -c wan -n '__wan_in batch' -l seed -d 'The same seed makes the same video again' -x
-complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt, or not'
+complete -c wan -n '__wan_in batch' -l seed -d 'Seed: the same request and seed give the same video' -x
+complete -c wan -n '__wan_in batch' -l enhance-prompt -l no-enhance-prompt -d 'Let the server rewrite the prompt (or not)'
 complete -c wan -n '__wan_in batch' -l watermark -l no-watermark -d 'Put a watermark on the video'
 complete -c wan -n '__wan_in batch' -l enable-prompt-expansion -l no-enable-prompt-expansion -d 'Let the server expand the prompt (2.7-i2v)'
 complete -c wan -n '__wan_in batch' -l field -d 'Set a field of a model of the live catalogue (VALUE may be JSON); may be repeated' -x
@@ -163,7 +163,7 @@ complete -c wan -n '__wan_in batch' -l shrink -d 'Scale a picture down if it is 
 complete -c wan -n '__wan_in batch' -l concurrency -d 'Keep at most N generations in flight' -x
 complete -c wan -n '__wan_in batch' -l downloads -d 'Download at most N videos at once' -x
 complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, starting at row K (0 to N-1); auto for array jobs' -x -a 'auto'
-complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it, or do not wait'
+complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in batch' -l timeout -d 'Stop waiting for a generation after SECONDS (or 5m, 1h)' -x
 complete -c wan -n '__wan_in batch' -l poll-interval -d 'Poll every SECONDS' -x
 complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos in DIR' -rF
@@ -173,7 +173,7 @@ complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and it
 complete -c wan -n '__wan_in batch' -l max-cost -d 'Refuse to pay more than USD, or an unknown price' -x
 complete -c wan -n '__wan_in batch' -s y -l yes -d 'Pay without asking; a script needs this or --max-cost'
 complete -c wan -n '__wan_in batch' -l fail-fast -l keep-going -d 'After a row fails, submit no more rows; or continue'
-complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit again the rows whose generation failed'
+complete -c wan -n '__wan_in batch' -l retry-failed -d 'Submit failed rows again'
 complete -c wan -n '__wan_in batch' -l again -d 'Submit again, even if an identical submission may be in flight'
 complete -c wan -n '__wan_in batch' -l as -d 'Name the batch; the same name continues it' -x
 complete -c wan -n '__wan_in batch' -l no-lookup -d 'Do not search the account’s log for videos that other machines made'

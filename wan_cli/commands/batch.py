@@ -25,7 +25,7 @@ def command(
         typer.Option(
             "--format",
             metavar="jsonl|json|csv|tsv|text",
-            help="Read FILE as this format.  [default: by its suffix; text for stdin or no suffix]",
+            help="Read FILE as this format.  [default: from the suffix, else text]",
         ),
     ] = None,
     model: options.Model = None,
@@ -98,7 +98,7 @@ def command(
     ] = False,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Submit again the rows whose generation failed."),
+        typer.Option("--retry-failed", help="Submit failed rows again."),
     ] = False,
     again: options.Again = False,
     as_: Annotated[

@@ -85,7 +85,7 @@ def command(
         typer.Option(
             "--yes",
             "-y",
-            help="Pay for --count N without asking; a script needs this or --max-cost.",
+            help="Do not ask before paying for --count N.",
         ),
     ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the video when it is saved.")] = False,

@@ -79,8 +79,8 @@ NegativePrompt = Annotated[
 ShotType = Annotated[
     str | None, _field("shot-type", "single|multi", says="Make one shot, or several with cuts.")
 ]
-MultiShot = Annotated[bool, typer.Option("--multi-shot", help="Short for --shot-type multi.")]
-SingleShot = Annotated[bool, typer.Option("--single-shot", help="Short for --shot-type single.")]
+MultiShot = Annotated[bool, typer.Option("--multi-shot", help="Same as --shot-type multi.")]
+SingleShot = Annotated[bool, typer.Option("--single-shot", help="Same as --shot-type single.")]
 GenerateAudio = Annotated[
     bool | None,
     typer.Option(
@@ -88,12 +88,13 @@ GenerateAudio = Annotated[
     ),
 ]
 Seed = Annotated[
-    str | None, _field("seed", "INTEGER", says="The same seed makes the same video again.")
+    str | None,
+    _field("seed", "INTEGER", says="Seed: the same request and seed give the same video."),
 ]
 EnhancePrompt = Annotated[
     bool | None,
     typer.Option(
-        "--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt, or not."
+        "--enhance-prompt/--no-enhance-prompt", help="Let the server rewrite the prompt (or not)."
     ),
 ]
 MaxCost = Annotated[
@@ -140,7 +141,7 @@ Wait = Annotated[
     bool | None,
     typer.Option(
         "--wait/--no-wait",
-        help="Wait for the video and download it, or do not wait.  [default: wait]",
+        help="Wait for the video and download it (or not).  [default: wait]",
     ),
 ]
 Timeout = Annotated[
