@@ -2,7 +2,7 @@
 
 import pytest
 
-from wan_cli.core.items import PAUSE_CAP_MIN_S, PAUSE_MAX_S, Item, Law, Step, pause_s
+from wan_cli.core.items import PAUSE_CAP_MIN_S, PAUSE_MAX_S, Item, SharedExpectation, Step, pause_s
 from wan_cli.generation import Status
 from wan_cli.schedule import Expectation, backoff, next_poll
 
@@ -13,7 +13,11 @@ FAR = 10_000.0
 def item(elapsed_s: float = 0.0, status: Status = Status.QUEUED, deadline: float = FAR) -> Item:
     """An item watched from second 1000 on, that many seconds after its submission."""
     made = Item(Step.WATCH, deadline, 1000.0)
-    made.start, made.status, made.law = 1000.0 - elapsed_s, status, Law(EXPECTATION)
+    made.start, made.status, made.expectation = (
+        1000.0 - elapsed_s,
+        status,
+        SharedExpectation(EXPECTATION),
+    )
     return made
 
 

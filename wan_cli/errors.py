@@ -88,11 +88,11 @@ class WanError(Exception):
         return self._changed(message=message)
 
     def with_details(self, details: tuple[str, ...]) -> Self:
-        """Return the same failure with everything that is wrong, which is said before it."""
+        """Return a copy with details: one line for each mistake, shown before the message."""
         return self._changed(details=details)
 
     def with_code(self, code: str, exit_code: int) -> Self:
-        """Return the same failure with another word for programs and another exit code."""
+        """Return a copy with another code word for programs and another exit code."""
         return self._changed(code=code, exit_code=exit_code)
 
     def _changed(self, **changes: object) -> Self:
@@ -207,7 +207,7 @@ class Unreachable(WanError):
     def __init__(
         self, message: str, *, hint: str, retry_after_s: float | None = None, is_final: bool = False
     ) -> None:
-        """Keep also what a caller needs to know before it tries again."""
+        """Keep, besides the message, the server's Retry-After and whether a retry can help."""
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
         self.is_final = is_final

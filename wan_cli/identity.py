@@ -17,7 +17,7 @@ _VERSION = re.compile(r"/v[12]$")
 
 ONCE_MAX_CHARS = 200
 _HEX_CHARS = 32
-# The variables by which orchestrators tell a task which one it is; the last one may be missing.
+# The variables in which orchestrators identify a task; the last one may be missing.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "airflow": (
         "AIRFLOW_CTX_DAG_ID",
@@ -29,7 +29,7 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "gitlab": ("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
     "slurm-array": ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_PROCID"),
     "slurm": ("SLURM_JOB_ID", "SLURM_PROCID"),
-    # The pod of an Indexed Job is called JOB-INDEX, whichever attempt it is.
+    # The pod of an Indexed Job has the name JOB-INDEX in every attempt.
     "kubernetes": ("JOB_COMPLETION_INDEX", "HOSTNAME", ""),
 }
 
@@ -74,13 +74,13 @@ class BatchName(NamedTuple):
 
 
 def task_key(env: Mapping[str, str]) -> str | None:
-    """Return the key of the task that an orchestrator runs, None where there is none.
+    """Return the key of the task that an orchestrator runs, None if there is none.
 
-    Every attempt of a task has the same key: the number of the attempt is no part of it.
+    Every attempt of a task has the same key, which does not include the attempt's number.
     """
     for name, variables in _TASKS.items():
         parts = [env.get(variable, "") for variable in variables]
-        # Without the last one, which numbers the parts of a task, it is a task all the same.
+        # The last variable numbers the parts of a task, and is optional.
         if parts[0] and all(parts[:-1]):
             return " ".join([name, *filter(None, parts)])
     return None

@@ -28,7 +28,7 @@ def main() -> None:
     try:
         argv = sys.argv[1:]
         answer = _quick_answer(argv)
-        if answer is not None and _said(answer):
+        if answer is not None and _printed(answer):
             os._exit(0)
         # Import late: `signal` and its types take as long as the start of the interpreter.
         from wan_cli.process import run
@@ -61,7 +61,7 @@ def _quick_answer(argv: list[str]) -> str | None:
     return None
 
 
-def _said(answer: str) -> bool:
+def _printed(answer: str) -> bool:
     """Print the answer; return False if stdout fails, so that `process.run` handles the error."""
     try:
         sys.stdout.write(answer)

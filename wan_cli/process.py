@@ -22,8 +22,8 @@ def run(argv: Sequence[str], answer: str | None = None) -> None:
     """Run a command, or print `answer` if given; then end the process."""
     try:
         signals.install()
-        _mend_streams()
-        code = _run(argv) if answer is None else _say(argv, answer)
+        _open_streams()
+        code = _run(argv) if answer is None else _print(argv, answer)
     except StdoutClosed:
         code = _die_quietly()
     except Interrupted as interrupted:
@@ -42,7 +42,7 @@ def _run(argv: Sequence[str]) -> int:
         return _failure(argv, error)
 
 
-def _say(argv: Sequence[str], answer: str) -> int:
+def _print(argv: Sequence[str], answer: str) -> int:
     try:
         sys.stdout.write(answer)
         sys.stdout.flush()
@@ -93,7 +93,7 @@ def _die_quietly() -> int:
     return 0
 
 
-def _mend_streams() -> None:
+def _open_streams() -> None:
     """Open closed standard streams, so that no other file gets their numbers."""
     for number in range(3):
         try:

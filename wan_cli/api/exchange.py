@@ -43,7 +43,7 @@ class Reply(NamedTuple):
 
     @property
     def retry_after_s(self) -> float | None:
-        """How long the server asks to wait, None where it does not say."""
+        """How long the server asks to wait, None if it does not say."""
         value = self.headers.get("Retry-After")
         return retry_after([] if value is None else [value], date=self.headers.get("Date"))
 

@@ -53,28 +53,28 @@ def claim(run: Run, item: Item, order: Order) -> bool:
         label = str(Label.of(record.client_request_id).next)
         record = record._replace(status=Status.CLAIMED, client_request_id=label, updated_at=now)
         changed = ("status", "client_request_id", "updated_at")
-        standing = journal.claim_again(record, changed, again=order.again, over=item.over)
-        if standing is None:
+        blocking = journal.claim_again(record, changed, again=order.again, ignored=item.ignored)
+        if blocking is None:
             item.record = record
             return True
         # Another process has submitted the same request since: continue with its generation.
-        run.costs(item, 0.0)
+        run.set_cost(item, 0.0)
         item.ref, item.record, item.tries, item.is_new = "", None, 0, False
-        _consider(run, item, order, standing)
+        _consider(run, item, order, blocking)
         return False
     run.budget.check([order.price])
     item.ref = item.ref or new_ref()
     if order.keys and order.retry_failed:
-        item.over |= _failed_before(run, order.keys)
+        item.ignored |= _failed_before(run, order.keys)
     record = new_record(run.tools, order, item.ref, _label(run.tools, item, order))
-    standing = journal.claim(record, again=order.again, over=item.over)
-    if standing is None:
+    blocking = journal.claim(record, again=order.again, ignored=item.ignored)
+    if blocking is None:
         item.taken_usd = run.budget.take(order.price)
         if order.is_variation:
             run.variations.add(item.ref)
         item.record, item.is_new = record, True
         return True
-    _consider(run, item, order, standing)
+    _consider(run, item, order, blocking)
     return False
 
 
@@ -114,34 +114,34 @@ def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
     )
 
 
-def _consider(run: Run, item: Item, order: Order, standing: Record) -> None:
+def _consider(run: Run, item: Item, order: Order, blocking: Record) -> None:
     """Decide what to do about an earlier submission that blocks this one.
 
     Raises:
         UsageError: it has the same `once` key but asks for something else.
     """
-    is_own = order.owns(standing)
-    if order.once and is_own and (wrong := other_request(order.once, standing, order.request)):
+    is_own = order.owns(blocking)
+    if order.once and is_own and (wrong := other_request(order.once, blocking, order.request)):
         raise wrong
-    if not standing.status.is_unresolved:
-        _continue_with(run, item, standing)
-    elif standing.ref in run.posting or is_being_sent(standing, run.tools.clock.now()):
+    if not blocking.status.is_unresolved:
+        _continue_with(run, item, blocking)
+    elif blocking.ref in run.posting or is_being_sent(blocking, run.tools.clock.now()):
         if run.now >= item.deadline:
-            raise not_sent_again(standing)
-        if standing.ref not in run.posting:
-            words = f"waiting for {process_of(standing)}, which is submitting the same request"
+            raise not_sent_again(blocking)
+        if blocking.ref not in run.posting:
+            words = f"waiting for {process_of(blocking)}, which is submitting the same request"
             run.tell_once(Note(words))
         item.misses += 1
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
-    elif standing.status is Status.CLAIMED:
-        run.tell(Note(f"{standing.ref} was never sent: its process ended first"))
-        run.tools.journal.give_up_claim(standing, run.tools.clock.now())
+    elif blocking.status is Status.CLAIMED:
+        run.tell(Note(f"{blocking.ref} was never sent: its process ended first"))
+        run.tools.journal.give_up_claim(blocking, run.tools.clock.now())
         item.go(Step.SUBMIT, run.now)
     else:
-        item.stands_for, item.record = True, None
-        item.settle_until = settle_until(run, item, standing, once=order.again or not is_own)
-        item.ref = standing.ref
-        words = f"looking for the earlier submission {standing.ref} in the account's log"
+        item.settles_earlier, item.record = True, None
+        item.settle_until = settle_until(run, item, blocking, once=order.again or not is_own)
+        item.ref = blocking.ref
+        words = f"looking for the earlier submission {blocking.ref} in the account's log"
         run.tell(Note(words))
         item.go(Step.SETTLE, run.now)
 
@@ -163,7 +163,7 @@ def _failed_before(run: Run, keys: Keys) -> set[str]:
     return {record.ref for record in found if is_free(record)}
 
 
-def standing(records: Sequence[Record]) -> Record | None:
+def current_of(records: Sequence[Record]) -> Record | None:
     """Return the record that counts for a key: the newest that has not failed, else the newest."""
     return next((record for record in records if not is_free(record)), next(iter(records), None))
 

@@ -14,7 +14,7 @@ from wan_cli.core.interruption import explain, salvage
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.progress import Expectations, Tallying
-from wan_cli.core.run import LOCK_S, UNTOLD_MAX, Run
+from wan_cli.core.run import EVENTS_MAX, LOCK_S, Run
 from wan_cli.core.settle import starts_settling
 from wan_cli.core.tools import Budget, Timing, Tools
 from wan_cli.core.verdicts import no_thread, refused, without_id
@@ -101,8 +101,8 @@ class Engine:
         with deferred(self._signalled) as self._deferral:
             try:
                 while True:
-                    yield from self._told()
-                    if not self._go_on():
+                    yield from self._pending_events()
+                    if not self._advance():
                         return
             except BaseException as error:
                 # A signal, a closed stdout, or a bug: first write down everything paid for.
@@ -116,7 +116,7 @@ class Engine:
                     close()
                 self._workers.close()
 
-    def _told(self) -> Outcomes:
+    def _pending_events(self) -> Outcomes:
         """Yield the events to show. Only during a yield may a signal raise at once."""
         assert self._deferral is not None
         while self.run.events:
@@ -125,7 +125,7 @@ class Engine:
             yield event
             self._deferral.raises = False
 
-    def _go_on(self) -> bool:
+    def _advance(self) -> bool:
         """Start the items that are due and handle answers; return False when all have ended."""
         now = self.run.now
         for lane, work in self._lanes.items():
@@ -152,7 +152,7 @@ class Engine:
             if item.is_open and item.due == due:
                 self._works[item.step].lane.waiting.append(item)
         for lane, work in self._lanes.items():
-            while lane.waiting and lane.has_room(now) and len(self.run.events) < UNTOLD_MAX:
+            while lane.waiting and lane.has_room(now) and len(self.run.events) < EVENTS_MAX:
                 self._begin(work, lane.waiting.popleft())
         while self._has_room(now):
             item = self.run.new_item(Step.SUBMIT, self.run.deadline_of_new())
@@ -230,7 +230,7 @@ class Engine:
             raise answer.value
         ticket, work = answer.ticket, answer.ticket.work
         if not answer.is_last:
-            self._heard(ticket, answer.value)
+            self._pass_on(ticket, answer.value)
             return
         was_open = work.lane.closed(ticket)
         if was_open and ticket.item.step is work.step:
@@ -238,10 +238,10 @@ class Engine:
         elif work.step is Step.SUBMIT and self.run.late_reply:
             self._guarded(self.run.late_reply, ticket, answer.value)
 
-    def _heard(self, ticket: Ticket, message: object) -> None:
+    def _pass_on(self, ticket: Ticket, message: object) -> None:
         """Pass on a job's report or question; refuse a question if the job was abandoned."""
-        if ticket.job.hear is not None and ticket.work.lane.is_open(ticket):
-            ticket.job.hear(ticket, message)
+        if ticket.job.on_message is not None and ticket.work.lane.is_open(ticket):
+            ticket.job.on_message(ticket, message)
         elif isinstance(message, Question):
             message.answer(None)
 
@@ -258,7 +258,7 @@ class Engine:
     def _refuse_all(self, refusal: WanError) -> None:
         """End every item that needs the API, which refuses the key. Downloads need no key."""
         for item in sorted(self._open, key=number_of):
-            if len(self.run.events) >= UNTOLD_MAX:
+            if len(self.run.events) >= EVENTS_MAX:
                 return
             # The API may still accept a POST that is under way.
             may_end = item.step is not Step.SAVE and item.ref not in self.run.posting

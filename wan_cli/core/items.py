@@ -18,7 +18,7 @@ PAUSE_MAX_S = 30.0
 PAUSE_CAP_MIN_S = 1.0
 
 
-class Law:
+class SharedExpectation:
     """How long generations of one class take. Their items share it, and it may change."""
 
     __slots__ = ("value",)
@@ -27,7 +27,7 @@ class Law:
         self.value = value
 
 
-NO_LAW = Law(expect((), default_median_s=DEFAULT_MEDIAN_S))
+NO_EXPECTATION = SharedExpectation(expect((), default_median_s=DEFAULT_MEDIAN_S))
 
 
 class Step(Enum):
@@ -112,18 +112,18 @@ class Item:
         "counted_as",
         "deadline",
         "due",
+        "expectation",
         "failures",
         "generation_id",
+        "ignored",
+        "in_sandbox",
         "is_new",
-        "is_play",
         "is_saving",
         "kept",
         "known",
-        "law",
         "misses",
         "number",
         "order",
-        "over",
         "polled_at",
         "reason",
         "received",
@@ -131,10 +131,10 @@ class Item:
         "ref",
         "renews",
         "row",
-        "said",
         "seen_running",
         "settle_until",
-        "stands_for",
+        "settles_earlier",
+        "shown_status",
         "start",
         "status",
         "step",
@@ -156,7 +156,7 @@ class Item:
         self.number = 0
         # The ref of its submission in the history, and refs of earlier ones that do not block it.
         self.ref = ""
-        self.over: frozenset[str] = frozenset()
+        self.ignored: frozenset[str] = frozenset()
         self.record: Record | None = None
         # The names of the fields that the history could not store yet.
         self.unsaved: frozenset[str] = frozenset()
@@ -171,16 +171,16 @@ class Item:
         # Whether this run submitted it, so that this run pays for it.
         self.is_new = False
         self.reason = ""
-        self.is_play = False
+        self.in_sandbox = False
         self.settle_until = deadline
         # Whether it settles an earlier submission that blocks its own.
-        self.stands_for = False
+        self.settles_earlier = False
         # Polling.
         self.generation_id = ""
         self.start = self.polled_at = now
-        self.law = NO_LAW
+        self.expectation = NO_EXPECTATION
         self.known: tuple[Status, int | None] | None = None
-        self.said: Status | None = None
+        self.shown_status: Status | None = None
         self.seen_running = False
         self.without_url = 0
         # A second id of the generation; an id that replies name in place of it, and how often.
@@ -248,7 +248,7 @@ class Item:
         elif self.failures or self.status is Status.COMPLETED:
             pause_s = backoff(max(1, self.failures + self.without_url), cap_s=PAUSE_MAX_S)
         else:
-            pause_s = next_poll(self.elapsed_s, self.law.value) - self.elapsed_s
+            pause_s = next_poll(self.elapsed_s, self.expectation.value) - self.elapsed_s
         return min(self.deadline, now + pause_s)
 
 

@@ -67,12 +67,12 @@ class Work(Protocol):
 class Job(NamedTuple):
     """I/O for one item: a worker runs `call`; the engine waits for it at most `seconds`.
 
-    The main thread calls `hear` with each report or question that the call sends while it runs.
+    The main thread calls `on_message` with each report or question of the running call.
     """
 
     call: Callable[[Client, "Desk"], object]
     seconds: float = inf
-    hear: Callable[["Ticket", object], None] | None = None
+    on_message: Callable[["Ticket", object], None] | None = None
 
 
 class Ticket:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from wan_cli.account import LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
-from wan_cli.core.claim import is_free, new_record, new_ref, other_request, standing
+from wan_cli.core.claim import current_of, is_free, new_record, new_ref, other_request
 from wan_cli.core.items import Order, pause_s
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import changes
@@ -81,7 +81,7 @@ def _of_key(
     """Return the generation of a `once` key, from the history or else from the account's log."""
     assert order.once is not None
     assert order.keys is not None
-    record = standing(tools.journal.keys.of(*order.keys.all))
+    record = current_of(tools.journal.keys.of(*order.keys.all))
     if record and (wrong := other_request(order.once, record, order.request)):
         raise wrong
     if lookup and (record is None or is_free(record)):

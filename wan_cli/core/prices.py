@@ -94,7 +94,7 @@ def video_models(client: Client, cache_dir: Path) -> list[Listed]:
     )
     rows = [row for row in rows_of(answer) if isinstance(row.get("id"), str)]
     names = {row["id"] for row in rows}
-    # The filter knows no references: a model of this version may be missing.
+    # The filter has no value for references, so a model of this version may be missing.
     missing = (catalogue_row(client, cache_dir, name) for name in MODELS if name not in names)
     return [listed(row) for row in (*rows, *filter(None, missing))]
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from wan_cli.api.client import Client
-from wan_cli.core.items import Item, Law, Order, Step
+from wan_cli.core.items import Item, Order, SharedExpectation, Step
 from wan_cli.core.lanes import Desk, Job, Lane, Workers
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.errors import SetupError
@@ -50,19 +50,19 @@ class Expectations:
         self._tools = tools
         self._timing = timing
         self._workers = workers
-        self._known: dict[tuple[object, ...], Law] = {}
+        self._known: dict[tuple[object, ...], SharedExpectation] = {}
         self._durations: dict[tuple[object, ...], list[float]] = {}
         self._asked: set[str] = set()
 
-    def of(self, record: Record) -> Law:
+    def of(self, record: Record) -> SharedExpectation:
         """Return the expectation from the history; if it has few, ask for the live median too."""
-        law = self.of_request(record.request)
+        expectation = self.of_request(record.request)
         few = len(self._durations[_kind(record.request)]) < LEARNED_FROM
         if few and self._timing.poll_interval_s is None:
             self._ask(record.model)
-        return law
+        return expectation
 
-    def of_request(self, request: Mapping[str, Value]) -> Law:
+    def of_request(self, request: Mapping[str, Value]) -> SharedExpectation:
         """Return the expectation for a request's class, from the history."""
         kind = _kind(request)
         if kind not in self._known:
@@ -74,12 +74,14 @@ class Expectations:
             schema = find_schema(str(request.get("model", "")))
             first_s = schema.median_s if schema else DEFAULT_MEDIAN_S
             median_s = self._timing.median_s or first_s
-            self._known[kind] = Law(expect(durations, default_median_s=median_s))
+            self._known[kind] = SharedExpectation(expect(durations, default_median_s=median_s))
         return self._known[kind]
 
     def event(self, item: Item) -> Watching:
         """Return the event that shows an item being polled."""
-        left_s = time_left(item.elapsed_s, item.law.value) if item.status.is_running else None
+        left_s = (
+            time_left(item.elapsed_s, item.expectation.value) if item.status.is_running else None
+        )
         return Watching(item.generation_id, item.status, item.elapsed_s, left_s)
 
     def take(self, item: Item, value: object) -> None:
@@ -183,13 +185,15 @@ class Tallying:
         if not watched:
             return None
         newest = max(watched, key=_start)
-        return time_left(now - newest.start, newest.law.value)
+        return time_left(now - newest.start, newest.expectation.value)
 
     def _each_s(self, orders: Sequence[Order]) -> float:
         """Return the mean seconds that an order takes, estimated from a sample."""
         sample = list(islice(orders, 0, None, max(1, len(orders) // SAMPLE)))
-        law_of = self._run.expectations.of_request
-        return sum(law_of(order.request.body()).value.mean_s for order in sample) / len(sample)
+        expectation_of = self._run.expectations.of_request
+        return sum(expectation_of(order.request.body()).value.mean_s for order in sample) / len(
+            sample
+        )
 
 
 def _start(item: Item) -> float:
@@ -199,7 +203,7 @@ def _start(item: Item) -> float:
 def _left_s(item: Item, now: float, each_s: float) -> float:
     if item.step is Step.SAVE:
         return 0.0
-    whole_s = item.law.value.mean_s if item.step is Step.WATCH else each_s
+    whole_s = item.expectation.value.mean_s if item.step is Step.WATCH else each_s
     return max(whole_s * OVERDUE_SHARE, whole_s - (now - item.start))
 
 

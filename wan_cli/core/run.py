@@ -27,9 +27,9 @@ from wan_cli.generation import Status
 from wan_cli.record import Outcome, Record
 
 # Stop submitting after this many failures in a row that other rows may hit as well.
-IN_VAIN_MAX = 3
+FAILURES_MAX = 3
 # Keep at most this many events in memory: an outcome holds a record, and there may be 10,000.
-UNTOLD_MAX = 100
+EVENTS_MAX = 100
 # A history write waits this long for another process; then the engine tries again later.
 LOCK_S = 0.2
 # The last write of an item waits longer, because no later write follows.
@@ -78,9 +78,9 @@ class Run:
         # Functions to call when the command ends.
         self.at_end: list[Callable[[], None]] = []
         self._fail_fast = fail_fast
-        self._in_vain = 0
+        self._failures = 0
         self._last_lock_s = LAST_LOCK_S
-        self._troubles: set[str] = set()
+        self._shown_problems: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -104,13 +104,13 @@ class Run:
     def tell_once(self, event: Event, *, about: str | None = None) -> None:
         """Show a problem once, even if many items have it, until the API answers again."""
         words = about or str(event)
-        if words not in self._troubles:
-            self._troubles.add(words)
+        if words not in self._shown_problems:
+            self._shown_problems.add(words)
             self.events.append(event)
 
-    def is_well(self) -> None:
+    def forget_problems(self) -> None:
         """Note that the API answers: the next problem is shown again."""
-        self._troubles.clear()
+        self._shown_problems.clear()
 
     def order_of(self, item: Item) -> Order:
         """Return the request that an item submits."""
@@ -203,7 +203,7 @@ class Run:
         item.step = Step.DONE
         if isinstance(error, GenerationFailed):
             # By the reference, a failed generation is not charged.
-            self.costs(item, 0.0)
+            self.set_cost(item, 0.0)
         outcome = self._outcome(item, error, record)
         if outcome.record and outcome.record.id:
             item.generation_id = outcome.record.id
@@ -266,7 +266,7 @@ class Run:
             return Outcome(current)
         return Outcome(current, error)
 
-    def costs(self, item: Item, cost_usd: float | None) -> None:
+    def set_cost(self, item: Item, cost_usd: float | None) -> None:
         """Replace an item's price in the budget by its cost, if known."""
         if cost_usd is not None:
             self.budget.correct(item.taken_usd, cost_usd)
@@ -274,12 +274,12 @@ class Run:
 
     def submitted(self) -> None:
         """Note that a submission was accepted."""
-        self._in_vain = 0
+        self._failures = 0
 
-    def was_in_vain(self, error: WanError) -> None:
+    def count_failure(self, error: WanError) -> None:
         """Count a submission that failed for a reason that may hit others as well."""
-        self._in_vain += 1
-        if self._in_vain >= IN_VAIN_MAX:
+        self._failures += 1
+        if self._failures >= FAILURES_MAX:
             self.stop = self.stop or error
 
     def _consider(self, error: WanError, item: Item) -> None:
@@ -287,4 +287,4 @@ class Run:
         if self._fail_fast or stops_submitting(error):
             self.stop = self.stop or error
         if may_hit_others(error, item):
-            self.was_in_vain(error)
+            self.count_failure(error)

@@ -108,8 +108,10 @@ class Saving:
             item.kept,
         )
         if goal.stdout is None:
-            return Job(partial(_to_file, video=video), hear=self._hears)
-        return Job(partial(_to_stdout, video=video, folders=self._folders), hear=self._hears)
+            return Job(partial(_to_file, video=video), on_message=self._on_message)
+        return Job(
+            partial(_to_stdout, video=video, folders=self._folders), on_message=self._on_message
+        )
 
     def _may_replace(self, item: Item, record: Record) -> bool:
         """Whether --force covers the file: never one that this command has saved itself."""
@@ -149,7 +151,7 @@ class Saving:
     def late(self, item: Item) -> None:
         """Do nothing: a download stops by itself at the deadline."""
 
-    def _hears(self, ticket: Ticket, message: object) -> None:
+    def _on_message(self, ticket: Ticket, message: object) -> None:
         """Show a download's progress, or answer its question."""
         item = ticket.item
         if isinstance(message, Question):

@@ -71,7 +71,7 @@ class Settling:
             if owner is None or owner.ref == record.ref:
                 self._found(item, run.save(item, record, **adopted(record, value)))
                 return
-            run.tell_once(Warned(f"the log names {value.id}, which is another generation's"))
+            run.tell_once(Warned(f"the log names {value.id}, which belongs to another generation"))
         elif isinstance(value, WanError) and not isinstance(value, Unreachable):
             # The key may not read the log, so no later search can succeed.
             item.settle_until = run.now
@@ -97,7 +97,7 @@ class Settling:
         """Continue with the outcome that the log shows."""
         run = self._run
         if record.status is Status.ERROR:
-            if item.stands_for:
+            if item.settles_earlier:
                 self._submits_again(item, record)
             else:
                 run.end(item, failed_unpaid(record), record)
@@ -107,10 +107,10 @@ class Settling:
             # An earlier command has submitted it: one variation continues with it.
             may_continue = True
             run.variations.add(record.ref)
-        if item.stands_for and not may_continue:
+        if item.settles_earlier and not may_continue:
             self._submits_again(item, record)
             return
-        if item.stands_for:
+        if item.settles_earlier:
             words = f"an identical request was accepted before as {record.id}: continuing with it"
             run.tell(Warned(words))
         else:
@@ -123,8 +123,8 @@ class Settling:
 
     def _submits_again(self, item: Item, record: Record) -> None:
         """Submit after all: the earlier submission failed, or is for another purpose."""
-        item.over |= {record.ref}
-        item.ref, item.record, item.stands_for, item.tries = "", None, False, 0
+        item.ignored |= {record.ref}
+        item.ref, item.record, item.settles_earlier, item.tries = "", None, False, 0
         item.go(Step.SUBMIT, self._run.now)
 
     def _stays_unknown(self, item: Item, record: Record) -> None:
@@ -132,7 +132,7 @@ class Settling:
         if record.status is not Status.UNKNOWN:
             # Its process has died: record that the outcome is unknown.
             record = run.save(item, record, status=Status.UNKNOWN)
-        if not item.stands_for:
+        if not item.settles_earlier:
             run.end(item, unknown(record, item.reason or "no answer was kept"), None)
             return
         if item.order and item.order.again:

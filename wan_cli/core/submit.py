@@ -110,7 +110,7 @@ class Submitting:
         self.lane.yields_s = HANGS_S if accepted else DOUBTFUL_S
         self._run.posting.discard(item.ref)
         if isinstance(value, Posted):
-            item.is_play = value.is_sandbox and self._run.tools.key_fingerprint != SANDBOX
+            item.in_sandbox = value.is_sandbox and self._run.tools.key_fingerprint != SANDBOX
             self._take(item, value.submission, value.server_offset_s)
         else:
             # An unexpected exception: the record's status shows whether the body had begun.
@@ -191,7 +191,7 @@ class Submitting:
         record = run.record_of(item)
         owner = run.owner_of(submitted.id)
         if owner and owner.ref != record.ref:
-            run.tell(Warned(f"the reply names {submitted.id}, which is another generation's"))
+            run.tell(Warned(f"the reply names {submitted.id}, which belongs to another generation"))
             self._ambiguous(item, "the reply was about another generation", offset_s)
             return
         generation = submitted.generation
@@ -209,12 +209,12 @@ class Submitting:
             failure = generation_failed(record._replace(id=submitted.id), generation.error)
             # By the reference, a failed generation is not charged.
             changes |= {"cost_usd": 0.0, **error_fields(failure)}
-        if item.is_play:
+        if item.in_sandbox:
             # The sandbox charges nothing: it must not count as spending.
             changes |= {"sandbox": True, "credits_used": None, "cost_usd": 0.0}
         item.reason = ""
         record = run.save(item, record, **changes)
-        run.costs(item, record.cost_usd)
+        run.set_cost(item, record.cost_usd)
         run.submitted()
         run.tell(SubmittedEvent(submitted.id))
         if submitted.other_id:
@@ -232,7 +232,7 @@ class Submitting:
         item.reason = reason
         error = unknown(record, reason)
         self._noted(item, record, Status.UNKNOWN, error, offset_s)
-        run.was_in_vain(error)
+        run.count_failure(error)
         run.tell(Note(f"it is unknown whether the submission was accepted: {reason}"))
         item.settle_until = settle_until(run, item, record)
         run.tell(Note("looking for it in the account's log"))
@@ -291,7 +291,7 @@ class Submitting:
     def _ends(self, item: Item, error: WanError) -> None:
         run = self._run
         if not isinstance(error, OutcomeUnknown):
-            run.costs(item, 0.0)
+            run.set_cost(item, 0.0)
         record = item.record
         if record is None:
             # This item was never journaled: report only the error.

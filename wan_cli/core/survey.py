@@ -7,7 +7,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from wan_cli.batchfile.row import Mistake
-from wan_cli.core.claim import is_free, other_request, standing
+from wan_cli.core.claim import current_of, is_free, other_request
 from wan_cli.core.plan import CORRECT, Entry, Plan, refuse
 from wan_cli.destination import try_places
 from wan_cli.errors import DriveTrouble, LocalFileError, UsageError
@@ -71,7 +71,7 @@ def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
     known, new, unknown, renamed = [], [], [], []
     mistakes = []
     for entry in plan.entries:
-        record = standing(journal.keys.of(*entry.row.keys.all))
+        record = current_of(journal.keys.of(*entry.row.keys.all))
         if record is None and old_urls:
             record = _of_old_row(journal, batch, entry, old_urls)
             renamed += [record] if record else []
@@ -103,7 +103,7 @@ def _of_old_row(
     """Return the record that an older version of wan stored for a row, with its new keys."""
     row, body = entry.row, entry.row.request.to_json()
     keys = [old_key(url, place, body, row.nth) for url in urls for place in batch.old_places]
-    record = standing(journal.keys.of(*keys))
+    record = current_of(journal.keys.of(*keys))
     if record is None:
         return None
     first, other = row.keys

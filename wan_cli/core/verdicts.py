@@ -76,10 +76,10 @@ def unknown(record: Record, reason: str) -> OutcomeUnknown:
     )
 
 
-def not_sent_again(standing: Record) -> OutcomeUnknown:
+def not_sent_again(blocking: Record) -> OutcomeUnknown:
     """Return the error of a request that an unresolved identical request blocks."""
     return OutcomeUnknown(
-        f"an identical request ({standing.ref}) may have been accepted; it was not sent again"
+        f"an identical request ({blocking.ref}) may have been accepted; it was not sent again"
         " (--again would pay for another one)",
         hint="wan recover",
     )
@@ -146,7 +146,7 @@ def too_late(item: Item) -> WanError:
 
 def refused(refusal: WanError, item: Item, record: Record | None) -> WanError:
     """Return the error of an item that ends because the API refuses the key."""
-    if item.step is Step.SETTLE and record and not item.stands_for:
+    if item.step is Step.SETTLE and record and not item.settles_earlier:
         return unknown(record, refusal.message)
     return about(refusal, item.generation_id) if item.generation_id else refusal
 
@@ -251,7 +251,7 @@ def _usable(tools: Tools, url: str | None) -> str | None:
         return None
 
 
-def may_pass(tools: Tools, record: Record, failure: WanError) -> bool:
+def is_temporary(tools: Tools, record: Record, failure: WanError) -> bool:
     """Whether to poll again after a failure: a network error, or a 404 soon after submission."""
     # Use abs(): if the clock was set back, a generation must not count as recent for ever.
     young = record.request and abs(tools.clock.now() - record.created_at) <= NOT_FOUND_GRACE_S

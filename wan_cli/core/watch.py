@@ -5,8 +5,8 @@ from functools import partial
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.core.items import Item, Step
 from wan_cli.core.lanes import Desk, Job, Lane
-from wan_cli.core.run import UNTOLD_MAX, Run
-from wan_cli.core.verdicts import about, changes, ended, may_pass, too_late, unfinished
+from wan_cli.core.run import EVENTS_MAX, Run
+from wan_cli.core.verdicts import about, changes, ended, is_temporary, too_late, unfinished
 from wan_cli.errors import (
     KeyNotAllowed,
     KeyRefused,
@@ -65,7 +65,7 @@ class Watching:
                 case Generation():
                     self._answered(item, value)
                 case NotAboutIt():
-                    self._crossed(item, value)
+                    self._wrong_reply(item, value)
                 case WanError():
                     self._unanswered(item, value)
                 case Exception():
@@ -81,7 +81,7 @@ class Watching:
     def _answered(self, item: Item, generation: Generation) -> None:
         run = self._run
         if item.failures:
-            run.is_well()
+            run.forget_problems()
         item.alias_seen = 0
         state = generation.status, generation.credits_used
         is_known = state == item.known and generation.status.is_running and not generation.url
@@ -131,28 +131,26 @@ class Watching:
         item.known = generation.status, generation.credits_used
         return record
 
-    def _crossed(self, item: Item, crossed: NotAboutIt) -> None:
+    def _wrong_reply(self, item: Item, reply: NotAboutIt) -> None:
         """Ignore a reply about another generation, and poll again.
 
         If ALIAS_SEEN replies in a row name the same id, and no record has it, keep it as a second
         id of this generation.
         """
         run = self._run
-        item.alias_seen = item.alias_seen + 1 if crossed.other_id == item.alias_id else 1
-        item.alias_id = crossed.other_id
+        item.alias_seen = item.alias_seen + 1 if reply.other_id == item.alias_id else 1
+        item.alias_id = reply.other_id
         run.tell_once(
             Note(f"a reply about another generation than {item.generation_id}; polling again")
         )
         if (
             item.alias_seen >= ALIAS_SEEN
-            and run.tools.journal.owner(crossed.other_id, run.tools.client.base_url) is None
+            and run.tools.journal.owner(reply.other_id, run.tools.client.base_url) is None
         ):
             record = run.record_of(item)
-            run.tell(
-                Warned(f"the API calls {item.generation_id} {crossed.other_id}: kept both ids")
-            )
-            run.save_new(item, record, other_id=crossed.other_id)
-            item.alias = crossed.other_id
+            run.tell(Warned(f"the API calls {item.generation_id} {reply.other_id}: kept both ids"))
+            run.save_new(item, record, other_id=reply.other_id)
+            item.alias = reply.other_id
         item.failures += 1
         self._next(item)
 
@@ -173,7 +171,7 @@ class Watching:
         if (
             record
             and isinstance(failure, Unreachable)
-            and self._does_without(item, record, failure)
+            and self._end_without_api(item, record, failure)
         ):
             return
         if isinstance(failure, NotFound) and record:
@@ -182,11 +180,11 @@ class Watching:
                 item.generation_id = record.other_id
                 item.due = run.now
                 return
-        if record and not may_pass(run.tools, record, failure):
+        if record and not is_temporary(run.tools, record, failure):
             raise about(failure, item.generation_id)
         item.failures += 1
         if not run.goal.wait:
-            self._asks_again_for_a_moment(item, failure)
+            self._retry_briefly(item, failure)
             return
         run.tell_once(Note(f"{failure.message}; polling again"))
         if record and record.id and not isinstance(failure, NotFound):
@@ -212,7 +210,7 @@ class Watching:
                 hint="wan doctor, which shows the source of the key in use",
             )
 
-    def _does_without(self, item: Item, record: Record, failure: Unreachable) -> bool:
+    def _end_without_api(self, item: Item, record: Record, failure: Unreachable) -> bool:
         """Save or end a generation that an earlier command saw complete: that needs no API."""
         run = self._run
         if record.ready and run.goal.save and not item.renews:
@@ -225,7 +223,7 @@ class Watching:
         run.end(item, ended(record), record)
         return True
 
-    def _asks_again_for_a_moment(self, item: Item, failure: WanError) -> None:
+    def _retry_briefly(self, item: Item, failure: WanError) -> None:
         run = self._run
         pause = backoff(item.failures)
         if run.now + pause > min(run.began + AGAIN_SECONDS, item.deadline):
@@ -244,8 +242,8 @@ class Watching:
         item.due = due
 
     def _tell(self, item: Item) -> None:
-        if item.said is not item.status and (self._run.goal.wait or self._run.goal.save):
-            item.said = item.status
+        if item.shown_status is not item.status and (self._run.goal.wait or self._run.goal.save):
+            item.shown_status = item.status
             self._run.tell(self._run.expectations.event(item))
 
 
@@ -263,7 +261,7 @@ def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: boo
     # The wall clock may jump, so only the age comes from it.
     item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
     item.polled_at = now
-    item.said = None
+    item.shown_status = None
     if record.error_code is None and record.video_url is None and record.cost_usd is not None:
         item.known = record.status, record.credits_used
     if not record.request or not run.tools.keeps or item.unsaved:
@@ -271,10 +269,10 @@ def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: boo
     else:
         item.record = None
     run.count(item, item.status)
-    item.law = run.expectations.of(record)
+    item.expectation = run.expectations.of(record)
     item.go(Step.WATCH, now)
-    if run.goal.wait and len(run.events) < UNTOLD_MAX:
-        item.said = item.status
+    if run.goal.wait and len(run.events) < EVENTS_MAX:
+        item.shown_status = item.status
         run.tell(run.expectations.event(item))
     if just_submitted:
         item.due = item.next_poll(now, run.timing.poll_interval_s)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from wan_cli.errors import SetupError
+from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.generation import Status
 from wan_cli.journal.file import (
     TO_FETCH,
@@ -96,34 +96,31 @@ class Journal:
         with trouble(self.path):
             self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
-    def claim(self, record: Record, *, again: bool, over: Collection[str] = ()) -> Record | None:
+    def claim(self, record: Record, *, again: bool, ignored: Collection[str] = ()) -> Record | None:
         """Write a new submission to disk, before anything is sent.
 
         Returns:
             None if it was written; else the record that blocks it: one for the same key (except the
-            refs in `over`), or, unless `again`, an identical unresolved request.
+            refs in `ignored`), or, unless `again`, an identical unresolved request.
         """
         with self._transaction():
-            standing = self._in_the_way(record, again=again, over=over)
-            if standing is None:
+            blocking = self._blocking(record, again=again, ignored=ignored)
+            if blocking is None:
                 self._put(record)
-        return standing
+        return blocking
 
     def claim_again(
-        self, record: Record, changed: Collection[str], *, again: bool, over: Collection[str]
+        self, record: Record, changed: Collection[str], *, again: bool, ignored: Collection[str]
     ) -> Record | None:
-        """Write another attempt of a submission to disk, before anything is sent.
-
-        Return the same as `claim`: another process may have submitted the request meanwhile.
-        """
+        """Write another attempt of a submission to disk; return the same as `claim`."""
         with self._transaction():
-            standing = self._in_the_way(record, again=again, over=over)
-            if standing is None:
+            blocking = self._blocking(record, again=again, ignored=ignored)
+            if blocking is None:
                 self._put(record, changed)
-        return standing
+        return blocking
 
-    def _in_the_way(self, record: Record, *, again: bool, over: Collection[str]) -> Record | None:
-        own = self._other_of_row(record, over)
+    def _blocking(self, record: Record, *, again: bool, ignored: Collection[str]) -> Record | None:
+        own = self._other_of_row(record, ignored)
         if own or again:
             return own
         where = f"request = ? AND ref IS NOT ? AND {UNRESOLVED} LIMIT 1"
@@ -167,8 +164,8 @@ class Journal:
                 self._put(known, MADE_FOR)
         return known or record
 
-    def _other_of_row(self, record: Record, over: Collection[str]) -> Record | None:
-        known = {record.ref, *over}
+    def _other_of_row(self, record: Record, ignored: Collection[str]) -> Record | None:
+        known = {record.ref, *ignored}
         others = self.keys.of(record.row_key, record.other_key)
         return next((other for other in others if other.ref not in known), None)
 
@@ -179,7 +176,7 @@ class Journal:
             if self._identity != identity(self.path):
                 raise SetupError(
                     f"the history {self.path} was deleted or replaced while it was in use",
-                    hint="run the same command again",
+                    hint=RUN_AGAIN,
                 )
             yield
 
