@@ -27,7 +27,7 @@ seconds = st.floats(0, 24 * 3600)
 
 
 def quantiles(sigma: float, count: int = 1000, median_s: float = DEFAULT_MEDIAN_S) -> list[float]:
-    """Durations that stand for a lognormal law: its quantiles in equal steps."""
+    """Durations that represent a lognormal law: its quantiles in equal steps."""
     return [
         median_s * math.exp(sigma * NormalDist().inv_cdf((i + 0.5) / count)) for i in range(count)
     ]
@@ -47,7 +47,7 @@ def lateness_and_requests(times: list[float], durations: list[float]) -> tuple[f
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
-def test_fewer_requests_and_less_lateness_than_every_ten_seconds_without_any_history(sigma):
+def test_without_a_history_polls_beat_every_ten_seconds_in_requests_and_lateness(sigma):
     jobs = quantiles(sigma)
     late, requests = lateness_and_requests(polls(expect([]), max(jobs)), jobs)
     fixed_late, fixed_requests = lateness_and_requests([10.0 * i for i in range(1, 400)], jobs)
@@ -59,7 +59,7 @@ def test_fewer_requests_and_less_lateness_than_every_ten_seconds_without_any_his
     ("sigma", "most_late", "most_requests"),
     [(0.10, 2.6, 17.0), (0.25, 3.6, 19.3), (0.50, 4.6, 22.6)],
 )
-def test_fifty_finished_generations_make_it_better(sigma, most_late, most_requests):
+def test_fifty_finished_generations_improve_the_polls(sigma, most_late, most_requests):
     jobs = quantiles(sigma)
     expectation = expect(quantiles(sigma, 50))
     late, requests = lateness_and_requests(polls(expectation, max(jobs)), jobs)
@@ -67,7 +67,7 @@ def test_fifty_finished_generations_make_it_better(sigma, most_late, most_reques
     assert requests < most_requests
 
 
-def test_a_service_that_turns_four_times_faster_is_noticed():
+def test_the_rule_notices_a_service_that_becomes_four_times_faster():
     jobs = quantiles(0.1, median_s=DEFAULT_MEDIAN_S / 4)
     late, _ = lateness_and_requests(polls(expect(quantiles(0.1, 50)), max(jobs)), jobs)
     assert late < 20
@@ -86,25 +86,25 @@ def test_the_learning_rule_is_the_documented_one():
     assert found.sigma == pytest.approx(math.sqrt(variance))
 
 
-def test_values_that_are_no_duration_teach_nothing():
+def test_invalid_durations_are_ignored():
     nonsense = [math.nan, math.inf, -math.inf, 0.0, -5.0]
     assert expect([*nonsense, 90.0]) == expect([90.0])
     assert all(expect([90.0], default_median_s=each) == expect([90.0]) for each in nonsense)
 
 
 @given(st.lists(st.floats(), max_size=60), st.floats())
-def test_whatever_was_measured_the_expectation_is_usable(durations, default):
+def test_any_measurements_give_a_usable_expectation(durations, default):
     found = expect(durations, default_median_s=default)
     assert 1 <= found.median_s <= 3600
     assert 0.1 <= found.sigma <= 0.8
 
 
-def test_the_first_looks_are_after_five_and_twenty_seconds():
+def test_the_first_polls_are_after_five_and_twenty_seconds():
     assert polls(expect([]), 20) == [5.0, 20.0]
     assert polls(expect(quantiles(0.1, 50)), 20) == [5.0, 20.0]
 
 
-def test_a_generation_of_two_seconds_is_looked_at_before_the_fifth():
+def test_a_generation_of_two_seconds_is_polled_before_five_seconds():
     assert next_poll(0.0, Expectation(2.0, 0.1)) < 4.0
 
 
@@ -163,7 +163,7 @@ def test_the_time_left_begins_at_the_median_and_never_grows(expectation):
     assert left == sorted(left, reverse=True)
 
 
-def test_the_time_left_of_a_generation_that_outlives_all_experience_is_not_guessed():
+def test_the_time_left_is_unknown_for_a_generation_longer_than_any_before():
     assert time_left(1000.0, expect(quantiles(0.1, 50))) is None
 
 
@@ -200,11 +200,11 @@ def test_a_sensible_retry_after_is_obeyed(value, wanted):
         "Mon, 2٣ Nov 2026 08:00:00 GMT",
     ],
 )
-def test_an_absurd_retry_after_says_nothing(value):
+def test_an_absurd_retry_after_is_ignored(value):
     assert retry_after([value], date=DATE) is None
 
 
-def test_none_or_two_headers_say_nothing():
+def test_a_missing_or_repeated_retry_after_is_ignored():
     assert retry_after([], date=DATE) is None
     assert retry_after(["1", "2"], date=DATE) is None
 
@@ -219,7 +219,7 @@ def test_a_date_needs_the_date_of_the_reply_but_seconds_do_not(date):
     st.lists(st.text() | st.integers().map(str) | st.floats().map(str), max_size=3),
     st.none() | st.text(),
 )
-def test_any_header_is_nothing_or_at_most_a_day(values, date):
+def test_any_header_is_ignored_or_means_at_most_a_day(values, date):
     asked = retry_after(values, date=date)
     assert asked is None or 0 <= asked <= 86_400
 
@@ -258,7 +258,7 @@ def test_it_imports_nothing_heavy():
         ([10.0, 10.0, 10.0], 0, 10.0),
     ],
 )
-def test_the_time_left_of_all_follows_from_the_places(
+def test_the_time_left_of_all_follows_from_the_slots(
     running: list[float], waiting: int, left: float
 ) -> None:
     assert time_left_of_all(running, waiting, 10.0, 2) == left

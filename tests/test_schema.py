@@ -1,6 +1,6 @@
-"""docs/schema.json describes what `--json` prints: each kind of output, through the front door.
+"""docs/schema.json describes the output of `--json`: each kind of output of the real command.
 
-Beyond these, `Result.json_lines` holds every output that any test reads to the schema.
+In all other tests, `Result.json_lines` also checks every output against the schema.
 """
 
 import json
@@ -46,7 +46,7 @@ def test_an_output_without_a_generation_is_of_one_kind(wan: Wan, argv: str, kind
     assert kinds(wan, *argv.split()) == {kind}
 
 
-def test_a_generation_is_the_same_kind_in_every_command(wan: Wan) -> None:
+def test_a_generation_has_the_same_kind_in_every_command(wan: Wan) -> None:
     assert kinds(wan, "generate", "a fox", "--seed", "7", "--once", "fox") == {"generation"}
     for argv in ("status @last", "fetch @last", "list", "show @last"):
         assert kinds(wan, *argv.split()) == {"generation"}
@@ -61,14 +61,14 @@ def test_a_batch_ends_with_its_summary(wan: Wan, work: Path) -> None:
     assert kinds(wan, "batch", "prompts.txt", "--dry-run", "--as", "new") == {"dry_run"}
 
 
-def test_failures_before_and_after_there_is_a_generation(wan: Wan, api: FakeApi) -> None:
+def test_failures_before_and_after_a_generation_exists(wan: Wan, api: FakeApi) -> None:
     assert kinds(wan, "generate", "a fox", "--duration", "7", code=2) == {"failure"}
     assert kinds(wan, "config", "get", "colour", code=2) == {"failure"}
     api.error = {"name": "Moderation", "message": "not nice"}
     assert kinds(wan, "generate", "a fox", code=9) == {"generation"}
 
 
-def test_the_schema_is_one_and_has_every_status() -> None:
+def test_the_schema_is_valid_and_has_every_status() -> None:
     Draft202012Validator.check_schema(DOCUMENT)
     assert set(GENERATION["status"]["enum"]) == {str(status) for status in Status}
 

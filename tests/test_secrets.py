@@ -1,4 +1,4 @@
-"""The key and the query of a signed URL: who sees them, and that nobody else does."""
+"""The key and the query of a signed URL reach only the servers that need them."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SIGNED = re.compile(r"Signature|OSSAccessKeyId|Expires=")
 
 
 class Watcher(Server):
-    """Answers everything with 404 and keeps what it was sent."""
+    """Answers every request with 404 and keeps the requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Watcher(Server):
 
 
 def assert_unsaid(wan: Wan, *words: str) -> None:
-    """Nothing that was printed and no file, by name or content, holds one of the words."""
+    """Assert that no output, file name or file content holds one of the words."""
     said = "".join(run.out + run.err for run in wan.runs)
     for word in words:
         assert word not in said
@@ -60,9 +60,7 @@ def test_an_impossible_key_is_refused_before_the_network(api: FakeApi, wan: Wan,
     assert "abcdefgh" not in result.err
 
 
-def test_an_impossible_key_of_the_file_is_refused_as_well(
-    api: FakeApi, wan: Wan, home: Path
-) -> None:
+def test_an_impossible_key_of_the_file_is_refused_too(api: FakeApi, wan: Wan, home: Path) -> None:
     home.mkdir(mode=0o700)
     config = home / "config.toml"
     config.touch(0o600)
@@ -73,7 +71,7 @@ def test_an_impossible_key_of_the_file_is_refused_as_well(
         assert "abcdefgh" not in result.err
 
 
-def test_netrc_never_takes_the_place_of_the_key(api: FakeApi, wan: Wan, tmp_path: Path) -> None:
+def test_netrc_never_replaces_the_key(api: FakeApi, wan: Wan, tmp_path: Path) -> None:
     user = tmp_path / "user"
     user.mkdir()
     netrc = user / ".netrc"
@@ -88,7 +86,7 @@ def test_netrc_never_takes_the_place_of_the_key(api: FakeApi, wan: Wan, tmp_path
     assert "Cookie" not in api.cdn.requests[0].headers
 
 
-def test_a_proxy_sees_nothing_of_what_stays_on_this_machine(api: FakeApi, wan: Wan) -> None:
+def test_a_proxy_gets_no_request_that_stays_on_this_machine(api: FakeApi, wan: Wan) -> None:
     with Watcher() as proxy:
         names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
         assert wan("generate", "a fox", env=dict.fromkeys(names, proxy.base_url)).code == 0
@@ -128,8 +126,8 @@ ECHOES = {
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-def test_a_key_that_the_server_quotes_is_not_shown(api: FakeApi, wan: Wan, echo: str) -> None:
-    api.check_secrets = False  # It is what this test looks for, more closely.
+def test_a_key_that_the_server_quotes_is_not_printed(api: FakeApi, wan: Wan, echo: str) -> None:
+    api.check_secrets = False  # This test checks the same thing more closely.
     api.on_post(ECHOES[echo])
     assert wan("generate", "a fox", "--timeout", "1", "--json").code != 0
     assert_unsaid(wan, KEY)
@@ -157,7 +155,7 @@ def test_the_list_of_processes_holds_no_key(api: FakeApi, wan: Wan, tmp_path: Pa
             try:
                 seen.add((process / "cmdline").read_bytes())
             except OSError:
-                continue  # It has ended.
+                continue  # The process has ended.
         time.sleep(0.02)
     assert not any(KEY.encode() in line for line in seen)
     api.release()
@@ -165,7 +163,7 @@ def test_the_list_of_processes_holds_no_key(api: FakeApi, wan: Wan, tmp_path: Pa
 
 
 @pytest.mark.parametrize("reply", [CdnReply(status=403, body=b"no"), CdnReply(fault="reset")])
-def test_a_failed_download_does_not_tell_the_signed_url(
+def test_a_failed_download_does_not_print_the_signed_url(
     api: FakeApi, wan: Wan, reply: CdnReply
 ) -> None:
     api.looks = 0

@@ -22,18 +22,18 @@ SLOW_VIDEO = CdnReply(drip=0.05, drip_size=4096)
 
 
 def ended_by(running: Running, number: int) -> Result:
-    """Send a signal; the process dies of it, at once and with one error."""
+    """Send a signal; assert that it kills the process at once, with one error."""
     began = time.monotonic()
     running.kill(number)
     result = running.wait()
     assert result.code == -number
-    assert time.monotonic() - began < 20  # What it waits for takes 30 s by itself.
+    assert time.monotonic() - began < 20  # Without the signal, the wait would take 30 s.
     assert result.err.count("error: ") == result.err.count("hint: ") == 1
     return result
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_wait_ends_by_each_signal_and_the_id_is_said(api: FakeApi, wan: Wan, number: int) -> None:
+def test_each_signal_ends_a_wait_and_wan_prints_the_id(api: FakeApi, wan: Wan, number: int) -> None:
     api.looks = 1_000_000
     running = wan.start("generate", "a fox", "--json")
     wait_until(lambda: len([get for get in api.gets if get.path == GENERATIONS]) > 2)
@@ -67,7 +67,9 @@ def test_a_shell_sees_the_signal_as_its_exit_code(api: FakeApi, wan: Wan) -> Non
     assert wan("list", "--json").json_lines[0]["status"] in ("sending", "unknown")
 
 
-def test_before_the_submission_nothing_was_submitted(api: FakeApi, wan: Wan) -> None:
+def test_a_signal_before_the_submission_says_that_nothing_was_submitted(
+    api: FakeApi, wan: Wan
+) -> None:
     reader = subprocess.Popen(
         [sys.executable, "-m", "wan_cli", "generate", "-"],
         cwd=wan.work,
@@ -84,7 +86,7 @@ def test_before_the_submission_nothing_was_submitted(api: FakeApi, wan: Wan) -> 
 
 
 def sleeps_in(process: subprocess.Popen[bytes], calls: set[str], fd: str) -> bool:
-    """Whether a process sleeps in a system call (its numbers on x86-64, arm64) on a descriptor."""
+    """Whether a process waits in a system call (numbers for x86-64, arm64) on a descriptor."""
     try:
         call = Path(f"/proc/{process.pid}/syscall").read_text().split()
     except OSError:
@@ -107,7 +109,7 @@ def test_a_signal_while_the_post_hangs_says_that_the_outcome_is_unknown(
     assert result.json_lines[0]["exit_code"] == 128 + number
 
 
-def test_a_signal_while_an_outcome_is_looked_for_says_that_it_is_unknown(
+def test_a_signal_during_the_search_for_an_outcome_says_that_it_is_unknown(
     api: FakeApi, wan: Wan
 ) -> None:
     api.on_post(Reply(fault="reset"))
@@ -117,7 +119,7 @@ def test_a_signal_while_an_outcome_is_looked_for_says_that_it_is_unknown(
     assert "hint: wan recover" in ended_by(running, signal.SIGINT).err
 
 
-def test_after_a_signal_while_the_post_hangs_the_history_knows_that_it_is_unsettled(
+def test_after_a_signal_while_the_post_hangs_the_history_has_it_as_unknown(
     api: FakeApi, wan: Wan
 ) -> None:
     api.on_post(Reply(fault="hang"))
@@ -130,7 +132,7 @@ def test_after_a_signal_while_the_post_hangs_the_history_knows_that_it_is_unsett
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_download_keeps_its_part_and_goes_on_later(
+def test_an_interrupted_download_keeps_its_part_and_continues_later(
     api: FakeApi, wan: Wan, work: Path, number: int
 ) -> None:
     api.looks = 0
@@ -145,7 +147,7 @@ def test_a_download_keeps_its_part_and_goes_on_later(
     assert [path.suffix for path in work.iterdir()] == [".mp4"]
 
 
-def test_following_the_status_ends_with_the_id(api: FakeApi, wan: Wan) -> None:
+def test_a_signal_during_status_watch_prints_the_id(api: FakeApi, wan: Wan) -> None:
     api.looks = 1_000_000
     wan("generate", "a fox", "--no-wait")
     running = wan.start("status", "@last", "--watch")
@@ -154,7 +156,7 @@ def test_following_the_status_ends_with_the_id(api: FakeApi, wan: Wan) -> None:
     assert f"hint: wan fetch {api.posts[0].id}" in ended_by(running, signal.SIGTERM).err
 
 
-def test_the_sandbox_ends_by_a_signal(wan: Wan) -> None:
+def test_a_signal_ends_the_sandbox(wan: Wan) -> None:
     pytest.importorskip("uvicorn")
     running = wan.start("sandbox", "--port", "0")
     running.wait_for("use it with")
@@ -211,7 +213,7 @@ def test_on_a_terminal_the_cursor_comes_back(api: FakeApi, wan: Wan) -> None:
     assert wan("list", "-q").code == 0
 
 
-def test_a_signal_on_whom_nobody_listens_is_no_bug(api: FakeApi, wan: Wan) -> None:
+def test_a_signal_while_nobody_reads_the_output_is_not_a_bug(api: FakeApi, wan: Wan) -> None:
     api.looks = 1_000_000
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     reader.wait()
@@ -233,7 +235,7 @@ def test_a_signal_on_whom_nobody_listens_is_no_bug(api: FakeApi, wan: Wan) -> No
 
 
 @pytest.mark.parametrize("stream", ["stderr", "stdout"])
-def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_safe(
+def test_a_signal_while_a_line_waits_for_a_slow_reader_says_that_the_generation_is_safe(
     api: FakeApi, wan: Wan, stream: str
 ) -> None:
     reads, writes = os.pipe()
@@ -263,7 +265,7 @@ def test_a_signal_while_a_line_waits_for_its_reader_says_that_the_generation_is_
 
 
 def fill(pipe: int) -> None:
-    """Fill a pipe that another process writes to, and let go of it."""
+    """Fill a pipe that another process writes to, and release it at the end."""
     filler = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
     with contextlib.suppress(BlockingIOError):
         while os.write(filler, b"\n" * 4096):
@@ -272,13 +274,13 @@ def fill(pipe: int) -> None:
     os.close(pipe)
 
 
-def test_a_signal_while_a_batch_shows_something_says_what_is_in_flight(
+def test_a_signal_while_a_batch_prints_names_the_generations_in_flight(
     api: FakeApi, wan: Wan, work: Path
 ) -> None:
     (work / "prompts.txt").write_text("a fox\na hen\n")
     reads, writes = os.pipe()
     api.on_post(Reply(fault="hang"))
-    # What is shown while the first row is in flight.
+    # The output while the first row is in flight.
     api.on_get(forever(Reply(status=503)))
     process = subprocess.Popen(
         [sys.executable, "-m", "wan_cli", "batch", "prompts.txt", "--yes", "--concurrency", "1"],

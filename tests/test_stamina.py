@@ -1,4 +1,4 @@
-"""What may pass is outlasted until the deadline; what does not pass stops the spending."""
+"""wan outlasts temporary failures until the deadline; lasting failures stop the submitting."""
 
 import signal
 import threading
@@ -33,7 +33,7 @@ from tests.trials import (
     videos,
 )
 
-# Of the commands' clock: what a router, a CDN or a log may take, as people have seen it.
+# In seconds of the commands' clock: the delays of routers, CDNs and logs seen in practice.
 OUTAGE_S = 60.0
 
 
@@ -44,7 +44,7 @@ def own_videos(api: FakeApi) -> None:
 
 @pytest.fixture
 def fast(wan: Wan) -> Wan:
-    """`wan` with its default settings, and a clock that is fast in their place."""
+    """`wan` with its default settings and a fast clock."""
     wan.env.pop("WAN_POLL_INTERVAL")
     wan.speed = SPEED
     return wan
@@ -69,7 +69,7 @@ def test_three_unknown_submissions_in_a_row_stop_the_submitting(
     first = wan("batch", batch_file(work, *animals(12)), *words)
     assert first.code == 10
     assert prompts(api) == animals(4)
-    # What was in flight is finished.
+    # The generations in flight are finished.
     assert len(videos(work)) == 1
     statuses = Counter(row["status"] for row in rows(wan))
     assert (statuses["completed"], statuses["unknown"]) == (1, 3)
@@ -87,7 +87,7 @@ def test_the_next_run_begins_with_the_rows_that_were_never_sent(
     first.wait()
     second = wan("batch", name, "--yes", "--timeout", "60", "--poll-interval", "1")
     assert prompts(api)[4:] == animals(12)[4:]
-    assert second.code == 10  # The log does not know the three.
+    assert second.code == 10  # The log does not show the three submissions.
     assert len(videos(work)) == 9
 
 
@@ -139,11 +139,11 @@ def test_a_refused_key_stops_the_submitting_at_once_and_keeps_what_is_paid_safe(
     all_right(wan, api, 6)
 
 
-# --- a lost reply, and a log that tells late (B5) ---
+# --- a lost reply, and a late log (B5) ---
 
 
 def tell_at_the_end(api: FakeApi, *, reads: int) -> Callable[[], None]:
-    """Let the log show a generation when it ends, and end it after so many reads of the log.
+    """Make the log show a generation when it ends, and end it after a number of reads of the log.
 
     Return what to call while the command runs.
     """
@@ -157,7 +157,7 @@ def tell_at_the_end(api: FakeApi, *, reads: int) -> Callable[[], None]:
     return end
 
 
-def test_a_lost_reply_is_looked_for_until_the_generation_ends(fast: Wan, api: FakeApi) -> None:
+def test_wan_searches_for_a_lost_reply_until_the_generation_ends(fast: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="reset"))
     end = tell_at_the_end(api, reads=6)
     running = fast.start("generate", "a fox", "--json")
@@ -169,7 +169,7 @@ def test_a_lost_reply_is_looked_for_until_the_generation_ends(fast: Wan, api: Fa
     assert has_right_file(api, line)
 
 
-def test_a_log_that_is_45_s_late_is_early_enough(fast: Wan, api: FakeApi) -> None:
+def test_a_log_that_is_45_s_late_is_still_in_time(fast: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="close"))
     api.log_lag = True
     tells = threading.Timer(45 / SPEED, lambda: setattr(api, "log_lag", False))
@@ -177,11 +177,11 @@ def test_a_log_that_is_45_s_late_is_early_enough(fast: Wan, api: FakeApi) -> Non
     result = fast("generate", "a fox", "--json")
     assert (result.code, len(api.posts)) == (0, 1), result.err
     assert has_right_file(api, result.json_lines[0])
-    # Ever more rarely: half a minute apart at last.
+    # The searches become rarer, down to one every half minute.
     assert log_reads(api) < 20
 
 
-def test_in_a_batch_a_lost_reply_is_set_aside_while_the_others_go_on(
+def test_in_a_batch_the_other_rows_continue_during_the_search_for_a_lost_reply(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     api.looks = 0
@@ -206,18 +206,18 @@ def test_a_lost_reply_of_a_generation_that_failed_is_no_charge_and_no_video(
     assert [(row["status"], row["cost_usd"]) for row in rows(fast)] == [("error", 0)]
 
 
-def test_a_lost_reply_that_the_log_never_tells_of_is_unknown_at_the_deadline(
+def test_a_lost_reply_that_never_appears_in_the_log_is_unknown_at_the_deadline(
     fast: Wan, api: FakeApi
 ) -> None:
     api.on_post(Reply(fault="reset", accept=False))
     result = fast("generate", "a fox", "--timeout", "60")
     assert (result.code, len(api.posts)) == (10, 1)
     assert "hint: wan recover" in result.err
-    # It has looked to the end of its time.
+    # wan searched until its deadline.
     assert api.gets[-1].at - api.gets[0].at > 40 / SPEED
 
 
-def test_a_process_that_dies_while_it_looks_leaves_the_looking_to_the_next(
+def test_if_a_process_dies_during_the_search_the_next_one_continues_it(
     fast: Wan, api: FakeApi
 ) -> None:
     api.on_post(Reply(fault="reset"))
@@ -246,12 +246,12 @@ def test_an_answer_to_a_post_may_take_more_than_a_minute(
     )
     result = fast(command, *words)
     assert result.code == 0, result.err
-    # It was the answer that told, not the log.
+    # The id came from the answer, not from the log.
     assert log_reads(api) == 0
     all_right(fast, api, 1)
 
 
-def test_an_answer_is_not_waited_for_beyond_the_deadline(wan: Wan, api: FakeApi) -> None:
+def test_wan_does_not_wait_for_an_answer_beyond_the_deadline(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="hang"))
     api.log_lag = True
     began = time.monotonic()
@@ -263,7 +263,7 @@ def test_an_answer_is_not_waited_for_beyond_the_deadline(wan: Wan, api: FakeApi)
     assert rows(wan)[0]["id"] == api.posts[0].id
 
 
-# --- an API that is not there (B7) ---
+# --- an API that is down (B7) ---
 
 
 def refuses_after(api: FakeApi, accepted: int, seconds: float) -> None:
@@ -285,7 +285,7 @@ def test_a_batch_outlasts_an_api_that_refuses_connections_for_a_minute(
     result = fast("batch", batch_file(work, *animals(20)), "--yes", timeout=60)
     assert result.code == 0, result.err
     all_right(fast, api, 20)
-    # Said once, not for each row and each try.
+    # Reported once, not for each row and each try.
     assert result.err.count("refused") <= 4
 
 
@@ -300,14 +300,14 @@ def test_each_command_that_waits_outlasts_an_outage(fast: Wan, api: FakeApi, com
     }
     running = fast.start(*words[command])
     running.wait_for("the connection was refused")
-    time.sleep(25 / SPEED)  # As long as the router takes: nothing that happens could tell.
+    time.sleep(25 / SPEED)  # As long as a router needs to restart; no event shows the end.
     api.listen()
     result = running.wait()
     assert result.code == 0, result.err
     assert len(api.posts) == 1
 
 
-def test_an_api_that_stays_away_is_11_at_the_deadline_and_nothing_was_sent(
+def test_an_api_that_stays_down_is_11_at_the_deadline_and_nothing_was_sent(
     fast: Wan, api: FakeApi, work: Path
 ) -> None:
     name = batch_file(work, *animals(5))
@@ -331,9 +331,7 @@ NOT_READY = {
 
 
 @pytest.mark.parametrize("kind", NOT_READY)
-def test_a_cdn_that_is_not_ready_for_a_while_is_waited_for(
-    fast: Wan, api: FakeApi, kind: str
-) -> None:
+def test_wan_waits_for_a_cdn_that_is_not_ready(fast: Wan, api: FakeApi, kind: str) -> None:
     api.looks = 0
     made: list[float] = []
 
@@ -348,7 +346,7 @@ def test_a_cdn_that_is_not_ready_for_a_while_is_waited_for(
     assert result.code == 0, result.err
     assert time.monotonic() - made[0] > 40 / SPEED
     assert has_right_file(api, result.json_lines[0])
-    # Not once in a while for each second of it.
+    # Far fewer tries than one per second.
     assert len(api.cdn.requests) < 30
 
 
@@ -370,7 +368,7 @@ def test_while_one_video_is_not_ready_the_others_are_saved(
     all_right(fast, api, 12)
 
 
-def test_a_video_that_never_comes_is_12_at_the_deadline_and_can_be_fetched_later(
+def test_a_video_that_never_appears_is_12_at_the_deadline_and_can_be_fetched_later(
     fast: Wan, api: FakeApi
 ) -> None:
     api.cdn.on_get(forever(CdnReply(status=404)))
@@ -398,7 +396,7 @@ def test_an_id_is_kept_in_memory_while_the_history_is_locked(
     with closing(locks[0]):
         made = str(api.posts[0].id) if api.posts else ""
         made = made or next(iter(api.generations))
-        # Said at once, and watched though nothing can be written down.
+        # Printed at once, and polled although the history cannot be written.
         running.wait_for(made)
         wait_until(lambda: polls(api, made) > 1)
     result = running.wait()
@@ -406,7 +404,7 @@ def test_an_id_is_kept_in_memory_while_the_history_is_locked(
     all_right(wan, api, 1 if command == "generate" else 3)
 
 
-def test_a_history_that_stays_locked_is_13_and_the_id_is_said(wan: Wan, api: FakeApi) -> None:
+def test_a_history_that_stays_locked_is_13_and_wan_prints_the_id(wan: Wan, api: FakeApi) -> None:
     wan("list")
     locks: list[Any] = []
     api.on_accept = lambda _state: locks.append(lock(wan))
@@ -415,7 +413,7 @@ def test_a_history_that_stays_locked_is_13_and_the_id_is_said(wan: Wan, api: Fak
     made = str(api.posts[0].id)
     assert result.code == 13
     assert made in result.err
-    api.check_history = False  # It could not be written, by the nature of this test.
+    api.check_history = False  # This test keeps the history from being written.
     # The next command knows that something was sent.
     again = wan("generate", "a fox")
     assert (again.code, len(api.posts)) == (0, 1), again.err
@@ -425,7 +423,7 @@ def test_a_history_that_stays_locked_is_13_and_the_id_is_said(wan: Wan, api: Fak
 
 
 @pytest.mark.parametrize("command", [["fetch"], ["status", "--watch"]])
-def test_a_poll_is_repeated_when_the_api_wants_it(
+def test_a_poll_is_repeated_after_the_retry_after_of_the_api(
     wan: Wan, api: FakeApi, command: list[str]
 ) -> None:
     (ours,) = submitted(wan, api, "a fox")
@@ -435,7 +433,7 @@ def test_a_poll_is_repeated_when_the_api_wants_it(
     assert times[2] - times[1] >= 1.9
 
 
-def test_a_rate_limit_beyond_the_deadline_is_not_obeyed(wan: Wan, api: FakeApi) -> None:
+def test_wan_does_not_obey_a_rate_limit_beyond_the_deadline(wan: Wan, api: FakeApi) -> None:
     (ours,) = submitted(wan, api, "a fox")
     api.on_get(Reply(status=429, headers={"Retry-After": "3600"}))
     assert wan("fetch", ours, "--timeout", "30").code == 0

@@ -1,4 +1,4 @@
-"""What a command imports: each does without what it does not use. Nothing here is a time."""
+"""The imports of a command: it imports only what it uses. No test here measures time."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ HEAVY = (
     "av",
     "PIL",
 )
-# Command lines, and what of it they may import.
+# Command lines, and the modules that they may import.
 LIGHT = [
     (["--version"], ()),
     (["--help"], ()),
@@ -63,7 +63,7 @@ ENV = {
 
 
 def imported(argv: list[str], home: Path) -> set[str]:
-    """The names of all modules that `wan` imports, its output being piped."""
+    """Return the names of all modules that `wan` imports when its output is a pipe."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "wan_cli", *argv],
         env=ENV | {"HOME": str(home), "WAN_HOME": str(home)},
@@ -79,7 +79,7 @@ def imported(argv: list[str], home: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("argv", "allowed"), LIGHT, ids=lambda value: " ".join(value) or "-")
-def test_a_command_imports_no_more_than_it_uses(
+def test_a_command_imports_only_the_modules_that_it_uses(
     argv: list[str], allowed: tuple[str, ...], tmp_path: Path
 ) -> None:
     assert imported(argv, tmp_path) & {*HEAVY} <= {*allowed}
@@ -88,18 +88,20 @@ def test_a_command_imports_no_more_than_it_uses(
 @pytest.mark.parametrize(
     "argv", [[], ["--version"], ["-V"], ["--help"], ["help"], ["--complete-ids"]]
 )
-def test_a_quick_answer_needs_next_to_nothing(argv: list[str], tmp_path: Path) -> None:
+def test_a_quick_answer_imports_almost_nothing(argv: list[str], tmp_path: Path) -> None:
     unused = {"json", "dataclasses", "pathlib", "platformdirs", "tomllib", "importlib.metadata"}
     assert imported(argv, tmp_path).isdisjoint(unused)
 
 
 @pytest.mark.parametrize("argv", [["list"], ["status", "no-such-generation"]])
-def test_what_only_few_need_is_not_imported_for_all(argv: list[str], tmp_path: Path) -> None:
+def test_rarely_needed_modules_are_not_imported_by_every_command(
+    argv: list[str], tmp_path: Path
+) -> None:
     unused = {"dataclasses", "inspect", "subprocess", "wan_cli.core.batch"}
     assert imported(argv, tmp_path).isdisjoint(unused)
 
 
-def test_asking_needs_nothing_of_downloading_submitting_and_settling(tmp_path: Path) -> None:
+def test_status_imports_no_modules_for_downloads_submissions_or_recovery(tmp_path: Path) -> None:
     unused = {f"wan_cli.core.{name}" for name in ("recover", "batch", "generate", "prices")}
     unused |= {"wan_cli.download.connection", "wan_cli.sandbox"}
     assert imported(["status", "no-such-generation", "--timeout", "0.2"], tmp_path).isdisjoint(
@@ -108,13 +110,11 @@ def test_asking_needs_nothing_of_downloading_submitting_and_settling(tmp_path: P
 
 
 @pytest.mark.parametrize("argv", [["list"], ["config", "get", "timeout"]])
-def test_with_a_home_of_its_own_the_places_of_the_system_are_not_looked_up(
-    argv: list[str], tmp_path: Path
-) -> None:
+def test_with_wan_home_wan_does_not_import_platformdirs(argv: list[str], tmp_path: Path) -> None:
     assert imported(argv, tmp_path).isdisjoint({"platformdirs", "tempfile"})
 
 
-# Says on stderr each time that garbage is collected.
+# Prints a line on stderr at each garbage collection.
 TELLS_COLLECTIONS = """
 import gc, sys
 gc.set_threshold(1_000_000)
@@ -125,7 +125,7 @@ main()
 
 
 @pytest.mark.parametrize("argv", [["list"], ["generate", "--help"], ["status", "no-such-one"]])
-def test_no_garbage_is_collected_before_a_command_begins_to_wait(
+def test_no_garbage_collection_runs_before_a_command_starts_to_wait(
     argv: list[str], tmp_path: Path
 ) -> None:
     done = subprocess.run(
@@ -139,7 +139,7 @@ def test_no_garbage_is_collected_before_a_command_begins_to_wait(
     assert "collecting" not in done.stderr
 
 
-def test_a_long_wait_through_an_outage_keeps_no_garbage(
+def test_a_long_wait_during_an_outage_keeps_no_garbage(
     api: FakeApi, wan: Wan, tmp_path: Path
 ) -> None:
     ids = [wan("generate", f"fox {number}", "--no-wait", "-q").out.strip() for number in range(2)]

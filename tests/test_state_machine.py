@@ -1,7 +1,7 @@
-"""The core is driven through random lives: faults, kills, clock jumps, two processes, a late log.
+"""Random runs of the core: faults, kills, clock jumps, two processes, a late log.
 
-Whatever happens in whatever order, the invariants of the promise hold, and in the end `recover` and
-`fetch --all` bring home everything that was paid for.
+With any events in any order, the invariants of the contract hold, and at the end `recover` and
+`fetch --all` save everything that was paid for.
 """
 
 import shutil
@@ -39,11 +39,11 @@ from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
 
 TIMEOUT_S = 120.0
-# More than a look and a settling may last beyond the deadline.
+# Longer than a poll and a search may last beyond the deadline.
 LATE_S = GET_SECONDS + 5.0
 PROCESSES = st.sampled_from([0, 1])
 
-# The table of what a POST's outcome may be, by name.
+# The possible outcomes of a POST, by name.
 POSTS: dict[str, list[Reply]] = {
     "accepted": [],
     "accepted, failed later": [],
@@ -77,17 +77,17 @@ VIDEOS: dict[str, list[CdnReply]] = {
 }
 
 
-# How long real I/O is waited for, and how far the clock goes on where none comes.
+# How long to wait for real I/O, and how far to move the clock if none comes.
 REAL_S = 0.03
 STEP_S = 5.0
 
 
 class Killed(BaseException):
-    """The process was killed here."""
+    """The process is killed at this point."""
 
 
 class FakeTime(Clock):
-    """A clock of which waiting costs next to nothing; it may jump, and the process may die."""
+    """A clock whose waits take almost no time; it may jump, and the process may die."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class FakeTime(Clock):
         if self.is_dead and seconds > 0:
             raise Killed
         try:
-            # Real I/O on loopback takes less than that; then time goes by at once.
+            # Real I/O on loopback takes less than this; after that, move the clock at once.
             return answers.get(seconds > 0, min(max(seconds, 0.0), REAL_S))
         except Empty:
             self.waited_s += min(max(seconds, 0.0), STEP_S)
@@ -120,7 +120,7 @@ class FakeTime(Clock):
 
 
 class MortalClient(Client):
-    """A client that shows each submission to a witness, and may be killed before or after it."""
+    """A client that reports each submission, and may be killed before or after it."""
 
     def __init__(self, base_url: str, witness: Callable[[str], None], time: FakeTime) -> None:
         super().__init__(base_url, KEY)
@@ -165,8 +165,8 @@ class Lives(RuleBasedStateMachine):
         ]
 
     def is_journalled(self, label: str) -> None:
-        """I1: the row is on disk, for everybody to see, before the submission begins."""
-        # A connection of its own: this is asked in a worker.
+        """I1: the row is on disk, visible to every process, before the submission begins."""
+        # A separate connection, because this runs in a worker.
         with Journal.open(self.folder / "history.db") as witness:
             record = witness.find(label)
         assert record is not None
@@ -181,7 +181,7 @@ class Lives(RuleBasedStateMachine):
         return Tools(self.clients[process], self.histories[process], "fingerprint", clock=self.time)
 
     def run(self, story: Events[Any] | Outcomes, *, events: int | None = None) -> Any:
-        """Drive a story to its end, or to its death; return its result, or None."""
+        """Run a command to its end or its kill; return its result, or None."""
         began = self.time.monotonic()
         outcomes = []
         try:

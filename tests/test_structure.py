@@ -1,4 +1,4 @@
-"""Plain text that is no list of prompts is refused; natural language in any form is read."""
+"""wan refuses plain text that is not a list of prompts, and reads natural language in any form."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def read(text: str, *, name: str = "list.txt", is_sure: bool = False) -> list[st
     return [row.request.prompt for row in contents.rows]
 
 
-# What never is a list of prompts, the line that shows it, and a part of the hint.
+# Text that is never a list of prompts, the line that shows it, and a part of the hint.
 CERTAIN = {
     "array": ('["a fox", "a hen"]', 1, "--format json"),
     "array of objects": ('[{"prompt": "a fox"}]', 1, "--format json"),
@@ -64,7 +64,7 @@ CERTAIN = {
     "commands": ('wan generate "a fox" --duration 5\n', 1, "on a line of its own"),
     "punctuation": ("a fox\n},\n", 2, "remove that line"),
 }
-# What is hardly ever a list of prompts: refused unless the user says that each line is one.
+# Text that is rarely a list of prompts: refused unless the user says that each line is one.
 LIKELY = {
     "bullets": ("- a fox\n- a hen\n", "remove the bullets"),
     "stars": ("* a fox\n* a hen\n", "remove the bullets"),
@@ -83,7 +83,7 @@ LIKELY = {
 
 
 @pytest.mark.parametrize("kind", CERTAIN)
-def test_other_text_is_refused_with_its_line_and_the_way_out(kind):
+def test_other_text_is_refused_with_its_line_and_a_helpful_hint(kind):
     text, line, hint = CERTAIN[kind]
     for is_sure in (False, True):
         with pytest.raises(UsageError, match=rf"^list\.txt:{line}: looks like ") as caught:
@@ -93,7 +93,7 @@ def test_other_text_is_refused_with_its_line_and_the_way_out(kind):
 
 
 @pytest.mark.parametrize("kind", LIKELY)
-def test_what_is_hardly_a_list_of_prompts_needs_the_word_of_the_user(kind):
+def test_text_that_is_rarely_a_list_of_prompts_needs_format_text(kind):
     text, hint = LIKELY[kind]
     with pytest.raises(UsageError, match=r"^list\.txt:\d: looks like ") as caught:
         read(text)
@@ -102,7 +102,7 @@ def test_what_is_hardly_a_list_of_prompts_needs_the_word_of_the_user(kind):
     assert read(text, is_sure=True) == [line for line in text.split("\n") if line]
 
 
-def test_the_hint_names_the_file_as_a_shell_takes_it():
+def test_the_hint_quotes_the_file_name_for_a_shell():
     with pytest.raises(UsageError) as caught:
         read("prompt,seed\na fox,7", name="my list.txt")
     assert caught.value.hint == "wan batch 'my list.txt' --format csv"
@@ -166,5 +166,5 @@ def test_the_hint_names_the_file_as_a_shell_takes_it():
         "a table\twith one tab\na fox\na hen",
     ],
 )
-def test_prompts_in_natural_language_are_read_exactly(text):
+def test_prompts_in_natural_language_are_read_unchanged(text):
     assert read(text) == [line for line in text.split("\n") if line.strip()]

@@ -1,4 +1,4 @@
-"""Streams that are closed or full, environments that are bare, folders that are gone."""
+"""Closed or full streams, bare environments, and folders that are gone."""
 
 import json
 import os
@@ -16,18 +16,18 @@ from tests.fake.process import Wan
 WAN = f"{sys.executable} -m wan_cli"
 STRANGER = (
     *("setpriv", "--reuid=12345", "--clear-groups"),
-    # Else the interpreter itself might be out of reach.
+    # Otherwise the user might not be able to run the interpreter.
     *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
 )
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None,
-    reason="only root, with setpriv, can become a user that nobody knows",
+    reason="only root, with setpriv, can become an unknown user",
 )
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
 
 class Done:
-    """How a shell's line ended."""
+    """The result of a shell's line."""
 
     def __init__(self, done: "subprocess.CompletedProcess[bytes]") -> None:
         self.code = done.returncode
@@ -37,7 +37,7 @@ class Done:
 
 
 def shell(wan: Wan, line: str, env: Mapping[str, str] | None = None) -> Done:
-    """Run a line of bash in which `wan` is the command."""
+    """Run a line of bash with `wan` as a command."""
     script = f'wan() {{ {WAN} "$@"; }}; {line}'
     environment = {**wan.env, **(env or {})}
     return Done(
@@ -48,7 +48,7 @@ def shell(wan: Wan, line: str, env: Mapping[str, str] | None = None) -> Done:
 
 
 def stranger(wan: Wan, *argv: str, env: Mapping[str, str]) -> Done:
-    """Run `wan` as a user that the system does not know, who can read all and write little."""
+    """Run `wan` as an unknown user, who can read every file and write few."""
     command = [*STRANGER, sys.executable, "-m", "wan_cli", *argv]
     environment = {"PATH": wan.env["PATH"], **env}
     return Done(
@@ -58,7 +58,7 @@ def stranger(wan: Wan, *argv: str, env: Mapping[str, str]) -> Done:
 
 @pytest.fixture(autouse=True)
 def _quick(api: FakeApi, wan: Wan) -> None:
-    """Complete generations at once, and let the home be known to the check of the invariants."""
+    """Complete generations at once, and tell the check of the invariants about the home."""
     api.looks = 0
     wan("--version")
 
@@ -68,9 +68,9 @@ def saved(work: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("line", ["wan list | head -c 0", "wan list --help | head -c 0"])
-def test_a_reader_that_leaves_is_no_trouble(wan: Wan, line: str) -> None:
+def test_a_reader_that_exits_early_causes_no_error(wan: Wan, line: str) -> None:
     wan("generate", "a fox", "--no-wait")
-    # The reader is gone before the writer begins.
+    # The reader exits before the writer starts.
     done = shell(
         wan, f"{{ sleep 0.3; {line.partition(' | ')[0]}; }} | true; echo ${{PIPESTATUS[0]}}"
     )
@@ -79,13 +79,13 @@ def test_a_reader_that_leaves_is_no_trouble(wan: Wan, line: str) -> None:
 
 
 @pytest.mark.parametrize("options", ["", "--json"])
-def test_a_video_is_saved_whoever_reads(wan: Wan, work: Path, options: str) -> None:
+def test_a_video_is_saved_even_if_the_reader_exits(wan: Wan, work: Path, options: str) -> None:
     done = shell(wan, f"wan generate -q 'a fox' {options} | true; echo ${{PIPESTATUS[0]}}")
     assert (done.out, done.err) == ("141\n", "")
     assert saved(work) == [".mp4"]
 
 
-def test_a_video_for_a_reader_that_left_is_no_bug(wan: Wan, work: Path) -> None:
+def test_a_video_for_a_reader_that_exited_is_not_a_bug(wan: Wan, work: Path) -> None:
     done = shell(wan, "wan generate -q 'a fox' -o - | true; echo ${PIPESTATUS[0]}")
     assert (done.out, done.err) == ("141\n", "")
     assert saved(work) == []
@@ -93,7 +93,7 @@ def test_a_video_for_a_reader_that_left_is_no_bug(wan: Wan, work: Path) -> None:
 
 @needs_dev_full
 @pytest.mark.parametrize("options", ["", "--json"])
-def test_where_stdout_is_full_stderr_says_where_the_video_is(
+def test_if_stdout_is_full_stderr_has_the_path_of_the_video(
     api: FakeApi, wan: Wan, work: Path, options: str
 ) -> None:
     done = shell(wan, f"wan generate -q 'a fox' {options} > /dev/full")
@@ -133,7 +133,7 @@ def test_a_full_stderr_changes_nothing(wan: Wan) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
-def test_no_file_of_ours_takes_the_place_of_a_closed_stream(
+def test_no_file_of_wan_gets_the_descriptor_of_a_closed_stream(
     api: FakeApi, wan: Wan, work: Path, home: Path, closed: str
 ) -> None:
     done = shell(wan, f"wan generate 'a fox' {closed}")
@@ -151,7 +151,7 @@ def test_a_closed_stdout_does_not_lose_the_path(api: FakeApi, wan: Wan, work: Pa
 
 
 @needs_root
-def test_without_a_home_it_is_said_and_no_folder_is_made(api: FakeApi, wan: Wan) -> None:
+def test_without_a_home_wan_says_so_and_creates_no_folder(api: FakeApi, wan: Wan) -> None:
     wan.work.chmod(0o777)
     env = {"AIMLAPI_API_KEY": "k" * 32, "WAN_BASE_URL": api.base_url}
     for argv in (["generate", "a fox"], ["list"], ["config", "path"], ["doctor"]):
@@ -165,9 +165,7 @@ def test_without_a_home_it_is_said_and_no_folder_is_made(api: FakeApi, wan: Wan)
 
 
 @needs_root
-def test_a_home_that_can_only_be_read_stops_the_paid_command_only(
-    api: FakeApi, wan: Wan, home: Path
-) -> None:
+def test_a_read_only_home_stops_only_the_paid_command(api: FakeApi, wan: Wan, home: Path) -> None:
     made = wan("generate", "a fox", "--no-wait").out.strip()
     before = (home / "history.db").read_bytes()
     wan.work.chmod(0o777)
@@ -182,7 +180,7 @@ def test_a_home_that_can_only_be_read_stops_the_paid_command_only(
     assert (home / "history.db").read_bytes() == before
 
 
-def test_a_home_that_cannot_be_made_stops_the_paid_command_only(api: FakeApi, wan: Wan) -> None:
+def test_a_home_that_cannot_be_created_stops_only_the_paid_command(api: FakeApi, wan: Wan) -> None:
     made = api.add_generation(id="made-elsewhere-0123456")
     nowhere = {"WAN_HOME": "/proc/self/nothing"}
     assert wan("generate", "a fox", env=nowhere).code == 3
@@ -201,9 +199,7 @@ def test_a_home_that_cannot_be_made_stops_the_paid_command_only(api: FakeApi, wa
         {"COLUMNS": "1", "TERM": ""},
     ],
 )
-def test_any_locale_takes_and_shows_any_prompt(
-    api: FakeApi, wan: Wan, locale: dict[str, str]
-) -> None:
+def test_any_prompt_works_in_any_locale(api: FakeApi, wan: Wan, locale: dict[str, str]) -> None:
     made = wan("generate", "猫 cat", "--no-wait", env=locale)
     assert made.code == 0
     assert api.posts[0].body["prompt"] == "猫 cat"
@@ -212,7 +208,7 @@ def test_any_locale_takes_and_shows_any_prompt(
     assert "猫 cat" in listed.out.replace("\\u732b", "猫")
 
 
-def test_a_working_folder_that_is_gone_stops_only_what_would_save_there(
+def test_a_deleted_working_folder_stops_only_commands_that_save_there(
     api: FakeApi, wan: Wan, tmp_path: Path
 ) -> None:
     gone = "mkdir gone; cd gone; rmdir ../gone;"
@@ -234,5 +230,5 @@ def test_a_relative_home_is_below_the_working_folder(wan: Wan, work: Path) -> No
         run.env = {**run.env, "WAN_HOME": str(work / "mine")}
 
 
-def test_a_home_of_root_is_a_home(wan: Wan) -> None:
+def test_the_root_folder_can_be_a_home(wan: Wan) -> None:
     assert wan("config", "path", env={"HOME": "/", "WAN_HOME": None}).code == 0

@@ -1,6 +1,6 @@
-"""wan is killed, or refused, at successive system calls; recover and fetch must set all right.
+"""Kill wan at successive system calls, or make them fail; recover and fetch must repair it all.
 
-A sample runs by default; WAN_SWEEP=full goes through every call, in some minutes.
+A sample runs by default; WAN_SWEEP=full tries every call, in a quarter of an hour.
 """
 
 import functools
@@ -25,7 +25,7 @@ from tests.fake.drive import NoDrive, exfat
 from tests.fake.invariants import KEY, check
 from tests.fake.process import Wan
 
-# By what a system call is called here or there.
+# The names of a system call on different systems.
 FAMILIES = {
     "pwrite": "pwrite64",
     "fdatasync": "fdatasync",
@@ -45,7 +45,7 @@ GENERATE = ("generate", PROMPT)
 BATCH = ("batch", "--yes", "rows.txt")
 BATCH_PROMPTS = (PROMPT, "a hen")
 
-# How many of the calls of each family the sample takes, spread from the first to the last.
+# The size of the sample for each family of calls, spread from the first call to the last.
 KILLS = {
     "pwrite": 4,
     "fdatasync": 4,
@@ -58,8 +58,8 @@ KILLS = {
     "rename": 3,
 }
 BATCH_KILLS = {"pwrite": 3, "fdatasync": 2, "sendto": 2, "recvfrom": 2, "rename": 2}
-# Drives that refuse what others do: no rename that replaces nothing (NFS, old kernels), no hard
-# links either (exFAT by FUSE, SMB); and none of these sets the mode of a file.
+# Drives without some calls: no rename without replacing (NFS, old kernels), no hard
+# links either (exFAT by FUSE, SMB); and none of them sets the mode of a file.
 NO_MODES = ("chmod", "EPERM"), ("fchmod", "EPERM"), ("fchmodat", "EPERM")
 DRIVES = {
     "NFS": (("renameat2", "EINVAL"), *NO_MODES),
@@ -90,7 +90,7 @@ if IS_FULL:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the command under strace ended; a negative code is the signal it died of."""
+    """The result of the command under strace; a negative code is the signal that killed it."""
 
     code: int
     out: str
@@ -99,7 +99,7 @@ class Ended:
 
 @functools.cache
 def why_not() -> str:
-    """Return why system calls cannot be tampered with here, or nothing."""
+    """Return why strace cannot inject faults here, or an empty string."""
     if shutil.which("strace") is None:
         return "strace is not installed"
     tried = subprocess.run(
@@ -125,7 +125,7 @@ def strace(
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", output, *filters, *command],
         cwd=wan.work,
-        # Not measured for coverage: that makes system calls of its own.
+        # Without coverage, which would make its own system calls.
         env={name: value for name, value in wan.env.items() if "COVERAGE" not in name},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -137,7 +137,7 @@ def strace(
 
 
 def make_wan(api: FakeApi, folder: Path, work: Path | None = None) -> Wan:
-    """Return the command in a home and a working folder of its own."""
+    """Return the command with its own home and working folder."""
     folder.mkdir(exist_ok=True)
     work = work or folder / "work"
     work.mkdir()
@@ -158,15 +158,15 @@ Refusals = tuple[tuple[str, str], ...]
 
 
 def refusing(refused: Refusals) -> list[str]:
-    """Return the filters by which system calls fail, each with its error."""
+    """Return the strace filters that make system calls fail, each with its error."""
     return [part for name, error in refused for part in ("-e", f"inject=?{name}:error={error}")]
 
 
 @functools.cache
 def calls(argv: Sequence[str], refused: Refusals = ()) -> dict[str, int]:
-    """Return how often an undisturbed run makes each system call, in the thread with most.
+    """Return how often a normal run makes each system call, in the thread with the most calls.
 
-    strace counts the calls of each thread for themselves.
+    strace counts the calls of each thread separately.
     """
     names = ",".join("?" + name for family in FAMILIES.values() for name in family.split("|"))
     with tempfile.TemporaryDirectory() as folder, FakeApi() as api:
@@ -185,7 +185,7 @@ def calls(argv: Sequence[str], refused: Refusals = ()) -> dict[str, int]:
 def points(
     family: str, limit: int, argv: Sequence[str] = GENERATE, refused: Refusals = ()
 ) -> list[tuple[str, int]]:
-    """Return which calls of a family to spoil: all, or so many from the first to the last."""
+    """Return the calls of a family to spoil: all, or a sample from the first to the last."""
     every = [
         (name, number)
         for name in FAMILIES[family].split("|")
@@ -199,7 +199,7 @@ def points(
 
 
 def rows(home: Path, scratch: Path) -> list[tuple[str, str | None, str | None]]:
-    """Return status, id and file of each row, of a copy of the history that is sound."""
+    """Return status, id and file of each row, from a copy of the history, after checking it."""
     if not (home / "history.db").exists():
         return []
     scratch.mkdir()
@@ -211,23 +211,23 @@ def rows(home: Path, scratch: Path) -> list[tuple[str, str | None, str | None]]:
 
 
 def check_end(ended: Ended, api: FakeApi, wan: Wan) -> None:
-    """What must hold when the spoilt command has ended, whatever was spoilt."""
+    """Return the broken invariants after the spoilt command, for any fault."""
     said = ended.err + ended.out
     assert "Traceback" not in said
     assert KEY not in said
     assert "Signature=" not in said
     if ended.code > 0:
         assert re.search(r"^error: .+\nhint: .+$", ended.err, re.MULTILINE)
-        # Codes that say "nothing is spent" are wrong after the POST, and the others before it.
+        # Codes that mean "nothing is spent" are wrong after the POST, and the others before it.
         assert ended.code in ({8, 10, 12, 13} if api.accepted else {3, 13})
-    # A final name never holds anything else than the whole video, whenever the process died.
+    # Even after a kill at any moment, a final name holds only a complete video.
     assert all(path.read_bytes() == api.video for path in wan.work.glob("*.mp4"))
     if ended.code == 0:
         assert [path.read_bytes() for path in wan.work.glob("*.mp4")] == [api.video]
 
 
 def check_recovery(api: FakeApi, wan: Wan, scratch: Path, *, leaves_part: bool) -> None:
-    """`wan recover` and `wan fetch --all` end with one payment and one good file, or none."""
+    """Run `wan recover` and `wan fetch --all`; check for one payment and one good file, or none."""
     home = Path(wan.env["WAN_HOME"])
     recovered = wan("recover")
     fetched = wan("fetch", "--all")
@@ -258,9 +258,9 @@ def spoil(
     *,
     on_work: bool = False,
 ) -> str:
-    """Run wan with one spoilt system call; return what is wrong afterwards, or nothing.
+    """Run wan with one spoilt system call; return the problems afterwards, or nothing.
 
-    Calls that a drive refuses are refused until then, and not while wan recovers. `on_work` counts
+    The calls that the drive refuses fail until then, but not while wan recovers. `on_work` counts
     only calls that are about the working folder itself.
     """
     folder.mkdir()
@@ -273,10 +273,10 @@ def spoil(
             filters += ["-P", str(wan.work)]
         ended = strace(wan, [*filters, *refusing(refused)], GENERATE)
         try:
-            # Later calls may be fewer this time than when they were counted.
+            # This run may make fewer calls than the run that counted them.
             assert number > 1 or not fault.startswith("SIG") or ended.code == -signal.SIGKILL
             check_end(ended, api, wan)
-            # What the system does not remove stays, but it is no failure.
+            # A file that the system does not remove stays, which is not a failure.
             leaves_part = "unlink" in name and not fault.startswith("SIG")
             check_recovery(api, wan, folder, leaves_part=leaves_part)
             broken = check(api, wan, folder / "copy")
@@ -298,7 +298,7 @@ def test_a_kill_before_a_system_call_loses_and_doubles_nothing(family: str, tmp_
 
 
 @pytest.mark.parametrize(("family", "error"), ERRORS)
-def test_a_refused_system_call_is_said_and_loses_nothing(
+def test_a_failed_system_call_is_reported_and_loses_nothing(
     family: str, error: str, tmp_path: Path
 ) -> None:
     chosen = points(family, ERRORS[family, error])
@@ -308,7 +308,7 @@ def test_a_refused_system_call_is_said_and_loses_nothing(
 
 @pytest.mark.parametrize("family", DRIVE_KILLS)
 @pytest.mark.parametrize("drive", DRIVES)
-def test_a_kill_on_a_poor_drive_leaves_no_empty_name_and_no_second_copy(
+def test_a_kill_on_a_limited_drive_leaves_no_empty_file_and_no_second_copy(
     drive: str, family: str, tmp_path: Path
 ) -> None:
     refused = DRIVES[drive]
@@ -322,7 +322,9 @@ def test_a_kill_on_a_poor_drive_leaves_no_empty_name_and_no_second_copy(
 
 
 @pytest.mark.parametrize("drive", DRIVES)
-def test_a_poor_drive_takes_videos_and_sidecars(drive: str, api: FakeApi, tmp_path: Path) -> None:
+def test_videos_and_sidecars_are_saved_on_a_limited_drive(
+    drive: str, api: FakeApi, tmp_path: Path
+) -> None:
     wan = make_wan(api, tmp_path / "here")
     (wan.work / "a.mp4").write_bytes(b"mine")
     argv = (*GENERATE, "--sidecar", "-o", "b.mp4")
@@ -348,7 +350,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("family", EXFAT_KILLS)
-def test_a_kill_on_exfat_leaves_no_empty_name_and_no_second_copy(
+def test_a_kill_on_exfat_leaves_no_empty_file_and_no_second_copy(
     drive: Path, family: str, tmp_path: Path
 ) -> None:
     found = []
@@ -358,7 +360,7 @@ def test_a_kill_on_exfat_leaves_no_empty_name_and_no_second_copy(
     assert not any(found), "\n".join(filter(None, found))
 
 
-# The folder is synced when the video has its name, and the history does not know it yet.
+# wan syncs the folder after the video has its name and before the history knows it.
 def test_a_kill_between_the_name_and_the_history_leaves_no_second_copy(tmp_path: Path) -> None:
     assert not spoil("fsync", 1, "SIGKILL", tmp_path / "here", on_work=True)
 
@@ -371,7 +373,7 @@ def test_a_kill_between_the_name_and_the_history_leaves_no_second_copy_on_exfat(
 
 
 def spoil_batch(name: str, number: int, folder: Path) -> str:
-    """Kill a batch at a system call and run it again; return what is wrong, or nothing."""
+    """Kill a batch at a system call and run it again; return the problems, or nothing."""
     folder.mkdir()
     with FakeApi() as api:
         wan = make_wan(api, folder)
@@ -381,7 +383,7 @@ def spoil_batch(name: str, number: int, folder: Path) -> str:
         paid = Counter(post.body["prompt"] for post in api.accepted)
         try:
             assert max(paid.values()) == 1
-            # A row of which nobody can tell whether it was sent is the only one without a video.
+            # Only a row whose submission is unknown may have no video.
             assert again.code == (0 if len(paid) == len(BATCH_PROMPTS) else 10)
             assert len(again.out.splitlines()) == len(paid)
             assert [path.read_bytes() for path in wan.work.glob("*.mp4")] == [api.video] * len(paid)

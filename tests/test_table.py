@@ -53,7 +53,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(width_of, found)) <= width
 
 
-def test_a_narrow_table_keeps_what_names_the_generation() -> None:
+def test_a_narrow_table_keeps_the_id_and_the_name() -> None:
     heads, first, second = lines(RECORDS, 40)
     assert heads == "ID        STATE   NAME OR PROMPT"
     assert first == "-G3b3vVK  saved   a cat [wearing a hat]…"
@@ -104,7 +104,7 @@ def test_a_pipe_gets_complete_rows_between_tabs() -> None:
     ]
 
 
-def test_a_name_stands_for_the_prompt_on_a_screen() -> None:
+def test_on_a_terminal_a_name_replaces_the_prompt() -> None:
     named = [record(PROMPT, name="fox.mp4")]
     assert lines(named, 200)[1].endswith("  fox")
     assert lines(named, None)[0].split("\t")[-2:] == ["fox", PROMPT]
@@ -132,13 +132,13 @@ def test_each_status_has_a_word(status: Status) -> None:
     assert line.split("\t")[1] == words.get(status, str(status))
 
 
-def test_the_server_s_defaults_stand_for_what_was_not_asked() -> None:
+def test_missing_fields_show_the_defaults_of_the_server() -> None:
     bare = record("x", request={"prompt": "x", "model": "alibaba/wan-2-6-t2v"})
     assert "\t1080p 10 s\t" in lines([bare], None)[0]
     assert "\t\t\t" in lines([record("x", request={})], None)[0]
 
 
-def test_color_is_beside_words_never_in_their_place() -> None:
+def test_color_never_replaces_words() -> None:
     def marked(word: str, color: str | None) -> str:
         return f"<{color}>{word}</>" if color else word
 
@@ -148,7 +148,7 @@ def test_color_is_beside_words_never_in_their_place() -> None:
         assert "<31>failed</>" in colored[-1]
 
 
-def test_an_empty_history_is_no_line() -> None:
+def test_an_empty_history_prints_no_line() -> None:
     assert lines([], 40) == []
 
 

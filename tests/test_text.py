@@ -1,4 +1,4 @@
-"""Text from outside made harmless, and the names of files."""
+"""Outside text made harmless, and file names."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ ANY = st.text(st.characters(exclude_categories=[]))
 
 
 @given(ANY, st.integers(1, 50))
-def test_clean_text_moves_no_cursor_and_has_its_limit(text: str, limit: int) -> None:
+def test_clean_text_moves_no_cursor_and_is_limited(text: str, limit: int) -> None:
     cleaned = clean(text, limit)
     assert len(cleaned) <= limit
     cleaned.encode("utf-8")
@@ -35,7 +35,7 @@ def test_clean_text_moves_no_cursor_and_has_its_limit(text: str, limit: int) -> 
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=300))
-def test_harmless_text_stays_as_it_is(text: str) -> None:
+def test_harmless_text_stays_unchanged(text: str) -> None:
     assert clean(text) == text
 
 
@@ -70,7 +70,7 @@ def test_slugs(prompt: str, wanted: str) -> None:
 
 
 @given(st.text(min_size=1))
-def test_eight_letters_or_digits_stand_for_any_id(generation_id: str) -> None:
+def test_eight_letters_or_digits_abbreviate_any_id(generation_id: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9]{8}", id8(generation_id))
 
 
@@ -114,7 +114,7 @@ def test_bytes_are_text_or_have_an_offset(good: bytes, more: bytes) -> None:
         assert decode_utf8(data, "stdin") == data.decode("utf-8-sig")
 
 
-def test_a_mark_of_the_byte_order_is_no_text() -> None:
+def test_a_byte_order_mark_is_not_text() -> None:
     assert decode_utf8(b"\xef\xbb\xbfa fox", "stdin") == "a fox"
 
 

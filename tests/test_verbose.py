@@ -1,4 +1,4 @@
-"""wan … -v: what a bug report needs, on stderr, without the key and signed queries."""
+"""wan … -v: the details for a bug report, on stderr, without the key and signed queries."""
 
 import json
 import re
@@ -21,12 +21,14 @@ FACT = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \[\d+\] [<>!] .+")
 
 
 def facts(err: str) -> list[str]:
-    """The lines of the trace, without their times."""
+    """Return the lines of the trace, without times."""
     lines = [line.partition(" ")[2] for line in err.splitlines() if FACT.fullmatch(line)]
     return [re.sub(r"after \d+\.\d{3} s", "after T", line) for line in lines]
 
 
-def test_it_shows_each_request_and_answer_from_submission_to_file(api: FakeApi, wan: Wan) -> None:
+def test_verbose_prints_each_request_and_answer_from_submission_to_file(
+    api: FakeApi, wan: Wan
+) -> None:
     result = wan("generate", "a fox", "-v", "-o", "fox.mp4", "--max-cost", "9")
     assert result.code == 0
     assert result.out == f"{wan.work / 'fox.mp4'}\n"
@@ -45,7 +47,7 @@ def test_it_shows_each_request_and_answer_from_submission_to_file(api: FakeApi, 
     assert any(line.endswith(f"< closed after T: {size} bytes") for line in said)
 
 
-def test_stdout_is_the_same_with_it(api: FakeApi, wan: Wan) -> None:
+def test_stdout_is_the_same_with_verbose(api: FakeApi, wan: Wan) -> None:
     generation = wan("generate", "a fox", "--no-wait").out.strip()
     for command in (("models",), ("models", "--json"), ("config", "path")):
         assert wan(*command, "-v").out == wan(*command).out
@@ -56,26 +58,28 @@ def test_stdout_is_the_same_with_it(api: FakeApi, wan: Wan) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "true", "2"])
-def test_the_variable_does_the_same(api: FakeApi, wan: Wan, value: str) -> None:
+def test_wan_debug_does_the_same(api: FakeApi, wan: Wan, value: str) -> None:
     result = wan("balance", env={"WAN_DEBUG": value})
     assert VERSIONS.fullmatch(result.err.splitlines()[0])
     assert any("/v2/billing" in line for line in facts(result.err))
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "off"])
-def test_the_variable_can_be_off(api: FakeApi, wan: Wan, value: str) -> None:
+def test_wan_debug_can_be_off(api: FakeApi, wan: Wan, value: str) -> None:
     assert wan("balance", env={"WAN_DEBUG": value}).err == ""
 
 
 @pytest.mark.parametrize("flags", [["-v"], ["--verbose"], ["-q", "-v"], ["-vq"], ["--json", "-v"]])
-def test_every_spelling_works_and_quiet_leaves_it(api: FakeApi, wan: Wan, flags: list[str]) -> None:
+def test_every_spelling_works_and_quiet_keeps_the_trace(
+    api: FakeApi, wan: Wan, flags: list[str]
+) -> None:
     result = wan("balance", *flags)
     assert result.code == 0
     assert VERSIONS.fullmatch(result.err.splitlines()[0])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_it(api: FakeApi, wan: Wan, name: str) -> None:
+def test_every_command_has_verbose(api: FakeApi, wan: Wan, name: str) -> None:
     command = [name, "list"] if name == "config" else [name]
     text = wan(*command, "--help").out
     assert "-v" in text
@@ -103,7 +107,7 @@ def test_a_retry_is_numbered(api: FakeApi, wan: Wan) -> None:
     assert any("! failed after T: " in line for line in said)
 
 
-def test_a_download_that_fails_is_told(api: FakeApi, wan: Wan) -> None:
+def test_a_failed_download_is_printed(api: FakeApi, wan: Wan) -> None:
     api.looks = 0
     api.cdn.on_get(CdnReply(fault="reset"))
     result = wan("generate", "a fox", "-v")
@@ -123,7 +127,7 @@ def test_long_values_are_cut(api: FakeApi, wan: Wan) -> None:
 
 @pytest.mark.parametrize("echo", ECHOES)
 def test_a_key_that_the_server_quotes_stays_hidden(api: FakeApi, wan: Wan, echo: str) -> None:
-    api.check_secrets = False  # It is what this test looks for, more closely.
+    api.check_secrets = False  # This test checks the same thing more closely.
     api.on_post(ECHOES[echo])
     result = wan("generate", "a fox", "--timeout", "1", "--json", "-v")
     assert facts(result.err)
@@ -131,7 +135,7 @@ def test_a_key_that_the_server_quotes_stays_hidden(api: FakeApi, wan: Wan, echo:
 
 
 def test_a_key_in_the_prompt_stays_hidden(api: FakeApi, wan: Wan) -> None:
-    api.check_secrets = False  # The history holds the prompt as it is.
+    api.check_secrets = False  # The history holds the prompt unchanged.
     result = wan("generate", f"a fox says {KEY}", "-v", "--no-wait")
     assert any("a fox says [key]" in line for line in facts(result.err))
     assert KEY not in result.err
@@ -152,9 +156,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_signed_query_stays_hidden_however_it_is_written(
-    api: FakeApi, wan: Wan, answer: str
-) -> None:
+def test_every_spelling_of_a_signed_query_stays_hidden(api: FakeApi, wan: Wan, answer: str) -> None:
     generation = wan("generate", "a fox", "--no-wait").out.strip()
     body = ANSWERS[answer](api.cdn.url()).encode()
     api.on_get(forever(Reply(status=502, body=body)))
@@ -172,7 +174,7 @@ def test_a_redirect_and_a_refusal_of_the_cdn_show_no_signed_query(api: FakeApi, 
     assert not SIGNED.search("".join(run.err for run in wan.runs))
 
 
-def test_a_server_cannot_move_the_cursor_through_it(api: FakeApi, wan: Wan) -> None:
+def test_a_server_cannot_move_the_cursor_with_verbose(api: FakeApi, wan: Wan) -> None:
     reply = Reply(status=400, body=b'{"message": "\x1b[2J\\u001b[31m\\u202egone"}')
     api.on_post(reply)
     result = wan("generate", "a fox", "-v")
@@ -181,7 +183,7 @@ def test_a_server_cannot_move_the_cursor_through_it(api: FakeApi, wan: Wan) -> N
     assert "\u202e" not in result.err
 
 
-def test_on_a_terminal_the_lines_stand_above_the_live_display(api: FakeApi, wan: Wan) -> None:
+def test_on_a_terminal_the_lines_are_printed_above_the_live_display(api: FakeApi, wan: Wan) -> None:
     api.looks = 6
     code, written = on_terminal(wan, "generate", "a fox " * 20, "-v", "-o", "fox.mp4", columns=60)
     assert code == 0

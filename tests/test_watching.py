@@ -1,4 +1,4 @@
-"""Waiting for a generation: through everything that passes, and never beyond the deadline."""
+"""Waiting for a generation through temporary failures, and never beyond the deadline."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal, repeat
 from tests.fake.waiting import wait_until
 
-# Around a deadline: process start and stop on a slow machine, and the second of a last look.
+# Tolerance around a deadline: process start and stop, and a second for the last poll.
 SLACK_S = 20.0
 
 
@@ -67,7 +67,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_wait_survives_what_passes(wan: Wan, api: FakeApi, kind: str) -> None:
+def test_a_wait_survives_temporary_failures(wan: Wan, api: FakeApi, kind: str) -> None:
     api.on_get(*FAULTS[kind])
     result = wan("generate", "a fox", "--json", "--poll-interval", "0.2")
     (line,) = result.json_lines
@@ -85,7 +85,7 @@ def test_a_slow_drip_does_not_stretch_the_wait(wan: Wan, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("fault", ["hang", "close"])
-def test_a_server_that_is_down_for_the_whole_wait_has_not_failed(
+def test_if_the_server_is_down_for_the_whole_wait_the_generation_has_not_failed(
     wan: Wan, api: FakeApi, fault: Any
 ) -> None:
     generation_id = submitted(wan, api)
@@ -100,7 +100,7 @@ def test_a_server_that_is_down_for_the_whole_wait_has_not_failed(
     assert "failed" not in result.err
 
 
-def test_the_live_median_is_asked_for_within_the_deadline_too(wan: Wan, api: FakeApi) -> None:
+def test_the_request_for_the_live_median_respects_the_deadline(wan: Wan, api: FakeApi) -> None:
     api.on_metrics(forever(Reply(fault="hang")))
     begin = time.monotonic()
     result = wan("generate", "a fox", "--timeout", "1", env={"WAN_POLL_INTERVAL": None})
@@ -109,7 +109,7 @@ def test_the_live_median_is_asked_for_within_the_deadline_too(wan: Wan, api: Fak
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "Unauthorized"), (403, "out of credits")])
-def test_a_key_that_is_refused_ends_the_wait_with_the_id(
+def test_a_refused_key_ends_the_wait_and_wan_prints_the_id(
     wan: Wan, api: FakeApi, status: int, words: str
 ) -> None:
     api.on_get(Reply(), forever(refusal(status, words)))
@@ -119,9 +119,7 @@ def test_a_key_that_is_refused_ends_the_wait_with_the_id(
     assert str(api.posts[0].id) in result.err
 
 
-def test_a_question_that_is_refused_says_that_the_generation_is_safe(
-    wan: Wan, api: FakeApi
-) -> None:
+def test_if_a_poll_is_refused_wan_says_that_the_generation_is_safe(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan, api)
     api.on_get(forever(refusal(400, "generation_id: what is this")))
     result, line = fetch(wan, generation_id)
@@ -130,19 +128,19 @@ def test_a_question_that_is_refused_says_that_the_generation_is_safe(
     assert line["error"]["hint"] == f"wan status {generation_id}"
 
 
-def test_an_id_is_not_doubted_in_the_moment_after_its_submission(wan: Wan, api: FakeApi) -> None:
+def test_a_404_just_after_the_submission_is_retried(wan: Wan, api: FakeApi) -> None:
     api.on_get(*repeat(refusal(404, "Generation not found"), 3))
     assert wan("generate", "a fox").code == 0
 
 
-def test_an_id_that_nobody_knows_is_refused(wan: Wan, api: FakeApi) -> None:
+def test_an_unknown_id_is_refused(wan: Wan, api: FakeApi) -> None:
     result = wan("status", "-G3b3vVKdoC42fMNeK1T5", "--json")
     (line,) = result.json_lines
     assert (result.code, line["error"]["code"]) == (6, "rejected")
     assert wan("fetch", "-G3b3vVKdoC42fMNeK1T5").code == 6
 
 
-def test_words_that_nobody_has_heard_of_go_on_until_there_is_a_url(wan: Wan, api: FakeApi) -> None:
+def test_wan_waits_through_unknown_states_until_there_is_a_url(wan: Wan, api: FakeApi) -> None:
     api.on_get(
         Reply(body={"id": "{id}", "status": "dreaming"}),
         Reply(body={"id": "{id}", "status": "generating"}),
@@ -155,7 +153,7 @@ def test_words_that_nobody_has_heard_of_go_on_until_there_is_a_url(wan: Wan, api
     assert (result.code, line["status"], looks(api)) == (0, "completed", 5)
 
 
-def test_a_url_once_seen_is_kept_whatever_is_said_later(wan: Wan, api: FakeApi) -> None:
+def test_a_known_url_is_kept_whatever_later_replies_say(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan, api)
     api.on_get(
         Reply(body={"id": "{id}", "status": "queued", "video": {"url": "{url}"}}),
@@ -166,7 +164,7 @@ def test_a_url_once_seen_is_kept_whatever_is_said_later(wan: Wan, api: FakeApi) 
     assert (result.code, line["status"]) == (0, "completed")
 
 
-def test_another_id_in_a_reply_does_not_take_the_place_of_ours(wan: Wan, api: FakeApi) -> None:
+def test_another_id_in_a_reply_does_not_replace_ours(wan: Wan, api: FakeApi) -> None:
     api.on_get(Reply(body={"id": "another", "status": "generating"}))
     result = wan("generate", "a fox", "--json")
     assert [line["id"] for line in result.json_lines] == [api.posts[0].id]
@@ -175,7 +173,7 @@ def test_another_id_in_a_reply_does_not_take_the_place_of_ours(wan: Wan, api: Fa
 
 
 @pytest.mark.parametrize("video", [None, {"url": ""}, {"url": "ftp://x/y.mp4"}, {"url": 7}])
-def test_a_video_without_a_usable_url_is_asked_for_again_until_there_is_one(
+def test_wan_polls_until_a_completed_generation_has_a_usable_url(
     wan: Wan, api: FakeApi, video: Any
 ) -> None:
     without = Reply(body={"id": "{id}", "status": "completed", "video": video})
@@ -203,7 +201,7 @@ def test_a_video_that_gets_no_usable_url_by_the_deadline_is_12(wan: Wan, api: Fa
         (None, "no reason"),
     ],
 )
-def test_a_failure_is_told_in_the_servers_words(
+def test_a_failure_is_reported_in_the_servers_words(
     wan: Wan, api: FakeApi, error: Any, words: str
 ) -> None:
     api.on_get(forever(Reply(body={"id": "{id}", "status": "error", "error": error})))
@@ -216,7 +214,7 @@ def test_a_failure_is_told_in_the_servers_words(
     assert line["cost_usd"] == 0
 
 
-def test_a_wait_goes_on_when_the_server_is_back(wan: Wan, api: FakeApi) -> None:
+def test_a_wait_continues_when_the_server_is_back(wan: Wan, api: FakeApi) -> None:
     api.on_get(forever(Reply(fault="reset")))
     running = wan.start("generate", "a fox", "--timeout", "60")
     running.wait_for("polling again")
@@ -233,7 +231,7 @@ def test_many_waits_at_once_do_not_wait_for_each_other(wan: Wan, api: FakeApi) -
     assert len(list(wan.work.glob("*.mp4"))) == 1
 
 
-def test_the_status_of_a_hanging_server_does_not_wait_for_ever(wan: Wan, api: FakeApi) -> None:
+def test_status_does_not_wait_for_ever_for_a_hanging_server(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan, api)
     api.on_get(Reply(fault="hang"))
     running = wan.start("status", generation_id)

@@ -1,4 +1,4 @@
-"""What the trials of belief, stamina and isolation share."""
+"""Helpers of test_belief, test_stamina and test_isolation."""
 
 import json
 import sqlite3
@@ -12,20 +12,20 @@ from tests.fake.process import Wan
 from tests.fake.records import GenerationState
 from tests.fake.waiting import wait_until
 
-# At this speed half an hour is a minute and a half, and a connection still has a second.
+# At this speed, half an hour takes a minute and a half, and a connection still has a second.
 SPEED = 20.0
 VIDEO_BYTES = 4_000
 
 
 def history_of(wan: Wan) -> Path:
-    """Return where the history of the commands is."""
+    """Return the path of the commands' history."""
     return Path(wan.env["WAN_HOME"]) / "history.db"
 
 
 def rows(wan: Wan) -> list[dict[str, Any]]:
     """Return the rows of the history as `wan list` shows them, oldest first."""
     lines = wan("list", "--json", "--limit", "1000").json_lines[::-1]
-    # How long it takes until now is no part of a row.
+    # The elapsed time is not a part of a row.
     return [{name: value for name, value in line.items() if name != "elapsed_s"} for line in lines]
 
 
@@ -53,7 +53,7 @@ def lock(wan: Wan) -> sqlite3.Connection:
 
 
 def batch_file(work: Path, *lines: str | dict[str, Any]) -> str:
-    """Write a batch file, JSON Lines where the rows are objects; return its name."""
+    """Write a batch file, as JSON Lines if the rows are objects; return its name."""
     objects = bool(lines) and not isinstance(lines[0], str)
     name = "rows.jsonl" if objects else "prompts.txt"
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
@@ -62,7 +62,7 @@ def batch_file(work: Path, *lines: str | dict[str, Any]) -> str:
 
 
 def animals(count: int) -> list[str]:
-    """Return that many prompts, all different."""
+    """Return a number of different prompts."""
     return [f"animal number {number}" for number in range(1, count + 1)]
 
 
@@ -98,7 +98,7 @@ def by_prompt(api: FakeApi, handlers: dict[str, Callable[[GenerationState], None
 
 
 def polls(api: FakeApi, generation_id: str) -> int:
-    """Return how often a generation was asked for."""
+    """Return how often a generation was polled."""
     return sum(get.generation_id == generation_id for get in api.gets)
 
 
@@ -118,18 +118,18 @@ def has_right_file(api: FakeApi, row: dict[str, Any]) -> bool:
 
 
 def all_right(wan: Wan, api: FakeApi, count: int) -> None:
-    """Assert that so many generations were paid for once, are in the history and on disk."""
+    """Assert that `count` generations were paid for once, and are in the history and on disk."""
     known = rows(wan)
     assert len(api.accepted) == count
     assert {row["id"] for row in known if row.get("id")} == {post.id for post in api.accepted}
     labels = {post.id: str(post.label).rpartition(".")[0] for post in api.accepted}
     for row in (row for row in known if row.get("id")):
-        # Each row has the generation that its own POST has made.
+        # Each row has the generation of its own POST.
         assert str(row["client_request_id"]).rpartition(".")[0] == labels[row["id"]]
         assert has_right_file(api, row), row
     assert len(videos(wan.work)) == count
 
 
 def wait_for_files(work: Path, count: int) -> None:
-    """Wait until so many videos have their final names."""
+    """Wait until a number of videos have their final names."""
     wait_until(lambda: len(videos(work)) >= count)
