@@ -55,3 +55,12 @@ def test_a_model_that_wan_does_not_know_is_used_by_its_schema(
     wanted: dict[str, object] = {"model": NEW_MODEL, "prompt": "a fox", "resolution": "480p"}
     wanted |= {"style": "ink", "strength": 0.25, "tags": ["dusk", "snow"]}
     assert received(home) == [wanted]
+
+
+def test_a_batch_in_the_sandbox_needs_no_consent_but_keeps_to_a_limit(wan: Wan, work: Path):
+    (work / "two.txt").write_text("a fox\nan owl\n")
+    command = ("batch", "two.txt", "--sandbox", "--no-wait")
+    limited = wan(*command, "--max-cost", "2")
+    assert (limited.code, "more than --max-cost 2" in limited.err) == (5, True)
+    assert wan("list", "--sandbox").out == ""
+    assert len(wan(*command).out.splitlines()) == 2
