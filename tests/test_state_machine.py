@@ -59,7 +59,7 @@ POSTS: dict[str, list[Reply]] = {
     "no id": [Reply(body={"status": "queued"}, headers={"x-inference-id": None})],
     "reset, accepted": [Reply(fault="reset", accept=True)],
     "reset, not accepted": [Reply(fault="reset", accept=False)],
-    "reset amid the body": [Reply(fault="reset-before-body")],
+    "reset within the body": [Reply(fault="reset-before-body")],
     "cut": [Reply(fault="cut", headers={"x-inference-id": None})],
     "garbage": [Reply(fault="garbage", accept=True)],
 }
