@@ -37,6 +37,9 @@ class Words:
         Raises:
             UsageError: several ids begin with the prefix, or have the same eight characters.
         """
+        if isinstance(path_column(word), bytes):
+            # SQLite takes no text that is not UTF-8: no id has it, but a path may.
+            return self._by_file(word)
         if word == "@last":
             return self._first("1 ORDER BY seq DESC LIMIT 1", ())
         if word.startswith("@"):
