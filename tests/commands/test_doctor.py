@@ -46,10 +46,11 @@ def test_a_problem_has_its_exit_code_and_a_hint(
 
 def test_a_problem_names_the_checks_that_it_prevents(wan: Wan, api: FakeApi) -> None:
     *_, last = wan("doctor", env={"AIMLAPI_API_KEY": None}).out.splitlines()
-    words = "skipped: not checked: API, clock and balance; fix the key first  ->  wan config set"
+    words = "API, clock, balance: not checked; fix the key first  ->  wan config set api_key"
     assert words in last
     *_, check = wan("doctor", "--json", env={"WAN_BASE_URL": "http://example.com"}).json_lines
-    assert "history, API, clock and balance; fix the configuration" in check["text"]
+    assert check["check"] == "history, API, clock, balance"
+    assert check["text"] == "not checked; fix the configuration first"
     assert len(api.gets) == 0
 
 

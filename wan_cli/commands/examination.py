@@ -26,7 +26,7 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
     checks, settings = examine_config(places, os.environ, sandbox=sandbox)
     yield from checks
     if settings is None:
-        yield _skipped("history, API, clock and balance", checks)
+        yield _skipped("history, API, clock, balance", checks)
         return
     in_sandbox = settings.sandbox if sandbox is None else sandbox
     space = Workspace(places, settings, in_sandbox, out.trace)
@@ -35,11 +35,10 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
         with space.client() as client:
             yield from examine_api(client)
     else:
-        yield _skipped("API, clock and balance", checks)
+        yield _skipped("API, clock, balance", checks)
 
 
 def _skipped(names: str, checks: list[Check]) -> Check:
     """Say that a problem of the configuration or the key prevents other checks."""
     cause = next(check for check in checks if check.level is Level.PROBLEM)
-    words = f"not checked: {names}; fix the {cause.name} first"
-    return warning("skipped", words, hint=cause.hint)
+    return warning(names, f"not checked; fix the {cause.name} first", hint=cause.hint)
