@@ -1,8 +1,10 @@
 """Signals: SIGINT, SIGTERM and SIGHUP raise `Interrupted` at a safe point and end the process."""
 
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,16 +17,22 @@ SIGNALS = tuple(
 )
 
 
-def install() -> None:
-    """Make the first signal raise Interrupted, unless it is ignored (nohup, a background job).
+# A terminal and the programs around a command may each pass a signal on: this many seconds long,
+# all of them are one request to end.
+SAME_REQUEST_S = 1.0
 
-    A terminal and wrapper programs may all pass on the same signal. After the first one, ignore
-    the others, so that they do not disturb the last writes and messages.
-    """
+
+def install() -> None:
+    """Raise Interrupted for each signal that is not ignored (nohup, a background job)."""
+    last = -math.inf
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        ignore()
-        raise Interrupted(number)
+        nonlocal last
+        now = time.monotonic()
+        # Not for ever: Python drops an exception that is raised inside a finalizer.
+        if now - last >= SAME_REQUEST_S:
+            last = now
+            raise Interrupted(number)
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
