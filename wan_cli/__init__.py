@@ -1,3 +1,3 @@
 """wan: turn a prompt into a video file; never lose a paid video, and never pay for it twice."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
