@@ -1,5 +1,6 @@
 """The family in the sandbox through `wan`: local pictures, and a model that wan does not know."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from tests.fake.process import Wan
 
 pytest.importorskip("av")
 
+from PIL import Image
+
 from tests.sandbox.pictures import drawing, encoded, frames_of, pixels, ssim
+from tests.test_pictures import ORIENTATION, TURNS
 from wan_cli.sandbox.schemas import NEW_MODEL
 from wan_cli.sandbox.server import Sandbox
 
@@ -38,6 +42,28 @@ def test_a_local_picture_is_the_first_frame(wan: Wan, home: Path, work: Path, tm
     frames = frames_of((work / "clip.mp4").read_bytes(), tmp_path)
     assert ssim(pixels(frames[0], 320, 184), pixels(picture, 320, 184)) >= 0.9
     assert str(received(home)[0]["image_url"]).startswith("data:image/png;sha256,")
+
+
+def test_a_jpeg_of_each_exif_orientation_is_the_first_frame_upright(
+    wan: Wan, work: Path, tmp_path: Path
+):
+    picture = drawing(640, 360)
+    with Image.open(io.BytesIO(encoded(picture))) as upright:
+        for orientation, turn in TURNS.items():
+            exif = Image.Exif()
+            exif[ORIENTATION] = orientation
+            turn(upright.convert("RGB")).save(
+                work / f"{orientation}.jpg", "JPEG", exif=exif, quality=95, subsampling=0
+            )
+    rows = [f"a fox {number},{number}.jpg,{number}.mp4" for number in TURNS]
+    (work / "rows.csv").write_text("\n".join(["prompt,image,output", *rows]))
+    words = ["--model", "2.5-i2v", "--duration", "5", "--resolution", "480p", "--sandbox"]
+    made = wan("batch", "rows.csv", *words, timeout=120)
+    assert made.code == 0, made.err
+    wanted = pixels(picture, 320, 184)
+    for orientation in TURNS:
+        frames = frames_of((work / f"{orientation}.mp4").read_bytes(), tmp_path)
+        assert ssim(pixels(frames[0], 320, 184), wanted) >= 0.9, orientation
 
 
 def test_a_model_that_wan_does_not_know_is_used_by_its_schema(
