@@ -272,8 +272,13 @@ class Lives(RuleBasedStateMachine):
         still = {row.ref for row in self.rows() if row.status.is_unresolved}
         if before & still and not again:
             assert len(self.api.posts) == posts, "a twin of an unresolved submission was sent"
-        if death == "after the POST":
-            self.unread_ids |= {post.id for post in self.api.accepted[accepted:] if post.id}
+        if death:
+            # A process that dies may not have read the reply: then its row still has no outcome.
+            self.unread_ids |= {
+                post.id
+                for post in self.api.accepted[accepted:]
+                if post.id and (death == "after the POST" or ref_of(post.label) in still)
+            }
 
     @precondition(lambda self: self.api.posts)
     @rule(

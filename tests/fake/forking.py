@@ -1,6 +1,7 @@
 """The client of the zygote: commands as forked processes, with the methods of subprocess.Popen."""
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -51,7 +52,9 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the command has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # It may end in this very moment.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """Kill it."""

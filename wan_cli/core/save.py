@@ -101,10 +101,10 @@ class Saving:
         video = Video(
             ready,
             record,
-            goal.destination or destination_of(record),
+            self._place(item, record),
             run.tools.network,
             Limits(item.deadline, self._stop, pace),
-            self._may_replace(item, record),
+            goal.overwrite,
             item.kept,
         )
         if goal.stdout is None:
@@ -113,13 +113,18 @@ class Saving:
             partial(_to_stdout, video=video, folders=self._folders), on_message=self._on_message
         )
 
-    def _may_replace(self, item: Item, record: Record) -> bool:
-        """Whether --force covers the file: never one that this command has saved itself."""
+    def _place(self, item: Item, record: Record) -> Destination:
+        """Return where to save a video: with --force, never where this command has saved one."""
         goal = self._run.goal
+        place = goal.destination or destination_of(record)
         if not goal.overwrite or goal.stdout is not None:
-            return goal.overwrite
-        path = str((goal.destination or destination_of(record)).path_of(record))
-        return self._taken.setdefault(path, item.number) == item.number
+            return place
+        path = free = place.path_of(record)
+        number = 0
+        while self._taken.setdefault(str(free), item.number) != item.number:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        return place._replace(folder=free.parent, name=free.name) if number else place
 
     def _is_where_wanted(self, record: Record) -> bool:
         """Whether another process has saved the video at this command's destination."""

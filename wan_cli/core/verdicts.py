@@ -199,7 +199,7 @@ def no_thread(item: Item, cause: OSError) -> WanError:
 
 def interrupted_before() -> WanError:
     """Return the error to write down for a submission that a signal stopped before it was sent."""
-    return WanError("interrupted before anything was sent", hint=RUN_AGAIN)
+    return SetupError("interrupted before anything was sent", hint=RUN_AGAIN)
 
 
 def why_not_accepted(submission: NotSent | Limited) -> str:
