@@ -117,8 +117,18 @@ def test_no_lock_is_held_while_waiting(api: FakeApi, wan: Wan, home: Path) -> No
     api.on_get(forever(Reply(fault="hang")))
     running = wan.start("generate", "a fox")
     wait_until(lambda: api.gets)
-    with closing(sqlite3.connect(home / "history.db", timeout=0, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
+
+    def can_write() -> bool:
+        file = home / "history.db"
+        with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                # It may be writing down what the submission brought.
+                return False
+        return True
+
+    wait_until(can_write)
     running.kill()
 
 
