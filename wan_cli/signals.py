@@ -53,10 +53,11 @@ class Deferral:
 
 
 @contextmanager
-def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
+def deferred(tell: Callable[[int], None], wake: Callable[[], None]) -> Iterator[Deferral]:
     """Defer signals until the end of the block, except while `raises` is set.
 
-    The signal handler calls `tell`. After the first signal, ignore all others.
+    The signal handler calls `tell`. After the first signal, ignore all others. Another thread
+    calls `wake`, which must end a wait of the main thread: the handler runs only after that.
 
     Raises:
         Interrupted: a signal came, and the block did not raise it.
@@ -82,13 +83,42 @@ def deferred(tell: Callable[[int], None]) -> Iterator[Deferral]:
     for number in kept:
         signal.signal(number, arrived)
     try:
-        yield deferral
+        with _waking(wake):
+            yield deferral
         if received:
             raise Interrupted(received[0])
     finally:
         if not received:
             for number, handler in kept.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _waking(wake: Callable[[], None]) -> Iterator[None]:
+    """Call `wake` in another thread when a signal arrives.
+
+    Python runs a signal's handler between two instructions of the main thread. A signal that comes
+    just before the main thread begins to wait for a lock does not end that wait.
+    """
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+
+    def watch() -> None:
+        while os.read(reads, 64):
+            wake()
+        os.close(reads)
+
+    before = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
+    try:
+        try:
+            threading.Thread(target=watch, name="wan-signals", daemon=True).start()
+        except RuntimeError:
+            # No thread is left: the next answer ends the wait.
+            os.close(reads)
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writes)
 
 
 def die_of(number: int) -> None:

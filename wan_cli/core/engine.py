@@ -98,7 +98,7 @@ class Engine:
             Interrupted: a signal; everything known is on disk.
         """
         self.run.tools.journal.wait_for_locks(LOCK_S)
-        with deferred(self._signalled) as self._deferral:
+        with deferred(self._signalled, self._wake) as self._deferral:
             try:
                 while True:
                     yield from self._pending_events()
@@ -226,8 +226,9 @@ class Engine:
     def _take(self, answer: Answer) -> None:
         """Handle one answer from a worker."""
         if answer.ticket is None:
-            assert isinstance(answer.value, Interrupted)
-            raise answer.value
+            if isinstance(answer.value, Interrupted):
+                raise answer.value
+            return
         ticket, work = answer.ticket, answer.ticket.work
         if not answer.is_last:
             self._pass_on(ticket, answer.value)
@@ -279,6 +280,9 @@ class Engine:
 
     def _signalled(self, number: int) -> None:
         self._workers.answers.put(Answer(None, Interrupted(number)))
+
+    def _wake(self) -> None:
+        self._workers.answers.put(Answer(None, None))
 
     def _explain(self, interrupted: Interrupted, unknown: Sequence[Record]) -> None:
         """Say what happens to everything in flight."""

@@ -113,7 +113,7 @@ class Desk(NamedTuple):
 class Answer(NamedTuple):
     """A message from a worker. `value` is the exception if the call raised one.
 
-    Without a ticket, `value` is a signal to the process.
+    Without a ticket, `value` is a signal to the process, or None to end a wait.
     """
 
     ticket: Ticket | None
