@@ -110,13 +110,9 @@ def command(
     """Submit a prompt, wait for its video and download it; print the file's path."""
     arguments = locals()
     # Help and usage errors do not need these imports, which would double their time.
-    from wan_cli.commands import generation, paying
-    from wan_cli.commands.afterwards import afterwards
     from wan_cli.commands.like import request_like
     from wan_cli.commands.requests import request_of
     from wan_cli.commands.workspace import workspace
-    from wan_cli.core.variations import requests_of
-    from wan_cli.destination import parse_destination
     from wan_cli.output.begin import begin
     from wan_cli.prompt import read_prompt
 
@@ -127,6 +123,12 @@ def command(
     if base is None or prompt is not None or prompt_file is not None:
         text = read_prompt(prompt, prompt_file, is_literal=prompt in call.obj)
     request = request_of(out, space, arguments, text, base)
+    # A wrong value is reported without these imports.
+    from wan_cli.commands import generation, paying
+    from wan_cli.commands.afterwards import afterwards
+    from wan_cli.core.variations import requests_of
+    from wan_cli.destination import parse_destination
+
     place = parse_destination(output, space.output_dir, space.settings.name_template)
     generation.check_count(count, once=once, to_stdout=place.to_stdout)
     waits = space.chosen("wait", wait)
