@@ -1,6 +1,5 @@
 """The request that --like ID names, from the history or from the sandbox's history."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +38,8 @@ def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
 
 def _has_hash(path: str, key: str) -> bool:
     """Whether a picture is still the one that was sent."""
+    import hashlib  # It loads OpenSSL, which takes 5 ms.
+
     try:
         return key == f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
     except OSError:
