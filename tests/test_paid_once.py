@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.fake.process import Wan
 from tests.fake.records import GenerationState
 from tests.fake.script import Reply, forever
 from tests.fake.waiting import wait_until
-from tests.trials import rows, videos
+from tests.trials import execute, rows, videos
 
 __all__ = ["new_model"]
 
@@ -175,11 +174,12 @@ def test_like_refuses_a_picture_that_has_changed(wan: Wan, api: FakeApi, work: P
 
 
 def test_a_history_that_refuses_rows_ends_with_their_trouble(
-    wan: Wan, api: FakeApi, work: Path, change: Callable[[Wan, str], None]
+    wan: Wan, api: FakeApi, work: Path
 ) -> None:
-    api.on_accept = lambda _state: change(
+    api.on_accept = lambda _state: execute(
         wan,
-        "CREATE TRIGGER no BEFORE INSERT ON generations WHEN NEW.status = 'claimed' AND NOT EXISTS"
+        "CREATE TRIGGER IF NOT EXISTS no BEFORE INSERT ON generations"
+        " WHEN NEW.status = 'claimed' AND NOT EXISTS"
         " (SELECT 1 FROM generations WHERE ref = NEW.ref) BEGIN SELECT RAISE(ABORT, 'full'); END",
     )
     (work / "b.txt").write_text("a fox runs\na dog runs\na cat runs\n")
@@ -187,24 +187,8 @@ def test_a_history_that_refuses_rows_ends_with_their_trouble(
     result = wan("batch", "b.txt", "--yes", "--concurrency", "2")
     assert result.code == 13, result.err
     assert len(api.posts) == 1
-    change(wan, "DROP TRIGGER no")
+    execute(wan, "DROP TRIGGER no")
     assert rows(wan)[0]["status"] == "completed"
-
-
-@pytest.fixture
-def change() -> Callable[[Wan, str], None]:
-    """Run a statement on the history."""
-    import sqlite3
-    from contextlib import closing
-
-    from tests.trials import history_of
-
-    def run(wan: Wan, sql: str) -> None:
-        with closing(sqlite3.connect(history_of(wan), timeout=10)) as database:
-            database.execute(sql.replace("CREATE TRIGGER", "CREATE TRIGGER IF NOT EXISTS"))
-            database.commit()
-
-    return run
 
 
 @pytest.mark.parametrize("url", ["https://[x/y", "not a url"])

@@ -31,8 +31,13 @@ def rows(wan: Wan) -> list[dict[str, Any]]:
 
 def change_rows(wan: Wan, sql: str, where: str = "1") -> None:
     """Change the history as a crash, or another process, would have left it."""
-    with closing(sqlite3.connect(history_of(wan))) as database:
-        database.execute(f"UPDATE generations SET {sql} WHERE {where}")
+    execute(wan, f"UPDATE generations SET {sql} WHERE {where}")
+
+
+def execute(wan: Wan, sql: str) -> None:
+    """Run a statement on the history."""
+    with closing(sqlite3.connect(history_of(wan), timeout=10)) as database:
+        database.execute(sql)
         database.commit()
 
 

@@ -66,12 +66,6 @@ class Order(NamedTuple):
     # Whether this is one of --count N: another generation of the same request cannot replace it.
     is_variation: bool = False
 
-    def may_continue_with(self, record: Record) -> bool:
-        """Whether the generation of an identical request can serve this order."""
-        if self.keys is None:
-            return not self.is_variation
-        return self.owns(record)
-
     def owns(self, record: Record) -> bool:
         """Whether a record's submission had the same keys."""
         keys = self.keys.all if self.keys else ()

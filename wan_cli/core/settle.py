@@ -102,12 +102,7 @@ class Settling:
             else:
                 run.end(item, failed_unpaid(record), record)
             return
-        may_continue = item.order is None or item.order.may_continue_with(record)
-        if item.order and item.order.is_variation and record.ref not in run.variations:
-            # An earlier command has submitted it: one variation continues with it.
-            may_continue = True
-            run.variations.add(record.ref)
-        if item.settles_earlier and not may_continue:
+        if item.settles_earlier and not self._may_continue(item, record):
             self._submits_again(item, record)
             return
         if item.settles_earlier:
@@ -120,6 +115,16 @@ class Settling:
             starts_watching(run, item, record)
         else:
             run.end(item, None, record)
+
+    def _may_continue(self, item: Item, record: Record) -> bool:
+        """Whether the generation of an earlier identical request will do for an item."""
+        order, taken = item.order, self._run.variations
+        if order and order.is_variation:
+            # One variation continues with it, unless this command submitted it for another one.
+            is_free = record.ref not in taken
+            taken.add(record.ref)
+            return is_free
+        return order is None or order.keys is None or order.owns(record)
 
     def _submits_again(self, item: Item, record: Record) -> None:
         """Submit after all: the earlier submission failed, or is for another purpose."""

@@ -10,7 +10,6 @@ from wan_cli.errors import RUN_AGAIN, SetupError
 from wan_cli.generation import Status
 from wan_cli.journal.file import (
     TO_FETCH,
-    UNRESOLVED,
     connect,
     copy_into,
     create,
@@ -27,7 +26,7 @@ from wan_cli.journal.rows import (
     select,
     to_column,
 )
-from wan_cli.journal.totals import durations, newest, spent
+from wan_cli.journal.totals import UNRESOLVED, durations, newest, spent
 from wan_cli.journal.trouble import network, trouble, warnings
 from wan_cli.journal.words import MIN_PREFIX, Words
 from wan_cli.listing import Listing, Spent

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from wan_cli.errors import SetupError
-from wan_cli.journal.totals import TOTALS
+from wan_cli.journal.totals import TOTALS, UNRESOLVED
 from wan_cli.journal.trouble import damaged, lock_trouble, trouble, unlockable
 from wan_cli.storage import make_private
 
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
-UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
 # Generations that are paid for or running, and not on disk.
 TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
 

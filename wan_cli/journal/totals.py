@@ -8,6 +8,7 @@ from wan_cli.journal.trouble import trouble
 from wan_cli.listing import READY, SAVED, Listing, Spent
 
 LEARN_FROM = 50
+UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
 _NANO = 1_000_000_000
 # Requests that failed on the server or were refused are not charged, and do not count.
 _PAID = "status IN ('queued', 'generating', 'completed')"
@@ -61,7 +62,7 @@ _FILTERS = {
 _STATES = {
     SAVED: "status = 'completed' AND file IS NOT NULL",
     READY: "status = 'completed' AND file IS NULL",
-    "unknown": "status IN ('claimed', 'sending', 'unknown')",
+    "unknown": UNRESOLVED,
 }
 
 

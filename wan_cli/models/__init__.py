@@ -14,6 +14,7 @@ from wan_cli.models.family import (
     is_id,
     models_with,
     no_such_field,
+    parse_media,
     schema_of,
 )
 from wan_cli.models.request import GenerationRequest, one_shot_type
@@ -25,7 +26,6 @@ from wan_cli.models.schema import (
     field_of_flag,
     flag_of,
     parse_field,
-    parse_media,
     wanted,
 )
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from wan_cli.errors import UsageError
-from wan_cli.models.schema import Field, ModelSchema, flag_of
+from wan_cli.models.schema import Attach, Field, ModelSchema, attached, flag_of
 from wan_cli.text import one_line
 
 DEFAULT_MODEL = "alibaba/wan-2-6-t2v"
@@ -190,6 +190,16 @@ def _plain(name: str) -> str:
     """Return a name without the parts that people leave out or write differently."""
     word = name.strip().lower().removeprefix("alibaba/").replace(".", "-").replace("_", "-")
     return re.sub(r"^wan-?", "", word)
+
+
+def parse_media(fields: Mapping[str, object], attach: Attach) -> dict[str, object]:
+    """Return fields with their local pictures checked, as `attach` raises."""
+    return {
+        name: value
+        if value is None or name not in MEDIA_NAMES
+        else attached(any_model(name), value, attach)
+        for name, value in fields.items()
+    }
 
 
 def no_such_field(schema: ModelSchema, name: str) -> UsageError:

@@ -92,8 +92,8 @@ def parse_field(field: Field, value: object, attach: Attach | None = None) -> Va
     Raises:
         UsageError: the field has no such value; the message lists the valid ones.
     """
-    if attach and field.kind in ("image", "images"):
-        value = _attached(field, value, attach)
+    if attach:
+        value = attached(field, value, attach)
     parsed = _PARSERS[field.kind](field, value)
     if parsed is None:
         raise UsageError(
@@ -103,23 +103,9 @@ def parse_field(field: Field, value: object, attach: Attach | None = None) -> Va
     return parsed
 
 
-def parse_media(fields: Mapping[str, object], attach: Attach) -> dict[str, object]:
-    """Return fields with their local pictures checked."""
-    kinds: Mapping[str, Kind] = {
-        "image_url": "image",
-        "first_frame_image": "image",
-        "image_urls": "images",
-    }
-    return {
-        name: value
-        if value is None or name not in kinds
-        else _attached(Field(name, kinds[name]), value, attach)
-        for name, value in fields.items()
-    }
-
-
-def _attached(field: Field, value: object, attach: Attach) -> object:
-    if isinstance(value, LocalPicture):
+def attached(field: Field, value: object, attach: Attach) -> object:
+    """Return a value with its local pictures checked, as `attach` raises."""
+    if field.kind not in ("image", "images") or isinstance(value, LocalPicture):
         return value
     items = value if isinstance(value, list | tuple) else [value]
     found = [
@@ -239,8 +225,7 @@ def _is_json(value: object) -> bool:
     if isinstance(value, LocalPicture):
         return True
     try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False, default=LocalPicture.data_uri)
-        json.dumps(value, ensure_ascii=False, default=str).encode()
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, TypeError, RecursionError):
         return False
     return True
