@@ -14,8 +14,17 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
-from tests.test_signals import fill, sleeps_in
-from tests.trials import all_right, animals, batch_file, change_rows, lock, rows, videos
+from tests.trials import (
+    all_right,
+    animals,
+    batch_file,
+    change_rows,
+    fill,
+    lock,
+    rows,
+    sleeps_in,
+    videos,
+)
 
 DEAD = 2**22 - 1  # No process has this number.
 

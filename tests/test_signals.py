@@ -1,6 +1,5 @@
 """Signals: a sentence about the generation, its state on disk, then the signal's own death."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from tests.fake.cdn import CdnReply
 from tests.fake.process import Result, Running, Wan
 from tests.fake.script import Reply, forever
 from tests.fake.waiting import wait_until
+from tests.trials import fill, sleeps_in
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SLOW_VIDEO = CdnReply(drip=0.05, drip_size=4096)
@@ -83,17 +83,6 @@ def test_a_signal_before_the_submission_says_that_nothing_was_submitted(
     assert reader.returncode == -signal.SIGINT
     assert err == b"error: interrupted; nothing was submitted\nhint: run the same command again\n"
     assert api.connections == 0
-
-
-def sleeps_in(process: subprocess.Popen[bytes], calls: set[str], fd: str) -> bool:
-    """Whether a process waits in a system call (numbers for x86-64, arm64) on a descriptor."""
-    try:
-        call = Path(f"/proc/{process.pid}/syscall").read_text().split()
-    except OSError:
-        process.kill()
-        process.communicate()
-        pytest.skip("the system does not tell in which call a process sleeps")
-    return call[0] in calls and call[1:2] == [fd]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -262,16 +251,6 @@ def test_a_signal_while_a_line_waits_for_a_slow_reader_says_that_the_generation_
     assert f"{api.posts[0].id} " in words
     assert "is safe" in words
     assert wan("list", "--json").json_lines[0]["id"] == api.posts[0].id
-
-
-def fill(pipe: int) -> None:
-    """Fill a pipe that another process writes to, and release it at the end."""
-    filler = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
-    with contextlib.suppress(BlockingIOError):
-        while os.write(filler, b"\n" * 4096):
-            pass
-    os.close(filler)
-    os.close(pipe)
 
 
 def test_a_signal_while_a_batch_prints_names_the_generations_in_flight(

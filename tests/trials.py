@@ -1,11 +1,16 @@
 """Helpers of test_belief, test_stamina and test_isolation."""
 
+import contextlib
 import json
+import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
@@ -138,3 +143,24 @@ def all_right(wan: Wan, api: FakeApi, count: int) -> None:
 def wait_for_files(work: Path, count: int) -> None:
     """Wait until a number of videos have their final names."""
     wait_until(lambda: len(videos(work)) >= count)
+
+
+def sleeps_in(process: subprocess.Popen[bytes], calls: set[str], fd: str) -> bool:
+    """Whether a process waits in a system call (numbers for x86-64, arm64) on a descriptor."""
+    try:
+        call = Path(f"/proc/{process.pid}/syscall").read_text().split()
+    except OSError:
+        process.kill()
+        process.communicate()
+        pytest.skip("the system does not tell in which call a process sleeps")
+    return call[0] in calls and call[1:2] == [fd]
+
+
+def fill(pipe: int) -> None:
+    """Fill a pipe that another process writes to, and release it at the end."""
+    filler = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(filler, b"\n" * 4096):
+            pass
+    os.close(filler)
+    os.close(pipe)
