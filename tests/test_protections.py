@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -204,3 +205,32 @@ def test_a_repeated_signal_is_explained_once(wan: Wan, api: FakeApi, work: Path)
     assert result.err.count("error: ") == result.err.count("hint: ") == 1
     assert "4 generations continue and are safe" in result.err
     assert "Traceback" not in result.err
+
+
+# A signal that another thread receives does not end a wait of the main thread by itself.
+ELSEWHERE = """
+import queue, signal, threading, time
+from wan_cli.errors import Interrupted
+from wan_cli.signals import deferred
+
+answers = queue.SimpleQueue()
+other = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+other.start()
+sent = threading.Timer(0.5, lambda: signal.pthread_kill(other.ident, signal.SIGINT))
+sent.daemon = True
+try:
+    with deferred(answers.put, lambda: answers.put(None)):
+        sent.start()
+        while (answer := answers.get(timeout=10)) is None:
+            pass
+        print(answer)
+except Interrupted as interrupted:
+    print(interrupted.signal_number)
+"""
+
+
+def test_a_signal_ends_a_wait_whichever_thread_receives_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["2", "2"], done.stderr
