@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from wan_cli.errors import UsageError
 from wan_cli.models.schema import Attach, Field, ModelSchema, attached, flag_of
@@ -134,6 +135,8 @@ FIELD_NAMES = (
 MEDIA_NAMES = ("image_url", "first_frame_image", "image_urls", "video_urls")
 
 
+# Each row of a batch asks again.
+@lru_cache(maxsize=256)
 def find_schema(name: str) -> ModelSchema | None:
     """Return the schema of a model by its id, an alias or a short name, or None."""
     if name in MODELS:
