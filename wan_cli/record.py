@@ -40,7 +40,8 @@ class Record(NamedTuple):
     or a `--once` key. `row` is the row's number, `batch` the name of its batch (None in rows of
     older histories), `once` the key as the user wrote it. `sandbox` marks generations of a served
     sandbox, which are not charged. `request` has the hash (`sha256:…`) of each local picture, and
-    `pictures` has its path.
+    `pictures` has its path. `sha256` is the hash of the saved video in hex, None in rows of older
+    histories.
     """
 
     ref: str
@@ -77,6 +78,7 @@ class Record(NamedTuple):
     once: str | None = None
     pictures: Mapping[str, str] | None = None
     host: str | None = None
+    sha256: str | None = None
 
     @property
     def prompt(self) -> str:

@@ -1,5 +1,6 @@
 """The paths where wan generate and wan fetch save, and the files that they never replace."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -131,6 +132,7 @@ def test_a_sidecar_holds_everything_about_the_generation(
     assert sidecar["request"] == post.body
     assert (sidecar["seed"], sidecar["model"]) == (7, "alibaba/wan-2-6-t2v")
     assert (sidecar["id"], sidecar["client_request_id"]) == (post.id, post.label)
+    assert sidecar["sha256"] == hashlib.sha256(api.video).hexdigest()
     assert (sidecar["cost_usd"], sidecar["credits_used"]) == (1.575, 3_150_000)
     assert sidecar["created_at"] < sidecar["finished_at"]
 

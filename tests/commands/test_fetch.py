@@ -1,5 +1,6 @@
 """wan fetch, run as a real command."""
 
+import hashlib
 from pathlib import Path
 
 from tests.fake.api import FakeApi
@@ -28,6 +29,15 @@ def test_fetch_downloads_once(wan: Wan, api: FakeApi) -> None:
     Path(first.out.strip()).unlink()
     assert wan("fetch", generation_id).out == first.out
     assert len(api.cdn.requests) == 2
+
+
+def test_the_history_keeps_the_hash_of_the_video(wan: Wan, api: FakeApi) -> None:
+    generation_id = submitted(wan, "a fox")
+    assert "sha256" not in wan("status", generation_id, "--json").json_lines[0]
+    digest = hashlib.sha256(api.video).hexdigest()
+    assert wan("fetch", generation_id, "--json").json_lines[0]["sha256"] == digest
+    assert wan("list", "--json").json_lines[0]["sha256"] == digest
+    assert wan("fetch", generation_id, "-o", "copy.mp4", "--json").json_lines[0]["sha256"] == digest
 
 
 def test_no_wait_exits_with_8_and_prints_no_path(wan: Wan, api: FakeApi) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wan_cli.core.tools import Tools
 from wan_cli.destination import Destination, sidecar_of
+from wan_cli.download.checksum import checksum
 from wan_cli.download.fetch import Target, copy_video, is_copy
 from wan_cli.download.meta import tidy
 from wan_cli.errors import LocalFileError, local_file_error
@@ -49,7 +50,8 @@ def placed(
         return record, False
     destination.make_folder(record)
     saved = copy_video(source, Target(wanted, generation_id, overwrite))
-    record = tools.save(record, file=str(saved.path), bytes=saved.bytes)
+    sha256 = checksum(saved.path)
+    record = tools.save(record, file=str(saved.path), bytes=saved.bytes, sha256=sha256)
     tidy(saved.path, generation_id)
     if sidecar and (error := write_sidecar(record, saved.path)):
         raise error
@@ -71,6 +73,7 @@ def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
         "finished_at": utc(record.finished_at or record.updated_at),
         "file": video.name,
         "bytes": record.bytes,
+        "sha256": record.sha256,
     }
     text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
     try:

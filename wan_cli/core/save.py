@@ -14,6 +14,7 @@ from wan_cli.core.lanes import Desk, Job, Lane, Question, Ticket
 from wan_cli.core.run import Run
 from wan_cli.destination import Destination, destination_of, is_on_disk, is_there
 from wan_cli.download.address import Network
+from wan_cli.download.checksum import checksum
 from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
 from wan_cli.download.meta import tidy
 from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
@@ -178,7 +179,9 @@ class Saving:
         run = self._run
         record = run.current(item)
         error: WanError | None = None
-        record = run.save(item, record, file=str(saved.path), bytes=saved.bytes)
+        record = run.save(
+            item, record, file=str(saved.path), bytes=saved.bytes, sha256=saved.sha256
+        )
         if item.unsaved:
             error = NotRecorded(
                 f"the video is saved as {saved.path}, but the history cannot be written",
@@ -240,7 +243,7 @@ class Saving:
             return None
         if current.file != str(target) or not is_on_disk(current):
             return None
-        return Saved(target, current.bytes or 0)
+        return Saved(target, current.bytes or 0, current.sha256)
 
 
 def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
@@ -249,12 +252,15 @@ def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
     place.make_folder(record)
     target = Target(place.path_of(record), video.ready.id, video.overwrite)
     had_file = is_on_disk(record)
-    return _downloaded(
+    got = _downloaded(
         desk,
         video,
         target,
         lambda: None if had_file else _as_saved(desk.ask(WasSaved(target.path))),
     )
+    if isinstance(got, Saved) and got.sha256 is None:
+        return got._replace(sha256=checksum(got.path))
+    return got
 
 
 def _to_stdout(

@@ -11,10 +11,11 @@ from wan_cli.errors import WanError
 
 
 class Saved(NamedTuple):
-    """A verified video under its final name, and its size in bytes."""
+    """A verified video under its final name, its size in bytes, and its SHA-256 if computed."""
 
     path: Path
     bytes: int
+    sha256: str | None = None
 
 
 class Reason(Enum):

@@ -114,6 +114,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " (substr(replace(replace(id, '-', ''), '_', ''), 1, 8))",
         "CREATE INDEX generations_file ON generations (file) WHERE file IS NOT NULL",
     ),
+    (
+        # The hash of the saved video: it proves that a file or an object is this video.
+        "ALTER TABLE generations ADD COLUMN sha256 TEXT",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"

@@ -51,6 +51,7 @@ def record_json(record: Record, error: WanError | None = None) -> dict[str, obje
         "url_expires_at": utc(record.url_expires_at),
         "file": record.file,
         "bytes": record.bytes,
+        "sha256": record.sha256,
         "error": _error(error) if error else _recorded_error(record),
         "exit_code": error.exit_code if error else record.exit_code or 0,
     }
