@@ -17,7 +17,8 @@ _VERSION = re.compile(r"/v[12]$")
 
 ONCE_MAX_CHARS = 200
 _HEX_CHARS = 32
-# The variables in which orchestrators identify a task; the last one may be missing.
+# The variables that identify a task of an orchestrator; the last one may be missing. Airflow and
+# GitHub Actions do not set theirs: a mapped task or a matrix must pass it to wan.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "airflow": (
         "AIRFLOW_CTX_DAG_ID",
@@ -29,7 +30,8 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "gitlab": ("CI_PROJECT_PATH", "CI_PIPELINE_ID", "CI_JOB_NAME", "CI_NODE_INDEX"),
     "slurm-array": ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_PROCID"),
     "slurm": ("SLURM_JOB_ID", "SLURM_PROCID"),
-    # The pod of an Indexed Job has the name JOB-INDEX in every attempt.
+    # A job may pass its name by the downward API. Otherwise its pods have the host name JOB-INDEX.
+    "kubernetes-job": ("JOB_COMPLETION_INDEX", "JOB_NAME", ""),
     "kubernetes": ("JOB_COMPLETION_INDEX", "HOSTNAME", ""),
 }
 
@@ -81,9 +83,22 @@ def task_key(env: Mapping[str, str]) -> str | None:
     for name, variables in _TASKS.items():
         parts = [env.get(variable, "") for variable in variables]
         # The last variable numbers the parts of a task, and is optional.
-        if parts[0] and all(parts[:-1]):
-            return " ".join([name, *filter(None, parts)])
+        if parts[0] and all(parts[:-1]) and not (name == "kubernetes" and _is_of_node(parts)):
+            return _short(" ".join([name, *filter(None, parts)]))
     return None
+
+
+def _is_of_node(parts: list[str]) -> bool:
+    """Whether a pod has its node's host name (hostNetwork), which a retry may not have."""
+    index, host = parts[0], parts[1]
+    return not host.endswith(f"-{index}")
+
+
+def _short(key: str) -> str:
+    """Return a key that `--once` accepts: a digest replaces the end of a long one."""
+    if len(key) <= ONCE_MAX_CHARS:
+        return key
+    return f"{key[: ONCE_MAX_CHARS - _HEX_CHARS - 1]} {_digest('task', key)}"
 
 
 def once_key(service: str, key: str) -> str:

@@ -328,22 +328,73 @@ TASKS = {
     },
     "slurm-array": {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_ID": "10"},
     "kubernetes": {"JOB_COMPLETION_INDEX": "3", "HOSTNAME": "render-3"},
+    "kubernetes-job": {"JOB_COMPLETION_INDEX": "3", "JOB_NAME": "render"},
 }
+# Variables that differ between the attempts of one task.
+ATTEMPTS = [
+    {
+        "AIRFLOW_CTX_TRY_NUMBER": str(attempt),
+        "CI_JOB_ID": str(100 + attempt),
+        "GITHUB_RUN_ATTEMPT": str(attempt),
+        "SLURM_RESTART_COUNT": str(attempt),
+        "SLURM_TASK_PID": str(200 + attempt),
+    }
+    for attempt in (1, 2)
+]
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_all_attempts_of_a_task_pay_once(wan: Wan, api: FakeApi, name: str) -> None:
     words = ["generate", "a fox", "--once", "auto"]
-    first = wan(*words, env={**TASKS[name], "GITHUB_RUN_ATTEMPT": "1"})
+    first = wan(*words, env={**TASKS[name], **ATTEMPTS[0]})
     assert first.code == 0, first.err
     assert f"--once auto: the key is {name} " in first.err
-    second = wan(*words, env={**TASKS[name], "GITHUB_RUN_ATTEMPT": "2"})
+    second = wan(*words, env={**TASKS[name], **ATTEMPTS[1]})
     assert (second.code, second.out) == (0, first.out)
     assert len(api.posts) == 1
 
 
-def test_without_a_task_auto_is_refused(wan: Wan, api: FakeApi) -> None:
-    result = wan("generate", "a fox", "--once", "auto", env={"HOSTNAME": "laptop"})
+# The variables by which the parts of one task differ.
+PARTS = {
+    "airflow": "AIRFLOW_CTX_MAP_INDEX",
+    "github": "STRATEGY_JOB_INDEX",
+    "gitlab": "CI_NODE_INDEX",
+    "kubernetes-job": "JOB_COMPLETION_INDEX",
+    "slurm-array": "SLURM_ARRAY_TASK_ID",
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_of_a_task_pays_once(wan: Wan, api: FakeApi, name: str) -> None:
+    words = ["generate", "a fox", "--once", "auto", "--no-wait"]
+    for part in ("0", "1", "0"):
+        assert wan(*words, env={**TASKS[name], PARTS[name]: part}).code == 0
+    assert len(api.posts) == 2
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"HOSTNAME": "laptop"},
+        # With hostNetwork, a pod has the host name of its node, and a retry may get another node.
+        {"JOB_COMPLETION_INDEX": "3", "HOSTNAME": "node-17"},
+        # A task without its run could be any run.
+        {"AIRFLOW_CTX_DAG_ID": "films", "AIRFLOW_CTX_TASK_ID": "render"},
+    ],
+)
+def test_without_a_task_auto_is_refused(
+    wan: Wan, api: FakeApi, task: dict[str, str | None]
+) -> None:
+    result = wan("generate", "a fox", "--once", "auto", env=task)
     assert result.code == 2
     assert "hint: name the key: --once KEY" in result.err
     assert api.posts == []
+
+
+def test_a_task_with_a_long_name_has_a_key(wan: Wan, api: FakeApi) -> None:
+    words = ["generate", "a fox", "--once", "auto", "--no-wait"]
+    for run in ("7", "8", "7"):
+        task = TASKS["airflow"] | {"AIRFLOW_CTX_DAG_ID": "d" * 250, "AIRFLOW_CTX_DAG_RUN_ID": run}
+        result = wan(*words, env=task)
+        assert result.code == 0, result.err
+    assert len(api.posts) == 2
