@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "page", "version"),
     ("help",),
     ("examples", "nearest"),
-    ("text", "storage", "mp4", "schedule", "secrets", "identity"),
+    ("text", "storage", "mp4", "schedule", "secrets", "identity", "database"),
     ("programs",),
     ("numbers",),
     ("generation",),
