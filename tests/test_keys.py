@@ -56,9 +56,9 @@ def test_the_first_line_of_the_command_is_the_key() -> None:
     [
         ("echo secret; echo locked >&2; exit 7", "status 7: locked"),
         ("kill -9 $$", "status -9"),
-        ("true", "printed no key"),
-        ("echo; echo secret", "printed no key"),
-        ("cat", "printed no key"),
+        ("true", "printed nothing on its first line"),
+        ("echo; echo secret", "printed nothing on its first line"),
+        ("cat", "printed nothing on its first line"),
         ("no-such-command", "status 127"),
         ("echo 'secret key'", "white space"),
     ],

@@ -38,8 +38,12 @@ KEYS: Mapping[str, str] = {
     "timeout": "stop waiting after this time (default: 1800)",
     "poll_interval": "poll at this interval (default: learned from the history)",
     "max_cost": "USD that one command may pay (default: no limit)",
+    "budget_day": "USD that the account may pay in a day (default: no limit)",
+    "budget_month": "USD that the account may pay in a month (default: no limit)",
     "sidecar": "true or false: write FILE.json beside a video (default: false)",
     "sandbox": "true or false: use the free API on this machine (default: false)",
+    "history": "URL of a PostgreSQL database for the history (default: a file)",
+    "history_command": "a command whose first line of output is the database's password",
     "generate.model": "as --model",
     **{
         f"generate.{name}": f"as {flag_of(name)}" for name in FIELD_NAMES if name not in MEDIA_NAMES

@@ -2,54 +2,33 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from wan_cli.config.keys import Candidate, candidates, disagreement, mask
 from wan_cli.config.layout import locked, with_value, without_key
 from wan_cli.config.paths import Paths, replace_private
 from wan_cli.config.setting import GENERATE, SETTINGS, TYPES, Setting
+from wan_cli.config.settings import Settings
+from wan_cli.database import Address
 from wan_cli.errors import SetupError, UsageError
-from wan_cli.models import DEFAULT_MODEL, Value
+from wan_cli.models import DEFAULT_MODEL
 from wan_cli.secrets import KEY_VARIABLES
-from wan_cli.text import DEFAULT_NAME_TEMPLATE, check_encodable, decode_utf8, one_line
+from wan_cli.text import check_encodable, decode_utf8, one_line
 
 Document = dict[str, object]
+__all__ = [
+    "Entry",
+    "Settings",
+    "check_file",
+    "entries",
+    "entry",
+    "load",
+    "overridden",
+    "read",
+    "remove",
+    "store",
+]
 _EDIT = "wan config edit"
-
-
-class Settings(NamedTuple):
-    """The settings from the environment, the file and the defaults; flags override them.
-
-    Attributes:
-        timeout: seconds to wait for a generation.
-        poll_interval: seconds between two polls; None: adaptive.
-        max_cost: USD that one command may pay, unless --max-cost says otherwise; None: no limit.
-        generate: fields of the request that the user set, by their name in the API.
-        sources: the source of each key's value: a variable, "config file" or "default".
-        keys: the sources of the API key, in order of precedence.
-        warnings: the warnings to print.
-    """
-
-    api_key_command: str | None = None
-    base_url: str = "https://api.aimlapi.com"
-    output_dir: Path | None = None
-    name_template: str = DEFAULT_NAME_TEMPLATE
-    wait: bool = True
-    timeout: float = 1800.0
-    poll_interval: float | None = None
-    max_cost: float | None = None
-    sidecar: bool = False
-    sandbox: bool = False
-    generate: Mapping[str, Value] = MappingProxyType({})
-    sources: Mapping[str, str] = MappingProxyType({})
-    keys: tuple[Candidate, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        """Leave out the command that prints the key: it may contain a secret."""
-        shown = self._asdict() | {"api_key_command": "…" if self.api_key_command else None}
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Entry(NamedTuple):
@@ -89,6 +68,7 @@ def load(paths: Paths, env: Mapping[str, str]) -> Settings:
     """
     document = _flat(read(paths.config_file), paths.config_file)
     values = {key: _from_file(paths.config_file, key, document[key]) for key in document}
+    exposure = _exposure(paths.config_file, document, values.get("history"))
     sources = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(document, "config file")
     for setting in SETTINGS.values():
         text = env.get(setting.variable)
@@ -97,7 +77,7 @@ def load(paths: Paths, env: Mapping[str, str]) -> Settings:
             values[setting.key] = _from_environment(setting, text)
             sources[setting.key] = setting.variable
     keys = candidates(env, _text_of(document, "api_key"), _text_of(document, "api_key_command"))
-    warnings = (disagreement(env), _exposure(paths.config_file, document))
+    warnings = (disagreement(env), exposure)
     plain = {key: value for key, value in values.items() if "." not in key and key != "api_key"}
     return Settings(
         **plain,  # type: ignore[arg-type]
@@ -113,12 +93,12 @@ def load(paths: Paths, env: Mapping[str, str]) -> Settings:
 
 
 def entries(settings: Settings) -> tuple[Entry, ...]:
-    """Return each key with its effective value, the API key masked."""
+    """Return each key with its effective value, its secrets masked."""
     return tuple(entry(settings, setting) for setting in SETTINGS.values())
 
 
 def entry(settings: Settings, setting: Setting) -> Entry:
-    """Return one key with its effective value, the API key masked."""
+    """Return one key with its effective value, its secrets masked."""
     source = settings.sources[setting.key]
     if setting.key == "api_key":
         first = settings.keys[0] if settings.keys else Candidate("", "default")
@@ -128,6 +108,8 @@ def entry(settings: Settings, setting: Setting) -> Entry:
         default = DEFAULT_MODEL if setting.name == "model" else None
         return Entry(setting.key, settings.generate.get(setting.name, default), source)
     value = getattr(settings, setting.name)
+    if isinstance(value, Address):
+        value = value.masked
     return Entry(setting.key, str(value) if isinstance(value, Path) else value, source)
 
 
@@ -281,11 +263,14 @@ def _text_of(document: Document, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _exposure(file: Path, document: Document) -> str | None:
-    """Return a warning if others can read the file that contains the API key."""
-    if "api_key" not in document:
+def _exposure(file: Path, document: Document, history: object) -> str | None:
+    """Return a warning if others can read a file that contains a secret."""
+    has_password = isinstance(history, Address) and history.has_secret
+    secrets = ["the API key"] * ("api_key" in document) + ["a password"] * has_password
+    if not secrets:
         return None
     mode = file.stat().st_mode & 0o777
     if not mode & 0o077:
         return None
-    return f"{file} has the API key and others can read it (mode {mode:04o}): chmod 600 '{file}'"
+    what = " and ".join(secrets)
+    return f"{file} has {what} and others can read it (mode {mode:04o}): chmod 600 '{file}'"

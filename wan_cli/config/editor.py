@@ -27,6 +27,8 @@ TEMPLATE = """\
 # poll_interval = 10
 # sidecar = false
 # sandbox = false
+# budget_day = 20
+# history = "postgresql://wan@db.example.com/wan?sslmode=verify-full"
 
 [generate]
 # model = "alibaba/wan-2-6-t2v"

@@ -1,11 +1,10 @@
-"""Run the user's command that prints the key. Imported only if there is one."""
+"""Run a command of the user that prints a secret. Imported only if there is one."""
 
 import os
 import signal
 import subprocess
 from contextlib import suppress
 
-from wan_cli.config.keys import COMMAND_VARIABLE
 from wan_cli.errors import SetupError
 from wan_cli.secrets import without_keys
 from wan_cli.text import one_line
@@ -18,7 +17,7 @@ def first_line(command: str, source: str) -> str:
 
     Args:
         command: a command line for the shell.
-        source: the variable or the file that names it.
+        source: the variable or the key of the configuration that holds it.
 
     Raises:
         SetupError: the command failed, or printed nothing.
@@ -26,14 +25,14 @@ def first_line(command: str, source: str) -> str:
     try:
         status, output, errors = _run(command)
     except subprocess.TimeoutExpired:
-        raise _command_failed(source, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
+        raise failed(source, f"was stopped after {COMMAND_TIMEOUT_S} s") from None
     except OSError as cause:
-        raise _command_failed(source, f"cannot be run: {cause.strerror}") from None
+        raise failed(source, f"cannot be run: {cause.strerror}") from None
     if status:
-        raise _command_failed(source, f"exited with status {status}{_last_line(errors)}")
+        raise failed(source, f"exited with status {status}{_last_line(errors)}")
     line = output.partition(b"\n")[0].decode("utf-8", "replace")
     if not line.strip():
-        raise _command_failed(source, f"printed no key on its first line{_last_line(errors)}")
+        raise failed(source, f"printed nothing on its first line{_last_line(errors)}")
     return line
 
 
@@ -65,8 +64,7 @@ def _last_line(errors: bytes) -> str:
     return f": {one_line(lines[-1], 200)}" if lines else ""
 
 
-def _command_failed(source: str, what: str) -> SetupError:
-    place = (
-        f"${COMMAND_VARIABLE}" if source == COMMAND_VARIABLE else "wan config get api_key_command"
-    )
+def failed(source: str, what: str) -> SetupError:
+    """Return the error of a command that printed no usable secret."""
+    place = f"${source}" if source.isupper() else f"wan config get {source}"
     return SetupError(f"the command of {source} {what}", hint=f"run the command by hand: {place}")

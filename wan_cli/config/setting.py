@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from wan_cli.config.keys import check_key
+from wan_cli.database import Address, parse_address
 from wan_cli.errors import UsageError
 from wan_cli.identity import service_of
 from wan_cli.models import (
@@ -149,6 +150,10 @@ def _base_url(value: object) -> str:
     )
 
 
+def _address(value: object) -> Address:
+    return parse_address(_text(value))
+
+
 def _is_allowed(scheme: str, host: str) -> bool:
     """Whether a key may be sent there: encrypted, or without leaving this machine."""
     is_https = scheme.lower() == "https"
@@ -195,8 +200,12 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("timeout", "number", _seconds),
         Setting("poll_interval", "number", _seconds),
         Setting("max_cost", "number", _amount),
+        Setting("budget_day", "number", _amount),
+        Setting("budget_month", "number", _amount),
         _switch("sidecar"),
         _switch("sandbox"),
+        Setting("history", "text", _address),
+        Setting("history_command", "text", _text),
         Setting(f"{GENERATE}.model", "text", _model),
         *(_of_field(name) for name in FIELD_NAMES if name not in MEDIA_NAMES),
     )
