@@ -58,6 +58,7 @@ OWNERS = {
     "platformdirs": {"config", "completion"},
     "tomllib": {"config"},
     "tomli_w": {"config"},
+    "psycopg": {"journal"},
     "sqlite3": {"journal", "sandbox", "completion"},
     "av": {"sandbox"},
     "PIL": {"pictures"},

@@ -15,7 +15,7 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply
 from tests.fake.waiting import wait_until
-from wan_cli.journal.file import MIGRATIONS, VERSION
+from wan_cli.journal.schema import MIGRATIONS, VERSION
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
+from wan_cli.journal.limits import Limit, held_usd
 from wan_cli.listing import Listing
 from wan_cli.record import Record
 
@@ -67,13 +68,19 @@ QUESTIONS = [
     lambda journal: journal.find("wan-12345"),
     lambda journal: journal.find("owLi741A"),
     lambda journal: journal.find("clips/a-fox.mp4"),
-    lambda journal: journal.owner("an-id", "https://api.test"),
+    lambda journal: journal.keys.owner("an-id", "https://api.test"),
     lambda journal: journal.explained_ids(["an-id"]),
     lambda journal: journal.unresolved(),
     lambda journal: journal.to_fetch(),
     lambda journal: journal.total(Listing()),
     lambda journal: journal.durations({"model": "m", "resolution": "720p", "duration": 5}),
     lambda journal: journal.keys.of("a-key"),
+    lambda journal: journal.keys.of_rows(["a-key"]),
+    lambda journal: list(journal.keys.made(["a-digest"])),
+    lambda journal: journal.keys.old_urls(),
+    lambda journal: held_usd(journal._engine, Limit("--max-cost", 1.0, "a-batch")),  # noqa: SLF001
+    lambda journal: held_usd(journal._engine, Limit("budget_day", 1.0, since=1.7e9)),  # noqa: SLF001
+    lambda journal: journal.total(Listing(since=1.7e9)),
 ]
 
 
@@ -81,7 +88,7 @@ QUESTIONS = [
 def test_no_query_reads_the_whole_history(tmp_path: Path, ask: Any) -> None:
     with Journal.open(tmp_path / "history.db") as journal:
         asked: list[str] = []
-        connection = journal._connection  # noqa: SLF001  Its plans are the subject.
+        connection = journal._engine._connection  # type: ignore[attr-defined]  # noqa: SLF001  Its plans are the subject.
         connection.set_trace_callback(asked.append)
         ask(journal)
         connection.set_trace_callback(None)

@@ -5,6 +5,7 @@
     ├── SetupError (3)          no key, broken configuration or history
     │   ├── HistoryReadOnly     the history can be read but not written
     │   └── HistoryLocked       another process is writing the history; try again later
+    │       └── HistoryAway     the history's database cannot be reached (11)
     ├── KeyRefused (4)          the API refused the key (401)
     │   └── KeyNotAllowed       the API refused the key for this request only (403)
     ├── NoCredits (5)           no credits
@@ -33,17 +34,8 @@ from typing import Self
 
 # The drive is full or over its quota, read-only, broken, or no longer connected.
 _DRIVE_ERRNOS = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.EIO,
-        errno.ENXIO,
-        errno.ENODEV,
-        errno.ENOTCONN,
-        errno.ESTALE,
-        errno.EHOSTDOWN,
-    }
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENXIO, errno.ENODEV}
+    | {errno.ENOTCONN, errno.ESTALE, errno.EHOSTDOWN}
 )
 
 # In a batch, or with several ids, the command exits with the first of these codes that occurred.
@@ -57,7 +49,7 @@ def exit_code_of(codes: Collection[int]) -> int:
 
 
 # A command and its words up to the end of the clause; a quoted comma does not end it.
-# Not compiled here: compiling takes 1 ms, and only an error in the sandbox needs it.
+# Compiled only for an error in the sandbox: compiling takes 1 ms.
 _COMMAND = (
     r"\bwan (?:generate|status|fetch|list|show|recover|batch|models|balance|doctor)\b"
     r"(?:'[^']*'|\"[^\"]*\"|(?!, | \(|; )[^'\"])*"
@@ -73,7 +65,7 @@ class WanError(Exception):
     details: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, hint: str, stdout: str = "") -> None:
-        """Keep the message, the next command, and the text to print to stdout in spite of it."""
+        """Keep the message, the next command, and the text to print to stdout all the same."""
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -122,6 +114,13 @@ class HistoryReadOnly(SetupError):
 
 class HistoryLocked(SetupError):
     """Another process is writing the history; a later try can succeed."""
+
+
+class HistoryAway(HistoryLocked):
+    """The database of the history cannot be reached now; nothing more was sent."""
+
+    exit_code = 11
+    code = "unreachable"
 
 
 class KeyRefused(WanError):
@@ -228,7 +227,7 @@ class NotAboutIt(WanError):
     """A reply is about another generation, so wan ignores all of it."""
 
     def __init__(self, other_id: str) -> None:
-        super().__init__(f"the reply is about {other_id}", hint="wan status " + other_id)
+        super().__init__(f"the reply is about {other_id}", hint=f"wan status {other_id}")
         self.other_id = other_id
 
 
@@ -289,9 +288,7 @@ def in_sandbox(hint: str) -> str:
 
 
 def _with_flag(command: re.Match[str]) -> str:
-    words = command[0]
-    if "--sandbox" in words or "--help" in words:
-        return words
     # The words after `--` are a prompt.
-    before, dashes, after = words.partition(" -- ")
-    return f"{before} --sandbox{dashes}{after}"
+    before, dashes, after = command[0].partition(" -- ")
+    given = "--sandbox" in command[0] or "--help" in command[0]
+    return command[0] if given else f"{before} --sandbox{dashes}{after}"

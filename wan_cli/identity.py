@@ -6,7 +6,7 @@ same `--once KEY`, compute the same keys and labels.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -104,6 +104,11 @@ def _short(key: str) -> str:
 def once_key(service: str, key: str) -> str:
     """Return the key of `--once KEY` at a service."""
     return _digest("once", service, key)
+
+
+def budget_name(batch: BatchName, keys: Sequence[str]) -> str:
+    """Return the name of the rows of a batch file, which share a budget on all machines."""
+    return _digest("budget", batch.service, batch.name, *sorted(keys))
 
 
 def is_once_key(value: object) -> bool:

@@ -79,6 +79,10 @@ class Record(NamedTuple):
     pictures: Mapping[str, str] | None = None
     host: str | None = None
     sha256: str | None = None
+    worker: str | None = None
+    price_usd: float | None = None
+    budget: str | None = None
+    try_: int = 1
 
     @property
     def prompt(self) -> str:

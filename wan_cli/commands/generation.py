@@ -7,9 +7,10 @@ from wan_cli.commands.arguments import AUTO, with_once
 from wan_cli.commands.paying import check_prices
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core import generate as core
+from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Order
 from wan_cli.core.lookup import find_known
-from wan_cli.core.tools import Budget, Tools
+from wan_cli.core.tools import Tools
 from wan_cli.core.variations import Variation, places_of, requests_of, vary
 from wan_cli.destination import Destination, try_places
 from wan_cli.errors import UsageError
@@ -86,11 +87,14 @@ def _one(
         order, known = out.follow(find_known(tools, order, timing, service, lookup=terms.lookup))
         accepts_saved = terms.stdout is None
         goal = Goal(terms.waits, terms.waits, place, terms.force, terms.stdout, accepts_saved)
+        goal = goal._replace(follows=True)
         if known is None:
             place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
             left_s = timing.left(tools.clock)
-            check_prices(space, out, tools.client, terms.budget, left_s, [request])
-        outcomes = list(out.each(core.generate(tools, order, goal, timing, known)))
+            prices = check_prices(space, out, tools.client, terms.budget, left_s, [request])
+            order = order._replace(price=prices[0])
+        work = core.generate(tools, order, goal, timing, known, terms.budget)
+        outcomes = list(out.each(work))
     made: list[Record] = []
     text = nothing if terms.stdout else path_or_id
     code = out.outcomes(outcomes, _collecting(made, text))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.commands.arguments import not_negative
 from wan_cli.commands.workspace import Workspace
+from wan_cli.core.budget import Budget
 from wan_cli.core.prices import UNLIMITED_SECONDS, ask_prices
-from wan_cli.core.tools import Budget
 from wan_cli.models import GenerationRequest
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
@@ -61,7 +61,7 @@ def check_prices(
         UsageError: the user does not agree to pay.
     """
     asks = needs_consent and not space.sandbox and can_ask()
-    if needs_consent and requests and not (asks or space.sandbox or budget.is_limited):
+    if needs_consent and requests and not (asks or space.sandbox or budget.max_usd is not None):
         raise no_consent()
     if not requests or not (asks or budget.is_limited or out.talks):
         return [NOT_ASKED] * len(requests)
@@ -79,10 +79,15 @@ def check_prices(
 
 
 def budget_of(space: Workspace, max_cost: float | None) -> Budget:
-    """Return the budget of --max-cost, else of the settings.
+    """Return the budget of --max-cost or `max_cost`, and those of the account.
 
     Raises:
         UsageError: --max-cost is not an amount.
     """
     limit = not_negative("--max-cost", max_cost)
-    return Budget(space.settings.max_cost if limit is None else limit)
+    settings = space.settings
+    return Budget(
+        settings.max_cost if limit is None else limit,
+        day_usd=None if space.sandbox else settings.budget_day,
+        month_usd=None if space.sandbox else settings.budget_month,
+    )

@@ -13,9 +13,9 @@ from wan_cli.commands.requests import defaults, schemas
 from wan_cli.commands.workspace import Workspace
 from wan_cli.core import plan as core
 from wan_cli.core.batch import Batch
+from wan_cli.core.budget import Budget
 from wan_cli.core.plan import Plan
 from wan_cli.core.survey import Survey, survey
-from wan_cli.core.tools import Budget
 from wan_cli.models.attachment import attaching
 from wan_cli.output import Output
 from wan_cli.output.faces import path_or_id

@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.files import is_elsewhere, placed
 from wan_cli.core.items import Goal, Order
@@ -14,7 +15,7 @@ from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting
 from wan_cli.core.survey import Survey, is_known, made_elsewhere, prepare, survey
-from wan_cli.core.tools import Budget, Timing, Tools
+from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
 from wan_cli.destination import is_on_disk
@@ -62,6 +63,7 @@ class Batch:
         self.terms = terms
         self._source = plan.source
         self.plan = plan
+        self._budget = plan.budget
         self._lines = {entry.row.number: entry.row.line for entry in plan.entries}
         # Folders that received copies of videos already on disk: one entry for each video.
         self._copied: list[str] = []
@@ -82,6 +84,9 @@ class Batch:
             yield Warned(words)
         found = prepare(self._source, found, overwrite=terms.overwrite, sidecar=terms.sidecar)
         terms.budget.add(found.paid_usd)
+        if terms.budget.max_usd is not None:
+            terms.budget.batch = self._budget
+            journal.join_budget(self._budget, self.plan.keys)
         return found
 
     def _look_up(self, found: Survey) -> Events[Survey]:
@@ -124,7 +129,7 @@ class Batch:
             Interrupted: a signal; running the same command again continues.
         """
         terms = self.terms
-        goal = Goal(wait=terms.wait, save=True, overwrite=terms.overwrite)
+        goal = Goal(wait=terms.wait, save=True, overwrite=terms.overwrite, follows=True)
         engine = Engine(
             self.tools,
             terms.timing,
@@ -139,7 +144,7 @@ class Batch:
         try:
             yield from self._continue(engine, found)
             yield from self._impossible(engine, found)
-            for entry in found.coming:
+            for entry in self._in_own_order(found):
                 engine.submit(self._order(entry))
                 for words in entry.row.request.warnings:
                     yield Warned(self._at(entry.row.number, words))
@@ -155,6 +160,14 @@ class Batch:
         if left := engine.not_submitted:
             yield Warned(f"{_rows(left)} not submitted; to continue, {RUN_AGAIN}")
 
+    def _in_own_order(self, found: Survey) -> Sequence[Entry]:
+        """Return the rows to submit; each of several machines begins with another one."""
+        journal, new = self.tools.journal, len(found.coming) - found.unresolved
+        if not journal.is_shared or new < 1:
+            return found.coming
+        first = int(journal.workers.me, 16) % new
+        return [*found.coming[first:new], *found.coming[:first], *found.coming[new:]]
+
     def _order(self, entry: Entry) -> Order:
         terms, row = self.terms, entry.row
         return Order(
@@ -167,6 +180,7 @@ class Batch:
             once=row.once,
             row=row.number,
             retry_failed=terms.retry_failed or row.once is not None,
+            budget=self._budget,
             price=entry.price,
             attempts=entry.attempts,
         )

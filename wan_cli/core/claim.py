@@ -10,17 +10,20 @@ from typing import NamedTuple
 
 from wan_cli.api.client import Client
 from wan_cli.api.outcome import Limited, NotSent, Refused, Submission
+from wan_cli.core.budget import over_budget
 from wan_cli.core.items import Item, Order, Step, pause_s
 from wan_cli.core.lanes import Desk
+from wan_cli.core.lease import is_being_sent
 from wan_cli.core.run import Run
-from wan_cli.core.settle import is_being_sent, settle_until
+from wan_cli.core.settle import settle_until
 from wan_cli.core.tools import Tools, this_host
 from wan_cli.core.verdicts import ended, not_sent_again, process_of
 from wan_cli.core.watch import starts_watching
-from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.errors import RUN_AGAIN, LocalFileError, RateLimited, UsageError
 from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.identity import Keys, Label, label_base
+from wan_cli.journal.claims import Terms
 from wan_cli.models import GenerationRequest
 from wan_cli.record import Record, utc
 from wan_cli.schedule import backoff
@@ -28,6 +31,8 @@ from wan_cli.text import one_line
 
 # How often to check whether another process has finished the same submission.
 OTHER_PROCESS_S = 0.2
+# Say how long a pause is from this length on.
+SAID_S = 1.0
 # The error code that `wan recover --forget` writes: the user gave up this generation.
 FORGOTTEN = "forgotten"
 # The longest total wait that rate limits may cause for one submission.
@@ -42,40 +47,91 @@ def new_ref() -> str:
 
 
 def claim(run: Run, item: Item, order: Order) -> bool:
-    """Journal the next attempt as `claimed`; return False if an earlier submission blocks it.
+    """Journal the next attempt as `claimed`; return False if something else comes first.
 
     Raises:
-        WanError: the history cannot be written, or the budget does not allow it.
+        WanError: the history cannot be written, or a budget does not allow it.
     """
-    journal = run.tools.journal
-    if item.tries:
-        record, now = run.record_of(item), run.tools.clock.now()
-        label = str(Label.of(record.client_request_id).next)
-        record = record._replace(status=Status.CLAIMED, client_request_id=label, updated_at=now)
-        changed = ("status", "client_request_id", "updated_at")
-        blocking = journal.claim_again(record, changed, again=order.again, ignored=item.ignored)
-        if blocking is None:
-            item.record = record
-            return True
-        # Another process has submitted the same request since: continue with its generation.
-        run.set_cost(item, 0.0)
-        item.ref, item.record, item.tries, item.is_new = "", None, 0, False
-        _consider(run, item, order, blocking)
+    is_first = item.tries == 0
+    record = _first_attempt(run, item, order) if is_first else _next_attempt(run, item)
+    terms = Terms(
+        order.again,
+        item.ignored,
+        () if item.in_sandbox else run.budget.limits(run.tools.clock.now()),
+        account_of(record),
+    )
+    found = run.tools.journal.claims.claim(record, terms)
+    if found.over is not None:
+        raise over_budget(found.over, order.price)
+    if found.wait_s > 0:
+        _keep_pace(run, item, found.wait_s)
         return False
+    if found.record is None:
+        assert found.blocking is not None
+        _is_blocked(run, item, order, found.blocking)
+        return False
+    if is_first:
+        item.taken_usd = run.budget.take(order.price)
+        if order.is_variation:
+            run.variations.add(item.ref)
+        item.is_new = True
+    item.record = found.record
+    return True
+
+
+def _first_attempt(run: Run, item: Item, order: Order) -> Record:
+    """Return the record of a new submission."""
     run.budget.check([order.price])
     item.ref = item.ref or new_ref()
     if order.keys and order.retry_failed:
         item.ignored |= _failed_before(run, order.keys)
-    record = new_record(run.tools, order, item.ref, _label(run.tools, item, order))
-    blocking = journal.claim(record, again=order.again, ignored=item.ignored)
-    if blocking is None:
-        item.taken_usd = run.budget.take(order.price)
-        if order.is_variation:
-            run.variations.add(item.ref)
-        item.record, item.is_new = record, True
-        return True
+    return new_record(run.tools, order, item.ref, _label(run.tools, item, order))
+
+
+def _next_attempt(run: Run, item: Item) -> Record:
+    """Return the record of a submission with the label of its next attempt."""
+    record = run.record_of(item)
+    return record._replace(
+        status=Status.CLAIMED,
+        client_request_id=str(Label.of(record.client_request_id).next),
+        updated_at=run.tools.clock.now(),
+    )
+
+
+def _is_blocked(run: Run, item: Item, order: Order, blocking: Record) -> None:
+    """Continue with an earlier submission for the same purpose.
+
+    Raises:
+        UsageError: it has the same `once` key but asks for something else.
+    """
+    if item.tries:
+        # Another process has submitted the same request since the last attempt.
+        run.set_cost(item, 0.0)
+        item.ref, item.record, item.tries, item.is_new = "", None, 0, False
     _consider(run, item, order, blocking)
-    return False
+
+
+def _keep_pace(run: Run, item: Item, wait_s: float) -> None:
+    """Wait for the next moment at which the account may submit.
+
+    Raises:
+        RateLimited: it comes after the deadline.
+    """
+    if run.now + wait_s >= item.deadline:
+        raise RateLimited(
+            f"the API limits the submissions of this account; the next may be sent in {wait_s:.3g}"
+            " s, after the end of --timeout",
+            hint=RUN_AGAIN,
+        )
+    if wait_s >= SAID_S:
+        words = "the API limits the submissions of this account"
+        run.tell_once(Note(f"{words}: the next one in {wait_s:.3g} s"), about=words)
+    item.due = run.submits_from = run.now + wait_s
+
+
+def account_of(record: Record) -> str:
+    """Return the name of the account whose pace a submission keeps: its key and its API."""
+    return f"{record.key_fingerprint} {record.base_url}"
 
 
 def _label(tools: Tools, item: Item, order: Order) -> Label:
@@ -109,6 +165,8 @@ def new_record(tools: Tools, order: Order, ref: str, label: Label) -> Record:
         row=order.row,
         pid=os.getpid(),
         host=this_host(),
+        price_usd=order.price.usd,
+        budget=order.budget,
         server_offset_s=tools.client.server_offset_s,
         pictures=order.request.paths or None,
     )
@@ -125,7 +183,7 @@ def _consider(run: Run, item: Item, order: Order, blocking: Record) -> None:
         raise wrong
     if not blocking.status.is_unresolved:
         _continue_with(run, item, blocking)
-    elif blocking.ref in run.posting or is_being_sent(blocking, run.tools.clock.now()):
+    elif blocking.ref in run.posting or is_being_sent(run.tools, blocking):
         if run.now >= item.deadline:
             raise not_sent_again(blocking)
         if blocking.ref not in run.posting:
@@ -135,7 +193,7 @@ def _consider(run: Run, item: Item, order: Order, blocking: Record) -> None:
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
     elif blocking.status is Status.CLAIMED:
         run.tell(Note(f"{blocking.ref} was never sent: its process ended first"))
-        run.tools.journal.give_up_claim(blocking, run.tools.clock.now())
+        run.tools.journal.claims.give_up(blocking, run.tools.clock.now())
         item.go(Step.SUBMIT, run.now)
     else:
         item.settles_earlier, item.record = True, None

@@ -15,7 +15,7 @@ from wan_cli.config.paths import Paths
 from wan_cli.config.setting import SETTINGS
 from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.journal import Journal
-from wan_cli.journal.file import VERSION
+from wan_cli.journal.schema import VERSION
 from wan_cli.journal.trouble import ELSEWHERE
 
 CLOCK_OFF_MAX_S = 120.0

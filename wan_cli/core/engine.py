@@ -10,13 +10,15 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
+from wan_cli.core.budget import Budget
 from wan_cli.core.interruption import explain, salvage
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
+from wan_cli.core.lease import Lease
 from wan_cli.core.progress import Expectations, Tallying
 from wan_cli.core.run import EVENTS_MAX, LOCK_S, Run
 from wan_cli.core.settle import starts_settling
-from wan_cli.core.tools import Budget, Timing, Tools
+from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import no_thread, refused, without_id
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import RUN_AGAIN, Interrupted, SetupError, WanError
@@ -27,6 +29,8 @@ from wan_cli.signals import Deferral, deferred
 Outcomes = Generator[Event | Outcome, None, None]
 # Handle at most this many answers before the next jobs start.
 AT_ONCE = 64
+# Before a longer wait than this, release the connection to the journal.
+REST_S = 5.0
 
 
 class Engine:
@@ -63,6 +67,7 @@ class Engine:
         self._numbers = count()
         self._coming: deque[Order] = deque()
         self._tally = Tallying(self.run)
+        self._lease = Lease(tools)
         self._deferral: Deferral | None = None
 
     def add(self, record: Record, *, deadline: float | None = None, row: int | None = None) -> None:
@@ -115,6 +120,7 @@ class Engine:
                 for close in self.run.at_end:
                     close()
                 self._workers.close()
+                self._lease.give_back()
 
     def _pending_events(self) -> Outcomes:
         """Yield the events to show. Only during a yield may a signal raise at once."""
@@ -128,6 +134,7 @@ class Engine:
     def _advance(self) -> bool:
         """Start the items that are due and handle answers; return False when all have ended."""
         now = self.run.now
+        self._lease.beat()
         for lane, work in self._lanes.items():
             lane.give_places(now, wanted=self._is_wanted(work))
             for ticket in lane.overdue(now):
@@ -209,7 +216,9 @@ class Engine:
             lane.wakes_at(now, wanted=self._is_wanted(work)) for lane, work in self._lanes.items()
         )
         answers, clock = self._workers.answers, self.run.tools.clock
-        seconds = min(due, wakes, self._tally.due) - now
+        seconds = min(due, wakes, self._tally.due, self._lease.due) - now
+        if seconds > REST_S:
+            self.run.tools.journal.rest()
         for _ in range(AT_ONCE):
             answer = clock.receive(answers, seconds)
             if answer is None:

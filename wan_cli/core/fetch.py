@@ -7,8 +7,9 @@ from pathlib import Path
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
+from wan_cli.core.lease import is_being_sent
 from wan_cli.core.save import DOWNLOADS, Saving
-from wan_cli.core.settle import Settling, is_being_sent
+from wan_cli.core.settle import Settling
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import being_sent
 from wan_cli.core.watch import Watching
@@ -35,11 +36,11 @@ def fetch(
         if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
             yield Note(f"{record.id} is on disk already")
             yield Outcome(record)
-        elif is_being_sent(record, tools.clock.now()):
+        elif is_being_sent(tools, record):
             yield Outcome(record, being_sent(record))
         else:
             if record.status is Status.CLAIMED:
-                tools.journal.give_up_claim(record, tools.clock.now())
+                tools.journal.claims.give_up(record, tools.clock.now())
                 record = tools.journal.reread(record)
             engine.add(record)
     yield from engine.outcomes()
@@ -50,10 +51,10 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
     _tidy_up(tools)
     journal, refs = tools.journal, []
     for record in journal.unresolved():
-        if is_being_sent(record, tools.clock.now()):
+        if is_being_sent(tools, record):
             yield Note(being_sent(record).message)
         elif record.status is Status.CLAIMED:
-            journal.give_up_claim(record, tools.clock.now())
+            journal.claims.give_up(record, tools.clock.now())
             yield Note(f"{record.ref} was never sent: its process ended first")
         else:
             refs.append(record.ref)

@@ -1,8 +1,13 @@
 """wan generate: one request becomes one video."""
 
+from collections.abc import Callable
+
+from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.files import placed
 from wan_cli.core.items import Goal, Order
+from wan_cli.core.lanes import Work
+from wan_cli.core.run import Run
 from wan_cli.core.save import Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting
@@ -16,7 +21,12 @@ from wan_cli.record import Outcome, Record
 
 
 def generate(
-    tools: Tools, order: Order, goal: Goal, timing: Timing, known: Record | None = None
+    tools: Tools,
+    order: Order,
+    goal: Goal,
+    timing: Timing,
+    known: Record | None = None,
+    budget: Budget | None = None,
 ) -> Outcomes:
     """Submit a request, wait for its generation and save the video; yield its outcome.
 
@@ -26,6 +36,7 @@ def generate(
         goal: whether to wait for the video and save it.
         timing: the deadline and the polling interval.
         known: the generation to continue with, or None to submit.
+        budget: the limits of its cost; None: no limit.
 
     Raises:
         Interrupted: a signal; it says what happens to the generation.
@@ -39,7 +50,8 @@ def generate(
         yield Note(f"{known.id} is on disk already")
         yield _placed(tools, order, goal, known)
         return
-    engine = Engine(tools, timing, goal, [Submitting, Settling, Watching, Saving])
+    kinds: list[Callable[[Run], Work]] = [Submitting, Settling, Watching, Saving]
+    engine = Engine(tools, timing, goal, kinds, budget=budget)
     if known is None:
         engine.submit(order)
     else:

@@ -59,6 +59,8 @@ class Order(NamedTuple):
     row: int | None = None
     line: int | None = None
     retry_failed: bool = False
+    # The batch whose budget it counts for.
+    budget: str | None = None
     price: Price = NOT_ASKED
     attempts: int = 0
     # Whether the user named the destination.
@@ -82,6 +84,7 @@ class Goal(NamedTuple):
         overwrite: replace an existing file.
         stdout: write the video to this stream instead of a file.
         accepts_saved: accept a video that another process has saved at the destination.
+        follows: leave a generation to the process of another machine that works on it.
     """
 
     wait: bool = True
@@ -90,6 +93,7 @@ class Goal(NamedTuple):
     overwrite: bool = False
     stdout: BinaryIO | None = None
     accepts_saved: bool = False
+    follows: bool = False
 
 
 class Item:
@@ -108,6 +112,7 @@ class Item:
         "due",
         "expectation",
         "failures",
+        "follows",
         "generation_id",
         "ignored",
         "in_sandbox",
@@ -171,6 +176,8 @@ class Item:
         self.settles_earlier = False
         # Polling.
         self.generation_id = ""
+        # Whether another process polls for it: read the journal instead.
+        self.follows = False
         self.start = self.polled_at = now
         self.expectation = NO_EXPECTATION
         self.known: tuple[Status, int | None] | None = None
@@ -206,7 +213,8 @@ class Item:
     def is_in_flight(self) -> bool:
         """Whether it counts for --concurrency."""
         is_to_save = self.step is Step.SAVE and not self.is_saving
-        return self.step is Step.WATCH or self.is_posting or is_to_save
+        is_own = not self.follows
+        return is_own and (self.step is Step.WATCH or self.is_posting or is_to_save)
 
     @property
     def elapsed_s(self) -> float:

@@ -231,7 +231,7 @@ def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
     record = new_record(tools, order, new_ref(), label)
     assert order.keys is not None
     failed = {each.ref for each in tools.journal.keys.of(*order.keys.all) if is_free(each)}
-    return tools.journal.adopt(
+    return tools.journal.claims.adopt(
         record._replace(id=row.id, status=Status.GENERATING, created_at=created_at, pid=None),
         failed,
     )

@@ -13,7 +13,7 @@ from wan_cli.batchfile.shard import Shard
 from wan_cli.destination import Destination, parse_destination, working_folder
 from wan_cli.errors import UsageError, WanError
 from wan_cli.filetypes import STDIN, Source
-from wan_cli.identity import BatchName, service_of
+from wan_cli.identity import BatchName, budget_name, service_of
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.prompt import file_meant, read_batch
 from wan_cli.text import check_name_template, file_name, one_line
@@ -38,13 +38,20 @@ class Entry(NamedTuple):
 class Plan(NamedTuple):
     """A batch: its name, the rows of this shard, and notes for the user about the file.
 
-    `source` names the file in messages.
+    `source` names the file in messages; `budget` names its rows for a budget that other machines,
+    which may run other shards, share.
     """
 
     batch: BatchName
     source: str
     entries: list[Entry]
     notes: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+
+    @property
+    def budget(self) -> str:
+        """The name of this batch's rows, of all shards."""
+        return budget_name(self.batch, self.keys)
 
 
 def load(
@@ -86,7 +93,8 @@ def load(
     if form is None and found == JSON_LINES and _has_no_suffix(source):
         notes.append(f"{source.name} is read as JSON Lines")
     meant = [entry for entry in entries if shard.has(entry.row)]
-    return Plan(batch, source_of(file), meant, tuple(notes))
+    keys = tuple(entry.row.keys.first for entry in entries)
+    return Plan(batch, source_of(file), meant, tuple(notes), keys)
 
 
 def _has_no_suffix(source: Source) -> bool:

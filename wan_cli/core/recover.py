@@ -5,7 +5,8 @@ from typing import NamedTuple, TypeVar
 
 from wan_cli.account import Charge, LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
-from wan_cli.core.settle import adopted, is_being_sent, log_rows, match, rows_between, window
+from wan_cli.core.lease import is_being_sent
+from wan_cli.core.settle import adopted, log_rows, match, rows_between, window
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import about, being_sent, changes, ended, unknown
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
@@ -42,7 +43,7 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
     outcomes = []
     meant = _meant(tools, word)
     for record in meant:
-        if is_being_sent(record, tools.clock.now()):
+        if is_being_sent(tools, record):
             yield Note(being_sent(record).message)
             continue
         outcomes.append((yield from _recover(tools, record)))
@@ -53,7 +54,7 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
 
 def _recover(tools: Tools, record: Record) -> Events[Outcome]:
     if record.status is Status.CLAIMED:
-        tools.journal.give_up_claim(record, tools.clock.now())
+        tools.journal.claims.give_up(record, tools.clock.now())
         yield Note(f"{record.ref} was never sent: its process ended first")
         return Outcome(tools.journal.reread(record))
     yield Note(f"looking for {record.ref} in the account's log")
@@ -72,7 +73,7 @@ def _recover(tools: Tools, record: Record) -> Events[Outcome]:
     if findings.row is None:
         record = tools.save(record, status=Status.UNKNOWN)
         return Outcome(record, _still_unknown(record, findings.candidates))
-    owner = tools.journal.owner(findings.row.id, tools.client.base_url)
+    owner = tools.journal.keys.owner(findings.row.id, tools.client.base_url)
     if owner and owner.ref != record.ref:
         return Outcome(record, unknown(record, f"the log names {owner.id}, another record's id"))
     settled = tools.save(record, **adopted(record, findings.row))

@@ -3,9 +3,10 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
+from wan_cli.core.budget import Budget
 from wan_cli.core.items import Goal, Item, Order, Step
 from wan_cli.core.progress import Expectations
-from wan_cli.core.tools import Budget, Timing, Tools
+from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import (
     may_hit_others,
     not_recorded,
@@ -71,6 +72,8 @@ class Run:
         self.cut_off: Callable[[Item], Record | None] | None = None
         # Handles a reply to a submission that came after wan had stopped waiting for it.
         self.late_reply: Callable[[Item, object], None] | None = None
+        # No submission before this monotonic time: the account has a pace.
+        self.submits_from = 0.0
         # The refs of the submissions that this process is sending now.
         self.posting: set[str] = set()
         # The refs of the submissions that a variation of --count has taken.
@@ -135,7 +138,7 @@ class Run:
     def owner_of(self, generation_id: str) -> Record | None:
         """Return the record that has an id, or None if there is none or it cannot be read."""
         try:
-            return self.tools.journal.owner(generation_id, self.tools.client.base_url)
+            return self.tools.journal.keys.owner(generation_id, self.tools.client.base_url)
         except SetupError:
             return None
 
@@ -164,7 +167,9 @@ class Run:
             return changed
         names = item.unsaved | changes.keys()
         try:
-            self.tools.journal.save(changed, ("updated_at", *names))
+            if not self.tools.journal.save(changed, ("updated_at", *names)):
+                # Another process has written more than this one knows.
+                changed = self.tools.journal.reread(changed)
         except SetupError as trouble:
             if changed.id is None:
                 raise

@@ -4,16 +4,14 @@ A missing row proves nothing: the log gets a row only when a generation ends, an
 rows of the key in use. So wan never submits again because the log has no row.
 """
 
-import os
 from collections.abc import Iterable
 from functools import partial
 
 from wan_cli.account import LogRow
-from wan_cli.api.client import ACCOUNT_SECONDS, SUBMIT_SECONDS, Client
+from wan_cli.api.client import ACCOUNT_SECONDS, Client
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Desk, Job, Lane
 from wan_cli.core.run import Run
-from wan_cli.core.tools import this_host
 from wan_cli.core.verdicts import failed_unpaid, not_sent_again, unknown
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import Unreachable, WanError
@@ -33,9 +31,6 @@ PAUSE_MIN_S = 0.4
 BEFORE_S = 15 * 60.0
 AFTER_S = 2 * 3600.0
 GRACE_S = 0.25
-# Longer than any submission takes: after this, a process whose record is still `sending` is dead
-# or hangs.
-SENDING_MAX_S = SUBMIT_SECONDS + 60.0
 
 
 class Settling:
@@ -67,7 +62,7 @@ class Settling:
         run = self._run
         record = run.record_of(item)
         if isinstance(value, LogRow):
-            owner = run.tools.journal.owner(value.id, run.tools.client.base_url)
+            owner = run.tools.journal.keys.owner(value.id, run.tools.client.base_url)
             if owner is None or owner.ref == record.ref:
                 self._found(item, run.save(item, record, **adopted(record, value)))
                 return
@@ -250,28 +245,3 @@ def starts_settling(run: Run, item: Item, record: Record) -> None:
     # The command that submitted it has searched for a long time: search only once.
     item.settle_until = run.now
     item.go(Step.SETTLE, run.now)
-
-
-def is_being_sent(record: Record, now: float) -> bool:
-    """Whether a running process may be sending this submission. `now` is seconds since the epoch.
-
-    wan cannot see processes of another machine or container: it treats them as running for as long
-    as a submission can take.
-    """
-    # Use abs(): if the clock was set back, a submission must not count as recent for ever.
-    young = abs(now - record.updated_at) < SENDING_MAX_S
-    at_it = record.status in (Status.CLAIMED, Status.SENDING)
-    is_here = record.host in (None, this_host())
-    return at_it and young and (_is_alive(record.pid) if is_here else True)
-
-
-def _is_alive(pid: int | None) -> bool:
-    if pid is None or pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

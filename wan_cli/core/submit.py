@@ -1,10 +1,12 @@
 """Submitting: write the journal first, then POST once; never repeat a POST of unknown outcome."""
 
+from contextlib import suppress
 from functools import partial
 
 from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.api.outcome import Ambiguous, Limited, NotSent, Refused, Submission, Submitted
-from wan_cli.core.claim import Posted, claim, post, retry_pause
+from wan_cli.core.accepted import accepted_changes
+from wan_cli.core.claim import Posted, account_of, claim, post, retry_pause
 from wan_cli.core.interruption import keep_late_id
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Job, Lane, Question, Ticket
@@ -12,7 +14,6 @@ from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
 from wan_cli.core.verdicts import (
     ended,
-    generation_failed,
     given_up,
     interrupted_before,
     unknown,
@@ -20,6 +21,7 @@ from wan_cli.core.verdicts import (
 )
 from wan_cli.core.watch import starts_watching
 from wan_cli.errors import (
+    HistoryAway,
     HistoryLocked,
     KeyNotAllowed,
     KeyRefused,
@@ -42,6 +44,8 @@ DOUBTFUL_S = 10.0
 SANDBOX = "sandbox"
 # How long a command with nothing in flight waits for a locked history.
 LOCKED_S = 15.0
+# How long it waits for a database that is away.
+AWAY_S = 30.0
 # The time limit for DNS, proxy and TLS, until the body's first byte.
 CONNECT_SECONDS = 30.0
 # How long to wait for a worker's call after its deadline.
@@ -69,6 +73,7 @@ class Submitting:
         try:
             order.destination.check_folder()
             if not claim(run, item, order):
+                self.lane.paused_until = max(self.lane.paused_until, run.submits_from)
                 return None
         except HistoryLocked as trouble:
             self._waits_for_history(item, trouble)
@@ -95,7 +100,7 @@ class Submitting:
             return
         try:
             record = run.record_of(item)
-            sending = run.tools.journal.begin_sending(record, run.tools.clock.now())
+            sending = run.tools.journal.claims.begin_sending(record, run.tools.clock.now())
         except SetupError:
             sending = None
         if sending is not None:
@@ -157,7 +162,8 @@ class Submitting:
     def _waits_for_history(self, item: Item, trouble: HistoryLocked) -> None:
         run = self._run
         # With nothing in flight, nothing can be lost: give up soon.
-        waits_until = item.deadline if run.is_busy else min(item.deadline, item.start + LOCKED_S)
+        most_s = AWAY_S if isinstance(trouble, HistoryAway) else LOCKED_S
+        waits_until = item.deadline if run.is_busy else min(item.deadline, item.start + most_s)
         if run.now >= waits_until:
             self._ends(item, trouble)
             return
@@ -194,26 +200,14 @@ class Submitting:
             run.tell(Warned(f"the reply names {submitted.id}, which belongs to another generation"))
             self._ambiguous(item, "the reply was about another generation", offset_s)
             return
-        generation = submitted.generation
-        status = Status.QUEUED if generation.status is Status.COMPLETED else generation.status
-        changes: dict[str, object] = {
-            "id": submitted.id,
-            "other_id": submitted.other_id,
-            "status": status,
-            "credits_used": generation.credits_used,
-            "cost_usd": submitted.cost_usd,
-            "server_offset_s": offset_s,
-            **error_fields(None),
-        }
-        if status is Status.ERROR:
-            failure = generation_failed(record._replace(id=submitted.id), generation.error)
-            # By the reference, a failed generation is not charged.
-            changes |= {"cost_usd": 0.0, **error_fields(failure)}
-        if item.in_sandbox:
-            # The sandbox charges nothing: it must not count as spending.
-            changes |= {"sandbox": True, "credits_used": None, "cost_usd": 0.0}
+        changes = accepted_changes(record, submitted, offset_s, in_sandbox=item.in_sandbox)
+        status = changes["status"]
         item.reason = ""
         record = run.save(item, record, **changes)
+        if record.id not in (submitted.id, submitted.other_id):
+            run.tell(Warned(f"{submitted.id} was accepted, but the history has {record.id} for it"))
+        with suppress(SetupError):
+            run.tools.journal.claims.pace.accepted(account_of(record))
         run.set_cost(item, record.cost_usd)
         run.submitted()
         run.tell(SubmittedEvent(submitted.id))
@@ -256,6 +250,10 @@ class Submitting:
         status = Status.UNSENT if isinstance(submission, NotSent) else Status.REJECTED
         self._noted(item, record, status, error, offset_s)
         pause = retry_pause(item, submission, run.timing.poll_interval_s)
+        if isinstance(submission, Limited):
+            with suppress(SetupError):
+                now, shared = run.tools.clock.now(), run.tools.journal.claims.pace
+                shared.slow_down(account_of(record), pause or 0.0, now)
         final = isinstance(submission, NotSent) and submission.is_final
         if run.refusal or final or pause is None or run.now + pause >= item.deadline:
             self._ends(item, run.refusal or error)

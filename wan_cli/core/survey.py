@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from shlex import quote
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from wan_cli.destination import try_places
 from wan_cli.errors import DriveTrouble, LocalFileError, UsageError
 from wan_cli.identity import BatchName, is_of, old_key
 from wan_cli.journal import Journal
+from wan_cli.journal.rows import digest_of
 from wan_cli.models import GenerationRequest
 from wan_cli.prices import Price
 from wan_cli.record import Record
@@ -70,8 +71,9 @@ def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
         old_urls = {url for url in old_urls if is_of(url, batch.service)} | {batch.old_url}
     known, new, unknown, renamed = [], [], [], []
     mistakes = []
+    found = journal.keys.of_rows({key for entry in plan.entries for key in entry.row.keys.all})
     for entry in plan.entries:
-        record = current_of(journal.keys.of(*entry.row.keys.all))
+        record = _current_of(found, entry)
         if record is None and old_urls:
             record = _of_old_row(journal, batch, entry, old_urls)
             renamed += [record] if record else []
@@ -90,6 +92,20 @@ def survey(journal: Journal, plan: Plan, *, retry_failed: bool) -> Survey:
     refuse(plan.source, mistakes, "use another key; nothing was submitted")
     journal.save_all(renamed, ("row_key", "other_key", "batch", "once"))
     return Survey(known, [*new, *unknown], len(unknown))
+
+
+def _current_of(found: Mapping[str, Sequence[Record]], entry: Entry) -> Record | None:
+    """Return the record that counts for a row, among the newest of each key."""
+    first, other = entry.row.keys
+    records = found.get(first, ())
+    if other is not None:
+        merged = {record.ref: record for record in (*records, *found.get(other, ()))}
+        records = sorted(merged.values(), key=_created_at, reverse=True)
+    return current_of(records)
+
+
+def _created_at(record: Record) -> float:
+    return record.created_at
 
 
 def _is_due(entry: Entry, record: Record, *, retry_failed: bool) -> bool:
@@ -128,7 +144,7 @@ def made_elsewhere(journal: Journal, plan: Plan, found: Survey) -> list[str]:
     counts: dict[tuple[str | None, bool], Counter[str]] = {}
     latest: dict[tuple[str | None, bool], float] = {}
     services: dict[str, bool] = {}
-    for made in journal.keys.made():
+    for made in journal.keys.made({digest_of(text) for text in wanted}):
         if made.request not in wanted or made.batch == batch.name:
             continue
         url = made.base_url

@@ -1,9 +1,8 @@
-"""The tools of every part of the core: the client, the journal, the clock and the budget."""
+"""The tools of every part of the core: the client, the journal, and the clock."""
 
 import os
 import queue
 import time
-from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -12,9 +11,7 @@ from urllib.parse import urlsplit
 
 from wan_cli.api.client import Client
 from wan_cli.download.address import Network, is_loopback_name
-from wan_cli.errors import OverBudget
 from wan_cli.journal import Journal
-from wan_cli.prices import Price
 from wan_cli.record import Record
 
 T = TypeVar("T")
@@ -123,12 +120,14 @@ class Tools(NamedTuple):
     def save(self, record: Record, **changes: object) -> Record:
         """Write only the changes to disk, then return the changed record.
 
+        If another process has written more than this one knows, return that instead.
+
         Raises:
             SetupError: the history cannot be written.
         """
         changed = record._replace(updated_at=self.clock.now(), **changes)  # type: ignore[arg-type]
-        if self.keeps:
-            self.journal.save(changed, ("updated_at", *changes))
+        if self.keeps and not self.journal.save(changed, ("updated_at", *changes)):
+            return self.journal.reread(changed)
         return changed
 
     def save_new(self, record: Record, **changes: object) -> Record:
@@ -142,70 +141,3 @@ class Tools(NamedTuple):
     ) -> Timing:
         """Return a timing with its deadline `timeout_s` from now."""
         return Timing(self.clock.monotonic() + timeout_s, poll_interval_s, median_s)
-
-
-class Budget:
-    """The limit of --max-cost in USD, and the amount used so far; None: no limit."""
-
-    def __init__(self, max_cost_usd: float | None) -> None:
-        self._max_usd = max_cost_usd
-        self._taken_usd = 0.0
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is a limit, so that prices matter."""
-        return self._max_usd is not None
-
-    @property
-    def max_usd(self) -> float | None:
-        """The limit; None: no limit."""
-        return self._max_usd
-
-    @property
-    def taken_usd(self) -> float:
-        """The amount paid so far, plus the prices of generations in flight."""
-        return self._taken_usd
-
-    def add(self, paid_usd: float) -> None:
-        """Count an amount that earlier runs paid."""
-        self._taken_usd += paid_usd
-
-    def take(self, price: Price) -> float:
-        """Reserve the price of one generation before its submission; return the amount in USD.
-
-        Raises as `check`.
-        """
-        self.check([price])
-        self._taken_usd += price.usd or 0.0
-        return price.usd or 0.0
-
-    def correct(self, taken_usd: float, cost_usd: float) -> None:
-        """Replace a generation's reserved price by its cost; 0: it costs nothing."""
-        self._taken_usd += cost_usd - taken_usd
-
-    def check(self, prices: Sequence[Price]) -> None:
-        """Check that all prices are known and that their total is within the budget.
-
-        Raises:
-            OverBudget: they are not; nothing was sent.
-        """
-        if self._max_usd is None:
-            return
-        unknown = next((price.why for price in prices if price.usd is None), None)
-        if unknown is not None:
-            raise OverBudget(
-                f"the price is unknown ({unknown}), so wan cannot keep to --max-cost"
-                f" {self._max_usd:g}; nothing was sent",
-                hint="wan models",
-            )
-        usd = sum(price.usd or 0.0 for price in prices)
-        if self._taken_usd + usd > self._max_usd + 1e-9:
-            what = "one generation costs" if len(prices) == 1 else f"{len(prices)} generations cost"
-            before = f" ({self._taken_usd:.4g} USD before it)" if self._taken_usd else ""
-            raise OverBudget(
-                f"{what} {usd:.4g} USD{before}, more than --max-cost {self._max_usd:g};"
-                " nothing was sent",
-                hint="lower --resolution or --duration, or raise --max-cost"
-                if len(prices) == 1
-                else "a higher --max-cost, or fewer rows",
-            )

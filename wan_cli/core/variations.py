@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal, Order
 from wan_cli.core.save import Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting
-from wan_cli.core.tools import Budget, Timing, Tools
+from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
 from wan_cli.destination import Destination

@@ -5,6 +5,7 @@ from functools import partial
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.core.items import Item, Step
 from wan_cli.core.lanes import Desk, Job, Lane
+from wan_cli.core.lease import followed, is_of_other
 from wan_cli.core.run import EVENTS_MAX, Run
 from wan_cli.core.verdicts import about, changes, ended, is_temporary, too_late, unfinished
 from wan_cli.errors import (
@@ -49,9 +50,28 @@ class Watching:
         if seconds <= 0:
             run.end(item, too_late(item))
             return None
+        if item.follows and self._follows(item):
+            return None
         item.polled_at = run.now
         call = partial(_poll, generation_id=item.generation_id, alias=item.alias, seconds=seconds)
         return Job(call, seconds + GRACE_S)
+
+    def _follows(self, item: Item) -> bool:
+        """Do what another process has seen; return False to poll, since it has ended."""
+        run = self._run
+        record = followed(run.tools, run.record_if_known(item))
+        if record is None:
+            item.follows = False
+            return False
+        item.status = record.status
+        run.count(item, record.status)
+        if error := ended(record):
+            run.end(item, error, record)
+        elif record.file is not None:
+            self._completed(item, record)
+        else:
+            self._next(item)
+        return True
 
     def take(self, item: Item, value: object) -> None:
         """Handle the result of a poll."""
@@ -145,7 +165,7 @@ class Watching:
         )
         if (
             item.alias_seen >= ALIAS_SEEN
-            and run.tools.journal.owner(reply.other_id, run.tools.client.base_url) is None
+            and run.tools.journal.keys.owner(reply.other_id, run.tools.client.base_url) is None
         ):
             record = run.record_of(item)
             run.tell(Warned(f"the API calls {item.generation_id} {reply.other_id}: kept both ids"))
@@ -258,6 +278,7 @@ def starts_watching(run: Run, item: Item, record: Record, *, just_submitted: boo
     now = run.now
     item.ref, item.generation_id, item.status = record.ref, record.handle, record.status
     item.alias = record.other_id
+    item.follows = run.goal.follows and is_of_other(run.tools, record)
     # The wall clock may jump, so only the age comes from it.
     item.start = now - max(0.0, run.tools.clock.now() - record.created_at)
     item.polled_at = now

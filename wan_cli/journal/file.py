@@ -1,5 +1,6 @@
 """The file of the journal: create it privately, open it durably, migrate it."""
 
+import json
 import os
 import sqlite3
 import stat
@@ -10,116 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from wan_cli.errors import SetupError
-from wan_cli.journal.totals import TOTALS, UNRESOLVED
+from wan_cli.journal.rows import derived
+from wan_cli.journal.schema import MIGRATIONS, VERSION
 from wan_cli.journal.trouble import damaged, lock_trouble, trouble, unlockable
 from wan_cli.storage import make_private
 
 BUSY_TIMEOUT_S = 5.0
 BUSY_PAUSE_S = 0.01
-# Generations that are paid for or running, and not on disk.
-TO_FETCH = "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
-
-# Rows of batches from before batch names were kept: their keys derive from the file's path.
-OLD_KEY = "row_key IS NOT NULL AND batch IS NULL AND once IS NULL"
-
-# Step N migrates the file from version N to N + 1 (PRAGMA user_version).
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE IF NOT EXISTS generations (
-            seq INTEGER PRIMARY KEY,
-            ref TEXT NOT NULL UNIQUE,
-            client_request_id TEXT NOT NULL,
-            status TEXT NOT NULL,
-            request TEXT NOT NULL,
-            created_at REAL NOT NULL,
-            updated_at REAL NOT NULL,
-            base_url TEXT NOT NULL,
-            key_fingerprint TEXT NOT NULL,
-            folder TEXT NOT NULL,
-            name TEXT,
-            name_template TEXT,
-            sidecar INTEGER NOT NULL DEFAULT 0,
-            pid INTEGER,
-            id TEXT,
-            finished_at REAL,
-            credits_used INTEGER,
-            cost_usd REAL,
-            video_url TEXT,
-            file TEXT,
-            bytes INTEGER,
-            error_code TEXT,
-            error_message TEXT,
-            error_hint TEXT,
-            exit_code INTEGER
-        )""",
-        "CREATE INDEX IF NOT EXISTS generations_id ON generations (id)",
-        "CREATE INDEX IF NOT EXISTS generations_created_at ON generations (created_at)",
-    ),
-    (
-        # For settling: the second id of a reply that had two, and the server's clock.
-        "ALTER TABLE generations ADD COLUMN other_id TEXT",
-        "ALTER TABLE generations ADD COLUMN server_offset_s REAL",
-        "CREATE INDEX generations_open ON generations (status)"
-        " WHERE status IN ('sending', 'unknown')",
-    ),
-    (
-        # A covering index: computing a total need not read the rows.
-        "CREATE INDEX generations_spent"
-        " ON generations (created_at, status, credits_used, cost_usd)",
-        "DROP INDEX IF EXISTS generations_created_at",
-    ),
-    (
-        # A batch that runs again finds its submissions by these.
-        "ALTER TABLE generations ADD COLUMN row_key TEXT",
-        "ALTER TABLE generations ADD COLUMN row INTEGER",
-        "CREATE INDEX generations_row ON generations (row_key) WHERE row_key IS NOT NULL",
-    ),
-    (
-        # Status `claimed` comes before the connection is opened, `sending` before the body.
-        "DROP INDEX IF EXISTS generations_open",
-        f"CREATE INDEX generations_open ON generations (status) WHERE {UNRESOLVED}",
-    ),
-    (
-        # Generations of a served sandbox: nothing was charged.
-        "ALTER TABLE generations ADD COLUMN sandbox INTEGER NOT NULL DEFAULT 0",
-    ),
-    (
-        # The keys of rows now derive from the batch's name, no longer from the file's path. A
-        # row_key without a batch and a --once key is an old one, until its batch runs again.
-        "ALTER TABLE generations ADD COLUMN other_key TEXT",
-        "ALTER TABLE generations ADD COLUMN batch TEXT",
-        "ALTER TABLE generations ADD COLUMN once TEXT",
-        "CREATE INDEX generations_other ON generations (other_key) WHERE other_key IS NOT NULL",
-        "CREATE INDEX generations_batch ON generations (batch, base_url) WHERE batch IS NOT NULL",
-        f"CREATE INDEX generations_old ON generations (base_url) WHERE {OLD_KEY}",
-    ),
-    (
-        # The paths of a request's local pictures, by their hashes.
-        "ALTER TABLE generations ADD COLUMN pictures TEXT",
-        # The host of the pid: machines and containers may share a home folder.
-        "ALTER TABLE generations ADD COLUMN host TEXT",
-        # With these indexes, only a search reads the whole of a long history.
-        "CREATE INDEX generations_other_id ON generations (other_id) WHERE other_id IS NOT NULL",
-        "CREATE INDEX generations_label ON generations (client_request_id)",
-        "CREATE INDEX generations_once ON generations (once) WHERE once IS NOT NULL",
-        f"CREATE INDEX generations_due ON generations (seq) WHERE {TO_FETCH}",
-        "CREATE INDEX generations_class ON generations (json_extract(request, '$.model'),"
-        " json_extract(request, '$.resolution'), json_extract(request, '$.duration'), seq)"
-        " WHERE status = 'completed' AND finished_at IS NOT NULL",
-        *TOTALS,
-    ),
-    (
-        # A file name has eight characters of the id, and a path names the video saved there.
-        "CREATE INDEX generations_id8 ON generations"
-        " (substr(replace(replace(id, '-', ''), '_', ''), 1, 8))",
-        "CREATE INDEX generations_file ON generations (file) WHERE file IS NOT NULL",
-    ),
-    (
-        # The hash of the saved video: it proves that a file or an object is this video.
-        "ALTER TABLE generations ADD COLUMN sha256 TEXT",
-    ),
-)
-VERSION = len(MIGRATIONS)
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -219,7 +117,7 @@ def copy_into(target: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+def _transaction(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
     """Commit all changes of the block to disk, or none of them."""
     with trouble(path):
         connection.execute("BEGIN IMMEDIATE")
@@ -246,11 +144,20 @@ def prepare(path: Path, connection: sqlite3.Connection, *, keep_copy: bool = Tru
             )
     if version and keep_copy:
         _keep_copy(path, connection, version)
-    with transaction(path, connection):
+    connection.create_function("derived", 2, _derived, deterministic=True)
+    with _transaction(path, connection):
         # Another process may have migrated it meanwhile: read the version again.
         for step in MIGRATIONS[_version(connection) :]:
             _migrate(connection, step)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _derived(text: object, number: int) -> str | None:
+    """Return a column that is computed from a request's JSON, None if it cannot be read."""
+    try:
+        return derived(json.loads(str(text)), str(text))[number]
+    except (ValueError, AttributeError):
+        return None
 
 
 def _version(connection: sqlite3.Connection) -> int:

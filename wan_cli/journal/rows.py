@@ -1,19 +1,21 @@
-"""Convert records to rows of the history and back, and find the rows of a key."""
+"""Convert records to rows of the history and back."""
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote, unquote_to_bytes
 
+from wan_cli.errors import SetupError
 from wan_cli.generation import Status
-from wan_cli.identity import Label
-from wan_cli.journal.file import OLD_KEY
-from wan_cli.journal.trouble import trouble
+from wan_cli.journal.port import NO_VALUES, Engine, Values
+from wan_cli.models import Value
 from wan_cli.record import Record
+from wan_cli.text import one_line
 
-COLUMNS = Record._fields
+# `try_` is the column `try`, which is a word of Python.
+COLUMNS = tuple(name.rstrip("_") for name in Record._fields)
+# Columns that are computed from the request.
+DERIVED = ("model", "class", "prompt_folded", "digest")
 # What a record that is known by its id alone learns of its submission.
 MADE_FOR = (
     "row_key",
@@ -26,8 +28,9 @@ MADE_FOR = (
     "pictures",
 )
 _PATHS = ("folder", "name", "file")
-# Submissions that were paid for, or may have been.
-_MADE = "status IN ('sending', 'unknown', 'queued', 'generating', 'completed')"
+_FLAGS = ("sidecar", "sandbox")
+# A path that is not UTF-8 has this form in a database that stores only UTF-8.
+_FILE_URI = "file:"
 
 
 def request_json(record: Record) -> str:
@@ -35,20 +38,46 @@ def request_json(record: Record) -> str:
     return json.dumps(dict(record.request), ensure_ascii=False, separators=(",", ":"))
 
 
-def to_column(record: Record, name: str) -> object:
-    """Return a field of a record as SQLite stores it."""
-    if name == "request":
-        return request_json(record)
-    value: object = getattr(record, name)
-    if name == "pictures":
-        return json.dumps(dict(record.pictures)) if record.pictures else None
-    if isinstance(value, str) and name in _PATHS:
-        return path_column(value)
-    return str(value) if isinstance(value, Status) else value
+def to_columns(record: Record) -> dict[str, object]:
+    """Return a record as the values of all columns."""
+    text = request_json(record)
+    values: dict[str, object] = {
+        **dict(zip(COLUMNS, record, strict=True)),
+        "request": text,
+        "status": str(record.status),
+        "pictures": json.dumps(dict(record.pictures)) if record.pictures else None,
+        **{name: int(getattr(record, name)) for name in _FLAGS},
+        **dict(zip(DERIVED, derived(record.request, text), strict=True)),
+    }
+    for name in _PATHS:
+        value = values[name]
+        values[name] = path_column(value) if isinstance(value, str) else value
+    return values
+
+
+def derived(request: Mapping[str, Value], text: str) -> tuple[str, str, str, str]:
+    """Return the values of DERIVED for a request and its JSON."""
+    # A NUL character is valid JSON, but not a valid text in every database.
+    prompt = str(request.get("prompt", "")).casefold().replace("\0", " ")
+    return str(request.get("model", "")), class_of(request), prompt, digest_of(text)
+
+
+def digest_of(text: str) -> str:
+    """Return the hash by which the history finds equal requests, from a request's JSON."""
+    import hashlib  # It loads OpenSSL, which takes 3 ms: only commands that write import it.
+
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def class_of(request: Mapping[str, object]) -> str:
+    """Return the class of a request: generations of one class take equally long."""
+    return "/".join(str(request.get(name)) for name in ("model", "resolution", "duration"))
 
 
 def path_column(path: str) -> str | bytes:
-    """Return a path as SQLite stores it: bytes if it is not UTF-8."""
+    """Return a path as a value: bytes if it is not UTF-8."""
+    if path.startswith(_FILE_URI):
+        return as_uri(os.fsencode(path))
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -56,111 +85,52 @@ def path_column(path: str) -> str | bytes:
     return path
 
 
-def to_record(row: sqlite3.Row) -> Record:
+def as_uri(path: bytes) -> str:
+    """Return a path that is not UTF-8 as text."""
+    return _FILE_URI + quote(path)
+
+
+def to_record(row: Sequence[object]) -> Record:
     """Return a row as a record. Raises ValueError, KeyError or TypeError if it cannot be read."""
-    values = dict(row)
-    values["status"] = Status(values["status"])
-    values["request"] = json.loads(values["request"])
-    values["pictures"] = json.loads(values["pictures"]) if values["pictures"] else None
+    values = dict(zip(Record._fields, row, strict=True))
+    values["status"] = Status(str(values["status"]))
+    values["request"] = json.loads(str(values["request"]))
+    values["pictures"] = json.loads(str(values["pictures"])) if values["pictures"] else None
     for name in _PATHS:
-        if isinstance(values[name], bytes):
-            values[name] = os.fsdecode(values[name])
-    values["sidecar"] = bool(values["sidecar"])
-    values["sandbox"] = bool(values["sandbox"])
-    return Record(**values)
+        value = values[name]
+        if isinstance(value, str) and value.startswith(_FILE_URI):
+            value = unquote_to_bytes(value.removeprefix(_FILE_URI))
+        values[name] = os.fsdecode(value) if isinstance(value, bytes) else value
+    for name in _FLAGS:
+        values[name] = bool(values[name])
+    return Record(**values)  # type: ignore[arg-type]
 
 
-def select(
-    path: Path,
-    connection: sqlite3.Connection,
-    where: str,
-    values: Sequence[object] | Mapping[str, object],
-) -> list[Record]:
+def select(engine: Engine, where: str, values: Values = NO_VALUES) -> list[Record]:
     """Return the records that match a condition.
 
     Raises:
         SetupError: the history cannot be read.
     """
-    with trouble(path):
-        rows = connection.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM generations WHERE {where}", values
-        ).fetchall()
+    rows = engine.run(f"SELECT {', '.join(COLUMNS)} FROM generations WHERE {where}", values)
+    return records_of(engine, rows)
+
+
+def records_of(engine: Engine, rows: Iterable[Sequence[object]]) -> list[Record]:
+    """Return rows as records. Raises SetupError if a row cannot be read."""
+    try:
         return [to_record(row) for row in rows]
+    except (ValueError, KeyError, TypeError) as cause:
+        raise SetupError(
+            f"the history {engine.place} has a row that cannot be read:"
+            f" {one_line(str(cause), 100)}",
+            hint="wan doctor",
+        ) from None
 
 
-class Made(NamedTuple):
-    """A submitted request and its batch, if any (`is_old`: a batch whose name was not kept)."""
-
-    request: str
-    batch: str | None
-    is_old: bool
-    created_at: float
-    base_url: str
-
-
-class KeyIndex:
-    """The records of a history by their keys, which identify their purpose.
-
-    Every method raises SetupError if the history cannot be read.
-    """
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
-
-    def of(self, *keys: str | None) -> list[Record]:
-        """Return the submissions with any of the keys that were not refused, newest first."""
-        given = [key for key in keys if key is not None]
-        if not given:
-            return []
-        marks = ", ".join("?" * len(given))
-        where = (
-            f"(row_key IN ({marks}) OR other_key IN ({marks}))"
-            " AND status NOT IN ('unsent', 'rejected') ORDER BY seq DESC"
-        )
-        return select(self._path, self._connection, where, given * 2)
-
-    def attempts(self, key: str, base: str) -> int:
-        """Return the number of the last attempt for a key, among labels with this base."""
-        query = "SELECT client_request_id FROM generations WHERE row_key = ?"
-        labels = [Label.of(text) for (text,) in self._rows(query, key)]
-        return max((label.attempt for label in labels if label.base == base), default=0)
-
-    def urls_of_batch(self, name: str) -> set[str]:
-        """Return the base URLs of the generations of a batch."""
-        query = (
-            "SELECT DISTINCT base_url FROM generations WHERE batch = ?"
-            " AND status NOT IN ('unsent', 'rejected')"
-        )
-        return {str(url) for (url,) in self._rows(query, name)}
-
-    def old_urls(self) -> set[str]:
-        """Return the base URLs of rows whose keys still derive from the path of their file."""
-        query = f"SELECT DISTINCT base_url FROM generations WHERE {OLD_KEY}"
-        return {str(url) for (url,) in self._rows(query)}
-
-    def made(self) -> Iterator[Made]:
-        """Yield every submission that was paid for, or may have been, oldest first."""
-        query = (
-            f"SELECT request, batch, {OLD_KEY}, created_at, base_url FROM generations"
-            f" WHERE {_MADE} ORDER BY seq"
-        )
-        for request, batch, is_old, created_at, base_url in self._rows(query):
-            yield Made(request, batch, bool(is_old), created_at, base_url)
-
-    def not_on_disk(self, request: str, folder: str, name: str) -> list[Record]:
-        """Return the generations of a request for a file that is not saved yet, newest first."""
-        where = (
-            "id IS NOT NULL AND file IS NULL AND status IN ('queued', 'generating', 'completed')"
-            " AND folder = ? AND name = ? AND request = ? ORDER BY seq DESC"
-        )
-        return select(
-            self._path, self._connection, where, (path_column(folder), path_column(name), request)
-        )
-
-    def _rows(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
-        with trouble(self._path):
-            yield from self._connection.execute(query, values)
+def first(engine: Engine, where: str, values: Values = NO_VALUES) -> Record | None:
+    """Return the first record that matches a condition, or None."""
+    return next(iter(select(engine, where, values)), None)
 
 
 def any_of(*names: str) -> str:

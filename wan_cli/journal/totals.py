@@ -1,28 +1,28 @@
 """Queries for a listing: the rows that match it, and their total cost."""
 
-import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from wan_cli.journal.trouble import trouble
-from wan_cli.listing import READY, SAVED, Listing, Spent
+from wan_cli.journal.port import Engine, Values
+from wan_cli.journal.rows import class_of
+from wan_cli.listing import NO_LIMIT, READY, SAVED, Listing, Spent
 
 LEARN_FROM = 50
 UNRESOLVED = "status IN ('claimed', 'sending', 'unknown')"
-_NANO = 1_000_000_000
+NANO = 1_000_000_000
 # Requests that failed on the server or were refused are not charged, and do not count.
-_PAID = "status IN ('queued', 'generating', 'completed')"
+PAID = "status IN ('queued', 'generating', 'completed')"
 
 
 def _parts(row: str) -> tuple[str, str, str, str]:
     """Return the day and model of a row (NEW., OLD.), and the amounts it adds to their total."""
-    paid = f"CASE WHEN {row}{_PAID} THEN"
+    paid = f"CASE WHEN {row}{PAID} THEN"
     return (
         f"coalesce(date({row}created_at, 'unixepoch'), '')",
         f"coalesce(json_extract({row}request, '$.model'), '')",
         f"{paid} coalesce({row}credits_used, 0) ELSE 0 END",
         # Store billionths as integers, so that adding and subtracting them stays exact.
-        f"{paid} CAST(round(coalesce({row}cost_usd, 0) * {_NANO}) AS INTEGER) ELSE 0 END",
+        f"{paid} CAST(round(coalesce({row}cost_usd, 0) * {NANO}) AS INTEGER) ELSE 0 END",
     )
 
 
@@ -55,7 +55,7 @@ TOTALS = (
 _FILTERS = {
     "status": "status = :status",
     "since": "created_at >= :since",
-    "search": "instr(lower(json_extract(request, '$.prompt')), lower(:search)) > 0",
+    "search": "prompt_folded LIKE :search ESCAPE '!'",
 }
 
 # The states that differ from a single status.
@@ -66,61 +66,53 @@ _STATES = {
 }
 
 
-def newest(listing: Listing) -> tuple[str, dict[str, str | float | None]]:
+def newest(listing: Listing) -> tuple[str, Values]:
     """Return the condition and the values of the query for the newest rows that match."""
-    return f"{_filtered(listing)} ORDER BY seq DESC LIMIT :limit", _filter(listing)
+    limit = "" if listing.limit == NO_LIMIT else " LIMIT :limit"
+    return f"{_filtered(listing)} ORDER BY seq DESC{limit}", _filter(listing)
 
 
-def spent(
-    path: Path, connection: sqlite3.Connection, listing: Listing, *, by_day: bool = False
-) -> list[Spent]:
+def spent(engine: Engine, listing: Listing, *, by_day: bool = False) -> list[Spent]:
     """Return the cost of the matching rows: in total, or by day (UTC) and model, newest first."""
     if not (listing.status or listing.since or listing.search):
-        return _kept(path, connection, by_day=by_day)
+        return _kept(engine, by_day=by_day)
     columns, groups = "'', ''", ""
     if by_day:
-        columns = "date(created_at, 'unixepoch'), json_extract(request, '$.model')"
+        columns = f"{engine.day('created_at')}, model"
         groups = "GROUP BY 1, 2 ORDER BY 1 DESC, 2"
-    paid = f"FILTER (WHERE {_PAID})"
-    with trouble(path):
-        rows = connection.execute(
-            f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
-            f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
-            f" WHERE {_filtered(listing)} {groups}",
-            _filter(listing),
-        ).fetchall()
-    return [
-        Spent(int(count), int(used), float(usd), str(day or ""), str(model or ""))
-        for day, model, count, used, usd in rows
-    ]
+    paid = f"FILTER (WHERE {PAID})"
+    rows = engine.run(
+        f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
+        f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
+        f" WHERE {_filtered(listing)} {groups}",
+        _filter(listing),
+    )
+    return [_spent(row, 1) for row in rows]
 
 
-def _kept(path: Path, connection: sqlite3.Connection, *, by_day: bool) -> list[Spent]:
+def _kept(engine: Engine, *, by_day: bool) -> list[Spent]:
     """Return the cost of all rows from the table of totals."""
     columns, groups = ("day, model", "GROUP BY 1, 2") if by_day else ("'', ''", "")
-    with trouble(path):
-        rows = connection.execute(
-            f"SELECT {columns}, sum(count), sum(credits), sum(nano_usd) FROM totals"
-            f" WHERE count > 0 {groups} ORDER BY 1 DESC, 2"
-        ).fetchall()
-    return [
-        Spent(int(count or 0), int(used or 0), (nano or 0) / _NANO, str(day), str(model))
-        for day, model, count, used, nano in rows
-    ]
+    rows = engine.run(
+        f"SELECT {columns}, sum(count), sum(credits), sum(nano_usd) FROM totals"
+        f" WHERE count > 0 {groups} ORDER BY 1 DESC, 2"
+    )
+    return [_spent(row, NANO) for row in rows]
 
 
-def durations(
-    path: Path, connection: sqlite3.Connection, request: Mapping[str, object]
-) -> list[float]:
+def _spent(row: tuple[Any, ...], per_usd: int) -> Spent:
+    day, model, count, used, amount = row
+    usd = float(amount or 0) / per_usd
+    return Spent(int(count or 0), int(used or 0), usd, str(day or ""), str(model or ""))
+
+
+def durations(engine: Engine, request: Mapping[str, object]) -> list[float]:
     """Return the durations in seconds of the last finished generations of a request's class."""
-    names = ("model", "resolution", "duration")
-    same = " AND ".join(f"json_extract(request, '$.{name}') IS ?" for name in names)
-    with trouble(path):
-        rows = connection.execute(
-            f"SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
-            f" AND finished_at IS NOT NULL AND {same} ORDER BY seq DESC LIMIT {LEARN_FROM}",
-            [request.get(name) for name in names],
-        ).fetchall()
+    rows: list[tuple[Any, ...]] = engine.run(
+        "SELECT finished_at - created_at FROM generations WHERE status = 'completed'"
+        f" AND finished_at IS NOT NULL AND class = :class ORDER BY seq DESC LIMIT {LEARN_FROM}",
+        {"class": class_of(request)},
+    )
     return [float(row[0]) for row in rows]
 
 
@@ -128,13 +120,15 @@ def _filtered(listing: Listing) -> str:
     """Return only the requested conditions, so that a covering index can serve the query."""
     filters = _FILTERS | {"status": _STATES.get(listing.status or "", _FILTERS["status"])}
     wanted = [condition for name, condition in filters.items() if getattr(listing, name)]
-    return " AND ".join(wanted) or "1"
+    return " AND ".join(wanted) or "1 = 1"
 
 
-def _filter(listing: Listing) -> dict[str, str | float | None]:
+def _filter(listing: Listing) -> Values:
+    words = (listing.search or "").casefold().replace("\0", " ")
+    pattern = words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return {
         "status": listing.status,
         "since": listing.since,
-        "search": listing.search,
+        "search": f"%{pattern}%",
         "limit": listing.limit,
     }

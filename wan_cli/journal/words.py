@@ -1,17 +1,15 @@
 """Find the record that a word of the command line names."""
 
 import os
-import sqlite3
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from wan_cli.errors import UsageError
-from wan_cli.journal.rows import any_of, path_column, select
+from wan_cli.journal.port import NO_VALUES, Engine, Values
+from wan_cli.journal.rows import any_of, first, path_column, select
 from wan_cli.record import Record
 from wan_cli.text import one_line
 
 MIN_PREFIX = 6
-# `id8` of a file name: the id's first letters and digits. `file.MIGRATIONS` indexes it.
+# `id8` of a file name: the id's first letters and digits. The schema indexes it.
 ID8_LENGTH = 8
 ID8 = f"substr(replace(replace(id, '-', ''), '_', ''), 1, {ID8_LENGTH})"
 # Greater than any character in an id.
@@ -24,9 +22,8 @@ class Words:
     Every method raises SetupError if the history cannot be read.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def find(self, word: str) -> Record | None:
         """Return the record that a word names.
@@ -38,15 +35,16 @@ class Words:
             UsageError: several ids begin with the prefix, or have the same eight characters.
         """
         if isinstance(path_column(word), bytes):
-            # SQLite takes no text that is not UTF-8: no id has it, but a path may.
+            # No text may be other than UTF-8: no id has it, but a path may.
             return self._by_file(word)
         if word == "@last":
-            return self._first("1 ORDER BY seq DESC LIMIT 1", ())
+            return self._first("1 = 1 ORDER BY seq DESC LIMIT 1")
         if word.startswith("@"):
             order = "status IN ('unsent', 'rejected', 'error'), seq DESC"
-            return self._first(f"once = ? ORDER BY {order} LIMIT 1", (word[1:],))
+            return self._first(f"once = :key ORDER BY {order} LIMIT 1", {"key": word[1:]})
         names = any_of("id", "other_id", "ref", "client_request_id")
-        exact = self._first(f"{names} ORDER BY id IS NOT :word, seq DESC LIMIT 1", {"word": word})
+        order = "CASE WHEN id = :word THEN 0 ELSE 1 END, seq DESC"
+        exact = self._first(f"{names} ORDER BY {order} LIMIT 1", {"word": word})
         return exact or self._by_beginning(word) or self._by_file(word)
 
     def _by_beginning(self, word: str) -> Record | None:
@@ -58,7 +56,7 @@ class Words:
         )
         if len(word) == ID8_LENGTH:
             ids += f" UNION SELECT seq FROM generations WHERE {ID8} = :word"
-        found = self._all(f"seq IN ({ids})", {"word": word, "end": word + _LAST_CHAR})
+        found = select(self._engine, f"seq IN ({ids})", {"word": word, "end": word + _LAST_CHAR})
         if len(found) > 1:
             some = ", ".join(one_line(record.handle, 60) for record in found[:5])
             raise UsageError(
@@ -72,12 +70,9 @@ class Words:
         if "." not in word and os.sep not in word:
             return None
         # The folder as the user typed it, and without links.
-        places = [path_column(make(word)) for make in (os.path.abspath, os.path.realpath)]
-        return self._first("file IN (?, ?) ORDER BY seq DESC LIMIT 1", places)
+        here, real = (path_column(make(word)) for make in (os.path.abspath, os.path.realpath))
+        where = "file IN (:here, :real) ORDER BY seq DESC LIMIT 1"
+        return self._first(where, {"here": here, "real": real})
 
-    def _first(self, where: str, values: Sequence[object] | Mapping[str, object]) -> Record | None:
-        found = self._all(where, values)
-        return found[0] if found else None
-
-    def _all(self, where: str, values: Sequence[object] | Mapping[str, object]) -> list[Record]:
-        return select(self._path, self._connection, where, values)
+    def _first(self, where: str, values: Values = NO_VALUES) -> Record | None:
+        return first(self._engine, where, values)

@@ -1,0 +1,268 @@
+"""The engine of a journal in PostgreSQL, for many machines."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any, Self
+
+import psycopg
+from psycopg import errors as pg
+
+from wan_cli.errors import HistoryAway, SetupError
+from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
+from wan_cli.journal.port import NO_VALUES, Conninfo, Taken, Undecided, Values
+from wan_cli.journal.refusals import away, explained, refused
+from wan_cli.journal.rows import as_uri
+
+# "wan1": the number of the lock that makes claims run one after another.
+_LOCK = 0x77616E31
+LOCK_S = 5.0
+LOCK_MIN_S = 1.0
+# Refuse at once for this long after the server could not be reached, so that nothing hangs.
+AWAY_S = 1.0
+_PAUSE_S = 0.5
+# The options of each connection: it must notice soon that the server's machine is gone.
+_OPTIONS: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "wan",
+    # It binds values on this side: a pooler may lose prepared statements.
+    "cursor_factory": psycopg.ClientCursor,
+}
+# In the round trip of BEGIN, since a pooler drops the options of a session. READ COMMITTED by name:
+# with another default of the server, the look after the lock would see an old picture. The commit
+# must be on disk before anything is sent. A process that stops here must not keep the lock.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+    " SELECT set_config('synchronous_commit', 'on', true)"
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');"
+    " SET LOCAL idle_in_transaction_session_timeout = '10s';"
+    " SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '{}ms'"
+)
+_SERIAL = (
+    f"; SELECT pg_advisory_xact_lock({_LOCK},"
+    " CAST(CAST('wan_generations' AS regclass) AS oid)::integer)"
+)
+_TABLE = re.compile(r"\b(generations|totals|workers|pace|schema)(?=\b|_)")
+_VALUE = re.compile(r"(?<!:):([a-z_][a-z_0-9]*)")
+
+
+@cache
+def _named(sql: str) -> str:
+    """Return a statement with the names of the tables in the database."""
+    return _TABLE.sub(r"wan_\1", sql)
+
+
+@cache
+def _translated(sql: str) -> str:
+    """Return a statement with values, as psycopg reads it."""
+    return _VALUE.sub(r"%(\1)s", _named(sql).replace("%", "%%"))
+
+
+class Postgres:
+    """A connection to a database, opened when needed; see `port.Engine`."""
+
+    is_shared = True
+    # The clock of the server, since those of the machines differ.
+    now = "extract(epoch FROM clock_timestamp())::float8"
+
+    def __init__(self, place: str, conninfo: Conninfo) -> None:
+        self.place = place
+        self.warnings: list[str] = []
+        self._conninfo = conninfo
+        self._connection: psycopg.Connection[Any] | None = None
+        self._lock_s = LOCK_S
+        self._is_in_transaction = False
+        self._away: HistoryAway | None = None
+        self._again_at = 0.0
+
+    @classmethod
+    def open(cls, place: str, conninfo: Conninfo, patience_s: float) -> Self:
+        """Connect, and create the tables in an empty database.
+
+        Raises:
+            HistoryAway: the server cannot be reached within `patience_s`.
+            SetupError: the server refuses, or the tables are of another version.
+        """
+        engine = cls(place, conninfo)
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                engine.prepare()
+            except HistoryAway:
+                if time.monotonic() + _PAUSE_S >= end:
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                return engine
+
+    def prepare(self) -> None:
+        """Check the version of the tables; create them in an empty database."""
+        version = self.version()
+        if version is None:
+            self.migrate()
+        elif version < OLDEST_READ:
+            raise SetupError(
+                f"the history {self.place} was written by an older wan (schema {version}, this wan"
+                f" needs {OLDEST_READ})",
+                hint="wan history migrate, when no older wan uses it any more",
+            )
+        elif version > VERSION:
+            raise SetupError(
+                f"the history {self.place} was written by a newer wan (schema {version}, this wan"
+                f" reads {VERSION})",
+                hint="pip install --upgrade 'aimlapi-wan[postgres]'",
+            )
+
+    def version(self) -> int | None:
+        """Return the version of the tables, None if the database has none."""
+        if self.run("SELECT to_regclass('wan_schema')")[0][0] is None:
+            return None
+        (row,) = self.run("SELECT max(version) FROM schema")
+        return None if row[0] is None else int(str(row[0]))
+
+    def migrate(self) -> None:
+        """Create the tables, or bring them to this version, in one transaction."""
+        with self._transaction(f"; SELECT pg_advisory_xact_lock({_LOCK}, 0)"):
+            for statement in SCHEMA:
+                self.change(statement)
+            version = self.version()
+            if version is None or version < VERSION:
+                self.change("INSERT INTO schema (version) VALUES (:version)", {"version": VERSION})
+
+    def run(self, sql: str, values: Values = NO_VALUES) -> list[tuple[object, ...]]:
+        """Run a query and return its rows."""
+        cursor = self._execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def change(self, sql: str, values: Values = NO_VALUES) -> int:
+        """Run a change inside a transaction and return how many rows it changed."""
+        return self._execute(sql, values).rowcount
+
+    def _execute(self, sql: str, values: Values) -> "psycopg.Cursor[Any]":
+        given = {
+            name: as_uri(value) if isinstance(value, bytes) else value
+            for name, value in values.items()
+        }
+        query = _translated(sql) if values else _named(sql)
+        is_fresh = self._connection is None or self._is_in_transaction
+        try:
+            return self._send(query, given or None)
+        except HistoryAway:
+            if is_fresh:
+                raise
+        # The server has closed an idle connection: the next one may work.
+        return self._send(query, given or None)
+
+    def _send(self, query: str, values: Values | None) -> "psycopg.Cursor[Any]":
+        connection = self._connected()
+        try:
+            return connection.execute(query, values)
+        except pg.UniqueViolation as cause:
+            raise Taken(str(cause)) from None
+        except (psycopg.Error, UnicodeEncodeError) as cause:
+            raise explained(self.place, cause) or self._lost(str(cause)) from None
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        self._connection = None
+        if self._is_in_transaction or (self._away and time.monotonic() < self._again_at):
+            raise self._away or self._lost("the connection is closed")
+        options: dict[str, Any] = {**_OPTIONS, **self._conninfo()}
+        try:
+            self._connection = psycopg.connect(**options)
+        except psycopg.Error as cause:
+            secret = str(options.get("password") or "")
+            words = str(cause).replace(secret, "***") if secret else str(cause)
+            raise refused(self.place, words) or self._lost(words) from None
+        self._connection.prepare_threshold = None
+        self._away = None
+        return self._connection
+
+    def _lost(self, words: str) -> HistoryAway:
+        """Note that the server is away, and return the error to raise."""
+        self._drop()
+        self._away = away(self.place, words)
+        self._again_at = time.monotonic() + AWAY_S
+        return self._away
+
+    @contextmanager
+    def transaction(self, *, serial: bool = False) -> Iterator[None]:
+        """Commit all changes of the block durably, or none. Serial ones run one after another."""
+        with self._transaction(_SERIAL if serial else ""):
+            yield
+
+    @contextmanager
+    def _transaction(self, lock: str) -> Iterator[None]:
+        try:
+            self._execute(_BEGIN.format(round(self._lock_s * 1000)) + lock, NO_VALUES)
+        except SetupError:
+            # BEGIN may have worked, and the lock not.
+            self._roll_back()
+            raise
+        self._is_in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self._is_in_transaction = False
+            self._roll_back()
+            raise
+        self._is_in_transaction = False
+        self._commit()
+
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.execute("ROLLBACK")
+            except psycopg.Error:
+                self._drop()
+
+    def _commit(self) -> None:
+        if self._connection is None:
+            raise self._away or self._lost("the connection is closed")
+        try:
+            self._connection.execute("COMMIT")
+        except (psycopg.OperationalError, psycopg.InterfaceError) as cause:
+            lost = self._lost(str(cause))
+            raise Undecided(lost.message, hint=lost.hint) from None
+
+    def day(self, column: str) -> str:
+        """Return SQL for the day (UTC) of a time."""
+        return f"to_char(to_timestamp({column}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+
+    def is_in(self, column: str, name: str) -> str:
+        """Return SQL for: the column is one of the values of the list `:name`."""
+        return f"{column} = ANY(:{name})"
+
+    def many(self, words: Sequence[str]) -> object:
+        """Return a list as the value that `is_in` reads."""
+        return list(words)
+
+    def wait_for_locks(self, seconds: float) -> None:
+        """Wait this long, instead of 5 s, while another process claims."""
+        self._lock_s = max(LOCK_MIN_S, seconds)
+
+    def rest(self) -> None:
+        """Close the connection: a server allows only some, and a generation takes minutes."""
+        self._drop()
+
+    def check(self) -> str | None:
+        """Return None: the server looks after its files."""
+        return None
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._drop()
