@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import Key, find_key
+from wan_cli.config.password import password
 from wan_cli.config.paths import Paths, paths
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
@@ -18,6 +19,7 @@ from wan_cli.output import Output
 if TYPE_CHECKING:
     from wan_cli.api.client import Client
     from wan_cli.core.tools import Timing, Tools
+    from wan_cli.database import Address
     from wan_cli.http.trace import Trace
     from wan_cli.sandbox.server import Sandbox as Server
 
@@ -25,6 +27,9 @@ SANDBOX_KEY = "the-sandbox-needs-no-key"
 SANDBOX_NOTE = "sandbox: test pictures, nothing is charged"
 SANDBOX_INTERVAL_S = 0.5
 SANDBOX_MEDIAN_S = 3.0
+# How long a command waits for a database that is away: before it pays, and to read.
+PATIENCE_S = 30.0
+READING_PATIENCE_S = 5.0
 _EXTRA_MODULES = frozenset({"av", "starlette", "uvicorn"})
 
 
@@ -120,12 +125,29 @@ class Workspace(NamedTuple):
         with self._history(out, keeps=False) as (journal, _written):
             yield journal
 
+    @property
+    def address(self) -> "Address | None":
+        """The database of the history; None: it is a file, as it always is in the sandbox."""
+        return None if self.sandbox else self.settings.history
+
+    def _opened(self, keeps: bool) -> Journal:
+        address, settings = self.address, self.settings
+        if address is None:
+            return Journal.open(self.history_file)
+
+        def conninfo() -> Mapping[str, str]:
+            return address.conninfo(os.environ, password(settings))
+
+        return Journal.connect(
+            address.place, conninfo, patience_s=PATIENCE_S if keeps else READING_PATIENCE_S
+        )
+
     @contextmanager
     def _history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
         try:
-            journal = Journal.open(self.history_file)
+            journal = self._opened(keeps)
         except HistoryReadOnly as cause:
-            if keeps:
+            if keeps or self.address:
                 raise
             out.warn(f"{cause.message}; wan cannot record this")
             journal, keeps = Journal.open_read_only(self.history_file), False

@@ -21,8 +21,6 @@ from wan_cli.record import Record
 
 __all__ = ["MIN_PREFIX", "Journal"]
 
-# How long a command that pays waits for a database that is away when it starts.
-PATIENCE_S = 30.0
 _CHANGEABLE = tuple(name for name in COLUMNS if name not in ("ref", "try"))
 
 
@@ -48,7 +46,7 @@ class Journal:
         return cls(Sqlite.open(path, network))
 
     @classmethod
-    def connect(cls, place: str, conninfo: Conninfo, *, patience_s: float = PATIENCE_S) -> Self:
+    def connect(cls, place: str, conninfo: Conninfo, *, patience_s: float) -> Self:
         """Connect to a database; create the tables in an empty one.
 
         Args:
