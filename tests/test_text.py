@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wan_cli.errors import UsageError
+from wan_cli.secrets import without_passwords
 from wan_cli.text import (
     NAME_FIELDS,
     check_encodable,
@@ -121,3 +122,33 @@ def test_a_byte_order_mark_is_not_text() -> None:
 def test_queries_of_urls_are_hidden() -> None:
     said = hide_queries("see https://x.example/v.mp4?Expires=1&Signature=abc and http://y/?z")
     assert said == "see https://x.example/v.mp4?… and http://y/?…"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db.example.com:5432/wan",
+        "postgresql://db.example.com:5432: connection refused",
+        "postgresql://wan@a.example:5433,b.example:5433/wan?sslmode=require",
+        "postgresql://wan@[::1]:5432/wan",
+        "postgresql://:5432/",
+        "see wan status @KEY",
+    ],
+)
+def test_a_url_without_a_password_stays_in_a_message(url: str) -> None:
+    assert without_passwords(f"cannot connect to {url}") == f"cannot connect to {url}"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://wan:pass@db:5432/wan", "postgresql://wan:***@db:5432/wan"),
+        ("postgres://wan:1234@db/wan", "postgres://wan:***@db/wan"),
+        ("postgresql://wan:1:2@db/wan", "postgresql://wan:***@db/wan"),
+        ("postgresql://:p/a?s s@x@db/wan", "postgresql://:***@db/wan"),
+        ("postgresql://wan:1234pass…", "postgresql://wan:***"),
+        ("postgresql://db/wan?password=p&x=y", "postgresql://db/wan?password=***&x=y"),
+    ],
+)
+def test_the_password_of_a_url_is_hidden_in_a_message(url: str, shown: str) -> None:
+    assert without_passwords(f"no {url} there") == f"no {shown} there"

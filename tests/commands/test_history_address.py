@@ -145,3 +145,30 @@ def test_a_failing_command_is_reported_without_its_output(
             password(settings)
         assert caught.value.message == f"the command of {source} {says}"
         assert caught.value.hint.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("config", "set", "history", URL, "--jsn"),
+        ("config", "set", "history", URL, "more"),
+        ("config", "set", URL),
+        ("config", "get", "history", URL),
+        ("config", "get", "history", f"postgresql://wan:x {SECRET}@y@db.example.com/wan"),
+        ("config", f"history={URL}"),
+        ("confg", "set", "history", URL),
+        ("-q", "config", "set", "history", URL),
+        ("list", URL),
+        ("list", f"postgresql:///wan?user=wan&password={SECRET}"),
+        (URL,),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("json_too", [(), ("--json",)], ids=["text", "json"])
+def test_no_message_repeats_the_password_of_a_mistyped_command(
+    wan: Wan, argv: tuple[str, ...], json_too: tuple[str, ...]
+) -> None:
+    done = wan(*argv, *json_too)
+    assert done.code == 2
+    assert "error: " in done.err
+    assert SECRET not in done.out + done.err

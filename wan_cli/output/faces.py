@@ -10,6 +10,7 @@ from wan_cli.errors import LocalFileError, WanError
 from wan_cli.generation import Status
 from wan_cli.listing import Spent
 from wan_cli.record import Record, utc
+from wan_cli.secrets import without_passwords
 from wan_cli.text import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def error_json(error: WanError) -> dict[str, object]:
 
 def _error(error: WanError) -> dict[str, object]:
     words = f"{error.message}: {'; '.join(error.details)}" if error.details else error.message
-    return {"code": error.code, "message": words, "hint": error.hint}
+    said, hint = without_passwords(words), without_passwords(error.hint)
+    return {"code": error.code, "message": said, "hint": hint}
 
 
 def record_json(record: Record, error: WanError | None = None) -> dict[str, object]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import BinaryIO, TextIO
 
 from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.secrets import without_passwords
 from wan_cli.text import clean
 
 
@@ -41,8 +42,8 @@ def colored_on_stdout(word: str, color: str | None) -> str:
 
 
 def folded(text: str) -> str:
-    """Return a text as one clean line, cut if it is very long."""
-    return " ".join(clean(text, 2000).split())
+    """Return a text as one clean line without passwords, cut if it is very long."""
+    return without_passwords(" ".join(clean(text, 2000).split()))
 
 
 def talk(line: str) -> None:
