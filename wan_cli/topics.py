@@ -82,6 +82,16 @@ REFERENCES: Rows = (
     ("@KEY", "the generation of --once KEY"),
     ("wan-…", "a submission (REF) whose id is not known; for wan recover"),
 )
+MACHINES: Rows = (
+    ("history", "one for all machines: postgresql://USER@HOST/DATABASE"),
+    ("--max-cost", "USD for a batch on all machines with that history"),
+    ("budget_day", "USD for the account; also budget_month"),
+    ("-o s3://BUCKET/DIR/", "videos in object storage; also gs:// and az://"),
+    ("--once KEY", "a retry of the job continues with the same video"),
+    ("--once auto", "the KEY is the name that the scheduler gives the job"),
+    ("--as NAME", "names a batch whose file has other paths elsewhere"),
+    ("--shard K/N", "part K (0 to N-1) of a batch; auto in an array job"),
+)
 
 
 def variable_of(key: str) -> str:
@@ -156,23 +166,16 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
         "wan balance prints what is left; wan list --stats prints what was spent.",
     ),
     "machines": (
-        "The history is one file on one machine. Any number of wan processes on that machine may"
-        " use it at the same time. Do not use a history on a network drive from two machines at the"
-        " same time.",
-        "A job that may be retried: wan generate PROMPT --once KEY, where KEY is the name of the"
-        " job. The retry continues with the same video and pays nothing.",
-        "Keep the folder WAN_HOME between the runs of a container or a CI job, for example in a"
-        " cache or a volume: it holds the history, so that a retry knows what is in flight.",
-        "Without that history, wan searches the account's log of the last 7 days before it pays for"
-        " a key or a batch that it does not know. The log shows finished generations only. So two"
-        " machines that start the same work at the same moment may both pay.",
-        "To divide a batch among machines: wan batch FILE --shard K/N on machine K of N (0 to N-1),"
-        " or --shard auto in an array job of Slurm or an indexed job of Kubernetes. Every row"
-        " belongs to one shard. --max-cost then limits each shard by itself.",
-        "To collect later: wan generate PROMPT --no-wait, then by cron, on the machine with the"
-        " same history: wan fetch --all --no-wait --quiet.",
-        "A script reads the exit code (wan help exit-codes), and the path on stdout or the JSON of"
-        " --json.",
+        "The history is a file on one machine, for all wan processes there. Keep WAN_HOME between"
+        " the runs of a container or a CI job, or share a history: then start the same command on"
+        " every machine, and wan pays for no row and no KEY twice.",
+        Table("On several machines", MACHINES),
+        f"Exit codes worth a retry: {RETRY}; with --once and for wan batch also 10. Not worth one:"
+        f" {STOP}.",
+        "Without a shared history, wan searches the account's log before it pays for a new KEY or"
+        " batch. The log shows finished generations only: two machines that start together may both"
+        " pay. Do not open a history file from two machines.",
+        "To collect later: wan generate PROMPT --no-wait, then wan fetch --all.",
     ),
 }
 
