@@ -72,7 +72,7 @@ complete -c wan -n '__wan_in generate' -l shrink -d 'Scale a picture down if it 
 complete -c wan -n '__wan_in generate' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in generate' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in generate' -l poll-interval -d 'Poll every SECONDS' -x
-complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
+complete -c wan -n '__wan_in generate' -s o -l output -d 'Save as FILE or into DIR/, also in s3://BUCKET/; - writes to stdout' -rF
 complete -c wan -n '__wan_in generate' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in generate' -s n -l dry-run -d 'Print the request and its price; submit nothing'
 complete -c wan -n '__wan_in generate' -l max-cost -d 'Refuse to pay more than USD, or an unknown price' -x
@@ -104,7 +104,7 @@ complete -c wan -n '__wan_in fetch' -l all -d 'Fetch everything in the history t
 complete -c wan -n '__wan_in fetch' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in fetch' -l timeout -d 'Stop waiting after SECONDS (or 5m, 1h); the video stays safe' -x
 complete -c wan -n '__wan_in fetch' -l poll-interval -d 'Poll every SECONDS' -x
-complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/; - writes the video to stdout' -rF
+complete -c wan -n '__wan_in fetch' -s o -l output -d 'Save as FILE or into DIR/, also in s3://BUCKET/; - writes to stdout' -rF
 complete -c wan -n '__wan_in fetch' -l downloads -d 'Download at most N videos at once' -x
 complete -c wan -n '__wan_in fetch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in fetch' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
@@ -166,7 +166,7 @@ complete -c wan -n '__wan_in batch' -l shard -d 'Submit every N-th row, starting
 complete -c wan -n '__wan_in batch' -l wait -l no-wait -d 'Wait for the video and download it (or not)'
 complete -c wan -n '__wan_in batch' -l timeout -d 'Stop waiting for a generation after SECONDS (or 5m, 1h)' -x
 complete -c wan -n '__wan_in batch' -l poll-interval -d 'Poll every SECONDS' -x
-complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos in DIR' -rF
+complete -c wan -n '__wan_in batch' -l output-dir -d 'Save the videos in DIR, or s3://BUCKET/DIR' -rF
 complete -c wan -n '__wan_in batch' -l force -d 'Replace an existing file'
 complete -c wan -n '__wan_in batch' -l sidecar -l no-sidecar -d 'Also write FILE.json: request, id, cost, times'
 complete -c wan -n '__wan_in batch' -s n -l dry-run -d 'Print the request and its price; submit nothing'

@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.fake.s3 import FakeS3
 from tests.fake.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +64,7 @@ def blocks_of(page: Path) -> list[Block]:
 class Shell:
     """Runs blocks in one folder, as a user would in one terminal."""
 
-    def __init__(self, page: Path, folder: Path, base_url: str) -> None:
+    def __init__(self, page: Path, folder: Path, base_url: str, more: Mapping[str, str]) -> None:
         self._page = page
         self._work = folder / "work"
         self._work.mkdir()
@@ -83,6 +84,7 @@ class Shell:
             # Defaults that are cheap to render, for values that an example leaves open.
             "WAN_DURATION": "5",
             "WAN_RESOLUTION": "720p",
+            **more,
         }
 
     def run(self, block: Block) -> None:
@@ -173,9 +175,11 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, base_url: str) -
     blocks = [block for block in blocks_of(page) if block.reason is None]
     if any(re.search(r"\bjq\b", block.text) for block in blocks) and not shutil.which("jq"):
         pytest.skip("jq is not installed")
-    shell = Shell(page, tmp_path, base_url)
-    for block in blocks:
-        shell.run(block)
+    # The bucket of docs/storage.md.
+    with FakeS3() as s3:
+        shell = Shell(page, tmp_path, base_url, s3.env)
+        for block in blocks:
+            shell.run(block)
 
 
 def test_only_a_few_examples_do_not_run() -> None:

@@ -20,6 +20,8 @@ HEAVY = (
     "typer",
     "urllib3",
     "av",
+    "obstore",
+    "psycopg",
     "PIL",
 )
 # Command lines, and the modules that they may import.

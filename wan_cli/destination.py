@@ -1,18 +1,21 @@
-"""Destinations of videos: parsed from -o and the settings, and tried before anything is paid."""
+"""Destinations of videos: tried before anything is paid, and asked whether a video is there."""
 
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from wan_cli.bucket import BucketAway, Found
 from wan_cli.drives import folder_error, try_files
 from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.objects import Wanted, find_all, try_objects
 from wan_cli.record import Record
-from wan_cli.text import check_encodable, file_name, id8, one_line, slug
+from wan_cli.text import file_name, id8, one_line, slug
+from wan_cli.uri import Place, Uri, is_uri, place_of
 
-STDOUT = "-"
+P = TypeVar("P", Path, Uri)
 # Errors about a file name, rather than about its folder.
 _OF_THE_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 # The longest values for a name template, with only letters that every drive allows.
@@ -28,15 +31,15 @@ _EXAMPLE = {
 
 
 class Destination(NamedTuple):
-    """A folder, and either a file name or a template for it."""
+    """A folder or a prefix of objects, and either a file name or a template for it."""
 
-    folder: Path
+    folder: Place
     name: str | None
     name_template: str
     to_stdout: bool = False
 
-    def path_of(self, record: Record) -> Path:
-        """Return the absolute path of a generation's file; the server never chooses the name."""
+    def path_of(self, record: Record) -> Place:
+        """Return the place of a generation's file; the server never chooses the name."""
         if self.name is not None:
             return self.folder / self.name
         return self.folder / file_name(self.name_template, _values(record))
@@ -48,21 +51,33 @@ class Destination(NamedTuple):
             LocalFileError: the folder cannot be found or created.
         """
         folder = self.path_of(record).parent
+        if isinstance(folder, Uri):
+            return
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as cause:
             raise folder_error(folder, cause) from None
 
-    def prepare(self, *, overwrite: bool, sidecar: bool = False) -> None:
+    @property
+    def is_remote(self) -> bool:
+        """Whether videos become objects of a bucket."""
+        return isinstance(self.folder, Uri)
+
+    def prepare(
+        self, *, overwrite: bool, sidecar: bool = False, ours: Collection[str] = ()
+    ) -> None:
         """Check that a video, and its sidecar if requested, can be saved here.
+
+        The objects of the generations `ours` may exist: their metadata names them.
 
         Raises:
             UsageError: the file exists and must not be replaced, is not a regular file, or its
                 name is too long.
             LocalFileError: the folder cannot be found, created or written, the drive refuses the
-                name, or the disk is nearly full.
+                name, or the disk is nearly full; or the bucket cannot be written.
+            SetupError: the extra for object storage is not installed.
         """
-        (error,) = try_places([self], overwrite=overwrite, sidecar=sidecar)
+        (error,) = try_places([self], overwrite=overwrite, sidecar=sidecar, ours=ours)
         if error is not None:
             raise error
 
@@ -78,13 +93,13 @@ class Destination(NamedTuple):
             self._check_name(overwrite=overwrite, sidecar=sidecar)
         except OSError as cause:
             if cause.errno not in _OF_THE_NAME:
-                raise folder_error(self.folder, cause) from None
+                raise folder_error(Path(self.folder), cause) from None
             words = os.strerror(cause.errno or errno.EINVAL)
             name = one_line(self.name or "", 80)
             raise UsageError(f"{name}: {words}", hint="choose a shorter name: -o FILE") from None
 
     def _check_name(self, *, overwrite: bool, sidecar: bool) -> None:
-        if self.name is None:
+        if self.name is None or isinstance(self.folder, Uri):
             return
         path = self.folder / self.name
         if path.is_dir():
@@ -108,6 +123,8 @@ class Destination(NamedTuple):
             LocalFileError: a file is in its place.
         """
         folder = self.known_folder
+        if isinstance(folder, Uri):
+            return
         for place in (folder, *folder.parents):
             if os.path.lexists(place):
                 if not place.is_dir():
@@ -120,6 +137,7 @@ class Destination(NamedTuple):
         If a template names the file, return an example name for it and for each folder in it.
         """
         folder = self.known_folder
+        assert isinstance(folder, Path)
         if self.to_stdout:
             return [folder / "video.mp4"]
         names = [self.name or ""]
@@ -129,8 +147,18 @@ class Destination(NamedTuple):
         ends = ["", ".json"] if sidecar else [""]
         return [folder / f"{name}{end}" for name in names for end in ends]
 
+    def objects_to_try(self, *, overwrite: bool, sidecar: bool) -> Wanted | None:
+        """Return the objects to create here, None if the place is on a disk."""
+        folder = self.known_folder
+        if not isinstance(folder, Uri):
+            return None
+        if self.name is None or overwrite:
+            return Wanted(folder)
+        video = folder / self.name
+        return Wanted(folder, (video, sidecar_of(video)) if sidecar else (video,))
+
     @property
-    def known_folder(self) -> Path:
+    def known_folder(self) -> Place:
         """The part of the folder that is known before there is a record."""
         if self.name is not None or self.to_stdout:
             return self.folder
@@ -138,17 +166,22 @@ class Destination(NamedTuple):
 
 
 def try_places(
-    places: Sequence[Destination], *, overwrite: bool, sidecar: bool = False
+    places: Sequence[Destination],
+    *,
+    overwrite: bool,
+    sidecar: bool = False,
+    ours: Collection[str] = (),
 ) -> list[UsageError | LocalFileError | None]:
     """Try, before anything is paid, whether videos can be saved at 1 to 10,000 places.
 
     Create missing folders, but leave no other trace. Try each folder once, and only the names that
-    some drives refuse (`drives.try_files`).
+    some drives refuse (`drives.try_files`). `objects.try_objects` tries the places in buckets.
 
     Args:
         places: the destinations of the videos, one for each row.
         overwrite: replace existing files (`--force`).
         sidecar: also check the sidecar of each video.
+        ours: the ids of generations whose own objects may exist.
 
     Returns:
         For each place, in order, an error or None. A UsageError (exit 2): the file exists, is not a
@@ -158,7 +191,12 @@ def try_places(
     """
     errors: list[UsageError | LocalFileError | None] = [None] * len(places)
     owners: dict[Path, list[int]] = {}
+    remote: dict[int, Wanted] = {}
     for number, place in enumerate(places):
+        wanted = place.objects_to_try(overwrite=overwrite, sidecar=sidecar)
+        if wanted is not None:
+            remote[number] = wanted
+            continue
         try:
             place.check_name(overwrite=overwrite, sidecar=sidecar)
         except (UsageError, LocalFileError) as error:
@@ -169,67 +207,24 @@ def try_places(
     for numbers, trouble in zip(owners.values(), try_files([*owners]), strict=True):
         for number in numbers:
             errors[number] = errors[number] or trouble
+    for number, refusal in zip(remote, try_objects([*remote.values()], ours), strict=True):
+        errors[number] = refusal
     return errors
 
 
-def sidecar_of(video: Path) -> Path:
+def sidecar_of(video: P) -> P:
     """Return the path of a video's sidecar: FILE.json."""
     return video.with_name(video.name + ".json")
 
 
-def parse_destination(
-    output: str | None, folder: Path, name_template: str, *, several: bool = False
-) -> Destination:
-    """Parse `-o`: a FILE, a folder (DIR/, or an existing folder), or `-` for stdout.
-
-    Raises:
-        UsageError: an empty name, or one file for several videos.
-    """
-    here = working_folder()
-    if output is None:
-        return Destination(here / folder, None, name_template)
-    check_encodable(output, "--output")
-    if output == STDOUT:
-        if several:
-            raise UsageError("-o - can write only one video", hint="wan fetch ID -o -")
-        return Destination(here / folder, None, name_template, to_stdout=True)
-    if not output.strip() or "\x00" in output:
-        raise UsageError("--output is empty", hint="-o FILE, -o DIR/ or -o -")
-    path = Path(os.path.normpath(here / os.path.expanduser(output)))  # noqa: PTH111  No RuntimeError.
-    if output.endswith("/") or _is_folder(path):
-        return Destination(path, None, name_template)
-    if several:
-        raise UsageError(
-            f"{one_line(output)} is one file for several videos", hint=f"-o '{one_line(output)}/'"
-        )
-    return Destination(path.parent, path.name, name_template)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError as cause:
-        words = os.strerror(cause.errno or errno.EINVAL)
-        raise UsageError(f"{one_line(str(path))}: {words}", hint="choose another name") from None
-
-
-def working_folder() -> Path:
-    """Return the working folder; the relative path `.` if it was removed."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        # It was removed. Saving a video there fails later; other commands do not need it.
-        return Path()
-
-
 def destination_of(record: Record) -> Destination:
     """Return the destination in a record."""
-    return Destination(Path(record.folder), record.name, record.name_template or "{slug}-{id8}")
+    return Destination(place_of(record.folder), record.name, record.name_template or "{slug}-{id8}")
 
 
 def is_on_disk(record: Record) -> bool:
-    """Whether the video is at the path in the history, with the same size."""
-    if record.file is None:
+    """Whether the video is at the path in the history, with the same size; an object is not."""
+    if record.file is None or is_uri(record.file):
         return False
     try:
         return Path(record.file).stat().st_size == record.bytes
@@ -238,8 +233,38 @@ def is_on_disk(record: Record) -> bool:
 
 
 def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
-    """Whether the video is on disk, and this command names no other destination."""
-    return is_on_disk(record) and destination is None and not to_stdout
+    """Whether the video is saved, and this command names no other destination.
+
+    This asks no network: an object is there if the history says so. `are_saved` asks.
+    """
+    return is_recorded(record) and destination is None and not to_stdout
+
+
+def is_recorded(record: Record) -> bool:
+    """Whether the video is on disk, or is an object by the history's word."""
+    return is_on_disk(record) or (record.file is not None and is_uri(record.file))
+
+
+def are_saved(records: Sequence[Record]) -> list[bool]:
+    """Return for each record whether its video is on disk, or is an object of the same size.
+
+    Raises:
+        LocalFileError: a bucket cannot be reached.
+        SetupError: the extra for object storage is not installed.
+    """
+    saved = [is_on_disk(record) for record in records]
+    remote = [at for at, record in enumerate(records) if record.file and is_uri(record.file)]
+    found = find_all([Uri(records[at].file or "") for at in remote])
+    for at, answer in zip(remote, found, strict=True):
+        if isinstance(answer, BucketAway):
+            raise answer
+        record = records[at]
+        # An object that may not be read may be missing: fetching it again finds out.
+        saved[at] = isinstance(answer, Found) and (answer.bytes, answer.about.wan_id) == (
+            record.bytes,
+            record.id,
+        )
+    return saved
 
 
 def _values(record: Record) -> dict[str, str]:

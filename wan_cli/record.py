@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from wan_cli.errors import WanError
 from wan_cli.generation import Status
 from wan_cli.models import Value
+from wan_cli.uri import Place, place_of
 
 
 class Accepted(NamedTuple):
@@ -28,7 +28,7 @@ class Stored(NamedTuple):
     """A generation whose video was saved: its id and the file."""
 
     id: str
-    file: Path
+    file: Place
 
 
 class Record(NamedTuple):
@@ -121,7 +121,7 @@ class Record(NamedTuple):
         """The generation as a saved one, None before; the file may have been moved since."""
         if self.id is None or self.file is None:
             return None
-        return Stored(self.id, Path(self.file))
+        return Stored(self.id, place_of(self.file))
 
     @property
     def handle(self) -> str:

@@ -32,7 +32,7 @@ KEYS: Mapping[str, str] = {
     "api_key": "the API key",
     "api_key_command": "a command whose first line of output is the key",
     "base_url": "URL of the API; https, or http on this machine",
-    "output_dir": "folder for videos without -o (default: the working folder)",
+    "output_dir": "folder for videos without -o, or s3://BUCKET/DIR (default: the working folder)",
     "name_template": "file name of a video (default: {slug}-{id8}.mp4)",
     "wait": "true or false: wait for the video (default: true)",
     "timeout": "stop waiting after this time (default: 1800)",

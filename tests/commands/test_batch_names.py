@@ -180,8 +180,8 @@ def test_videos_elsewhere_on_disk_are_copied_and_reported_in_one_line(
     paths = [Path(line) for line in result.out.splitlines()]
     assert {path.parent for path in paths} == {elsewhere}
     assert all(path.read_bytes() == api.video for path in paths)
-    assert result.err.count("on disk elsewhere") == 1
-    assert f"3 videos were on disk elsewhere: copied to {elsewhere}" in result.err
+    assert result.err.count("saved elsewhere") == 1
+    assert f"3 videos were saved elsewhere: copied to {elsewhere}" in result.err
     # The first videos stay in place, and from now on wan knows both places.
     assert all(Path(line).exists() for line in first.out.splitlines())
     for folder in (work, elsewhere):

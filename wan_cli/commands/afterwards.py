@@ -13,6 +13,7 @@ from wan_cli.output.faces import compact, record_json
 from wan_cli.output.streams import ring
 from wan_cli.record import Record
 from wan_cli.text import one_line
+from wan_cli.uri import is_uri
 
 PLACEHOLDER = "{}"
 
@@ -27,7 +28,7 @@ class Afterwards(NamedTuple):
     def run(self, out: Output, records: Sequence[Record], *, count: int, code: int) -> None:
         """Run the actions for the saved records, out of `count` generations."""
         for record in records:
-            if record.file and self.open and (trouble := programs.open_file(Path(record.file))):
+            if record.file and self.open and (trouble := _open(record.file)):
                 out.warn(f"{record.file}: {trouble}")
             if record.file and self.command:
                 _execute(out, self.command, record)
@@ -69,6 +70,12 @@ def parse_command(command: str) -> tuple[str, ...]:
 
 
 _HINT = "for example: --exec 'cp {} /backup/'"
+
+
+def _open(file: str) -> str | None:
+    if is_uri(file):
+        return "--open shows files, not objects; wan fetch ID -o FILE copies it to this machine"
+    return programs.open_file(Path(file))
 
 
 def _execute(out: Output, command: Sequence[str], record: Record) -> None:

@@ -79,7 +79,10 @@ def command(
     ] = None,
     poll_interval: options.PollInterval = None,
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", metavar="DIR", help="Save the videos in DIR.")
+        str | None,
+        typer.Option(
+            "--output-dir", metavar="DIR", help="Save the videos in DIR, or s3://BUCKET/DIR."
+        ),
     ] = None,
     force: options.Force = False,
     sidecar: options.Sidecar = None,

@@ -6,11 +6,11 @@ from wan_cli.commands.workspace import workspace
 from wan_cli.core import fetch as core
 from wan_cli.core.items import Goal
 from wan_cli.core.status import named
-from wan_cli.destination import parse_destination
 from wan_cli.output.begin import begin
 from wan_cli.output.faces import nothing, path_or_id
 from wan_cli.output.results import Results
 from wan_cli.output.summary import print_all
+from wan_cli.placement import parse_destination
 
 
 def fetch(
@@ -36,7 +36,7 @@ def fetch(
     several = everything or len(words) > 1
     chosen = parse_destination(output, space.output_dir, template, several=several)
     stdout = out.video_stream(force=force) if chosen.to_stdout else None
-    if output is not None:
+    if output is not None and not chosen.is_remote:
         chosen.prepare(overwrite=force)
     goal = Goal(
         wait=space.chosen("wait", wait),
@@ -47,16 +47,13 @@ def fetch(
     check_words(space, out, words)
     with space.tools(out, keeps=False) as tools:
         timing = space.timing(tools, timeout, poll_interval)
+        records = [] if everything else named(tools, words, chosen, to_save=True)
+        if output is not None and chosen.is_remote:
+            chosen.prepare(overwrite=force, ours=[record.id or "" for record in records])
         outcomes = (
             core.fetch_all(tools, goal, timing, downloads=downloads)
             if everything
-            else core.fetch(
-                tools,
-                named(tools, words, chosen, to_save=True),
-                goal,
-                timing,
-                downloads=downloads,
-            )
+            else core.fetch(tools, records, goal, timing, downloads=downloads)
         )
         # In a cron job, a generation that is not finished yet is not an error.
         silent = {8} if everything and not goal.wait else set()

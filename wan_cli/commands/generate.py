@@ -127,7 +127,7 @@ def command(
     from wan_cli.commands import generation, paying
     from wan_cli.commands.afterwards import afterwards
     from wan_cli.core.variations import requests_of
-    from wan_cli.destination import parse_destination
+    from wan_cli.placement import parse_destination
 
     place = parse_destination(output, space.output_dir, space.settings.name_template)
     generation.check_count(count, once=once, to_stdout=place.to_stdout)

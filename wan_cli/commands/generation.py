@@ -80,7 +80,8 @@ def _one(
     order = with_once(terms.order(request, place), terms.once, service)
     if terms.once == AUTO:
         out.note(f"--once auto: the key is {order.once}")
-    if terms.once is None:
+    # An object may be that of the generation to continue with: the history must tell first.
+    if terms.once is None and not place.is_remote:
         place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
     with space.tools(out) as tools:
         timing = space.timing(tools, terms.timeout, terms.poll_interval)

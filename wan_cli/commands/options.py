@@ -176,7 +176,7 @@ Destination = Annotated[
         "--output",
         "-o",
         metavar="FILE|DIR/|-",
-        help="Save as FILE or into DIR/; - writes the video to stdout.",
+        help="Save as FILE or into DIR/, also in s3://BUCKET/; - writes to stdout.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

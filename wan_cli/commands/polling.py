@@ -4,10 +4,10 @@ from wan_cli.commands.arguments import need_ids
 from wan_cli.commands.words import check_words
 from wan_cli.commands.workspace import workspace
 from wan_cli.core.status import named, status
-from wan_cli.destination import parse_destination
 from wan_cli.output.begin import begin
 from wan_cli.output.faces import state_line
 from wan_cli.output.results import Results
+from wan_cli.placement import parse_destination
 
 
 def status_(

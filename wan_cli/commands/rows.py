@@ -21,6 +21,7 @@ from wan_cli.output import Output
 from wan_cli.output.faces import path_or_id
 from wan_cli.output.results import Results
 from wan_cli.output.summary import print_all
+from wan_cli.placement import parse_folder
 
 
 def load(out: Output, space: Workspace, arguments: Mapping[str, Any]) -> Plan:
@@ -39,7 +40,7 @@ def load(out: Output, space: Workspace, arguments: Mapping[str, Any]) -> Plan:
         parse_shard(arguments["shard"], os.environ),
         batch=core.batch_name(file, name, settings.base_url, sandbox=space.sandbox),
         reading=Reading(defaults(out, space, arguments), attach, schemas(space, arguments)),
-        folder=space.output_dir if folder is None else folder,
+        folder=space.output_dir if folder is None else parse_folder(folder),
         name_template=settings.name_template,
     )
     out.note(*plan.notes)

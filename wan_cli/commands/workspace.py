@@ -14,6 +14,7 @@ from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
+from wan_cli.uri import Place
 
 # Import the API's client only where a command needs it: it would slow `wan list` by half.
 if TYPE_CHECKING:
@@ -52,9 +53,14 @@ class Workspace(NamedTuple):
         return self.paths.sandbox_dir / "history.db"
 
     @property
-    def output_dir(self) -> Path:
-        """The folder for videos without -o."""
+    def output_dir(self) -> Place:
+        """The folder for videos without -o, or a prefix of objects."""
         return self.settings.output_dir or Path()
+
+    @property
+    def spool(self) -> Path:
+        """The folder for videos on their way to a bucket."""
+        return self.paths.cache_dir / "spool"
 
     def with_defaults(
         self, fields: Mapping[str, object], base: Mapping[str, object] | None = None
@@ -112,12 +118,12 @@ class Workspace(NamedTuple):
                 self._history(out, keeps) as (journal, written),
             ):
                 client = self._client(server.base_url, SANDBOX_KEY)
-                yield Tools(client, journal, "sandbox", written, clock)
+                yield Tools(client, journal, "sandbox", written, clock, self.spool)
             return
         key = find_key(self.settings.keys)
         with self._history(out, keeps) as (journal, written):
             client = self._client_with(key)
-            yield Tools(client, journal, key.fingerprint, written, clock)
+            yield Tools(client, journal, key.fingerprint, written, clock, self.spool)
 
     @contextmanager
     def journal(self, out: Output) -> Iterator[Journal]:

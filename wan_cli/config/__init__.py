@@ -1,7 +1,7 @@
 """Load settings (environment over file over defaults), and read and write their file."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from wan_cli.config.keys import Candidate, candidates, disagreement, mask
@@ -110,7 +110,7 @@ def entry(settings: Settings, setting: Setting) -> Entry:
     value = getattr(settings, setting.name)
     if isinstance(value, Address):
         value = value.masked
-    return Entry(setting.key, str(value) if isinstance(value, Path) else value, source)
+    return Entry(setting.key, str(value) if isinstance(value, PurePath) else value, source)
 
 
 def store(file: Path, setting: Setting, text: str) -> None:

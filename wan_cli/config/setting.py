@@ -26,6 +26,7 @@ from wan_cli.models import (
 )
 from wan_cli.numbers import EXAMPLES, seconds_of
 from wan_cli.text import check_encodable, check_name_template, one_line
+from wan_cli.uri import Place, parse_uri
 
 Type = Literal["text", "number", "integer", "boolean"]
 # The names of TOML's types. bool comes first: in Python it is an int too.
@@ -114,7 +115,9 @@ def _text(value: object) -> str:
     return text
 
 
-def _folder(value: object) -> Path:
+def _folder(value: object) -> Place:
+    if (uri := parse_uri(_text(value))) is not None:
+        return uri
     try:
         return Path(_text(value)).expanduser()
     except RuntimeError:

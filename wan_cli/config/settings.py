@@ -1,7 +1,6 @@
 """The settings as a value."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from wan_cli.config.keys import Candidate
 from wan_cli.database import Address
 from wan_cli.models import Value
 from wan_cli.text import DEFAULT_NAME_TEMPLATE
+from wan_cli.uri import Place
 
 # Command lines that print a secret, and may contain one.
 _COMMANDS = ("api_key_command", "history_command")
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
     api_key_command: str | None = None
     base_url: str = "https://api.aimlapi.com"
-    output_dir: Path | None = None
+    output_dir: Place | None = None
     name_template: str = DEFAULT_NAME_TEMPLATE
     wait: bool = True
     timeout: float = 1800.0

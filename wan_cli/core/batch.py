@@ -18,7 +18,7 @@ from wan_cli.core.survey import Survey, is_known, made_elsewhere, prepare, surve
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended
 from wan_cli.core.watch import Watching
-from wan_cli.destination import is_on_disk
+from wan_cli.destination import are_saved
 from wan_cli.errors import (
     RUN_AGAIN,
     GenerationFailed,
@@ -188,8 +188,9 @@ class Batch:
     def _continue(self, engine: Engine, found: Survey) -> Outcomes:
         """Continue the rows that have a generation; count the finished ones in one line."""
         earlier = 0
-        for entry, record in found.known:
-            for event in self._continue_with(engine, entry, record):
+        saved = are_saved([record for _, record in found.known])
+        for (entry, record), is_saved in zip(found.known, saved, strict=True):
+            for event in self._continue_with(engine, entry, record, is_saved=is_saved):
                 earlier += isinstance(event, Outcome) and event.is_earlier
                 yield event
         if earlier:
@@ -197,12 +198,14 @@ class Batch:
         if self._copied:
             yield Note(_copied_words(self._copied))
 
-    def _continue_with(self, engine: Engine, entry: Entry, record: Record) -> Outcomes:
+    def _continue_with(
+        self, engine: Engine, entry: Entry, record: Record, *, is_saved: bool
+    ) -> Outcomes:
         """Wait for a row's generation, or report how it ended."""
         row, place = entry.row, entry.destination
         error: WanError | None = ended(record)
-        has_ended = error is not None or is_on_disk(record)
-        if is_on_disk(record):
+        has_ended = error is not None or is_saved
+        if is_saved:
             if is_elsewhere(record, place):
                 record, error = self._placed(entry, record)
         elif error is None:
@@ -269,7 +272,7 @@ def _copied_words(folders: Sequence[str]) -> str:
     many = "1 video was" if len(folders) == 1 else f"{len(folders)} videos were"
     places = sorted(set(folders))
     more = f" and {len(places) - 1} other folders" if len(places) > 1 else ""
-    return f"{many} on disk elsewhere: copied to {places[0]}{more}"
+    return f"{many} saved elsewhere: copied to {places[0]}{more}"
 
 
 def _explain(interrupted: Interrupted, *, safe: bool) -> None:

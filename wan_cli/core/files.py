@@ -1,21 +1,30 @@
-"""A generation's files on disk: copies for the destination of this run, and FILE.json."""
+"""A generation's files: copies for the destination of this run, and FILE.json."""
 
 import errno
 import json
 from pathlib import Path
 
+from wan_cli.bucket import Bucket
 from wan_cli.core.tools import Tools
 from wan_cli.destination import Destination, sidecar_of
-from wan_cli.download.checksum import checksum
+from wan_cli.download.checksum import checksum, same_file
 from wan_cli.download.fetch import Target, copy_video, is_copy
 from wan_cli.download.meta import tidy
+from wan_cli.download.shelf import (
+    is_video,
+    local_copy,
+    publish,
+    published,
+    put_sidecar,
+)
 from wan_cli.errors import LocalFileError, local_file_error
 from wan_cli.record import Record, utc
 from wan_cli.storage import replace_whole
+from wan_cli.uri import Place, Uri
 
 
 def is_elsewhere(record: Record, destination: Destination) -> bool:
-    """Whether a saved video is not at the destination of this run.
+    """Whether a saved video is not at the destination of this run, on a disk or in a bucket.
 
     In the right folder, any name will do, unless the user asked for a name.
     """
@@ -43,13 +52,18 @@ def placed(
         return record, False
     generation_id, source = record.stored
     wanted = destination.path_of(record)
-    if is_copy(wanted, source):
-        return tools.save_new(record, file=str(wanted)), False
-    if wanted.parent == source.parent and wanted.exists() and not overwrite:
-        # Another file had the wanted name when the video was saved beside it.
-        return record, False
-    destination.make_folder(record)
-    saved = copy_video(source, Target(wanted, generation_id, overwrite))
+    if isinstance(wanted, Uri):
+        return _placed_in_bucket(tools, record, wanted, overwrite=overwrite, sidecar=sidecar)
+    if isinstance(source, Uri) and not overwrite and (here := same_file(record, wanted)):
+        return tools.save_new(record, file=str(here.path)), False
+    with local_copy(source, tools.spool, generation_id) as local:
+        if is_copy(wanted, local):
+            return tools.save_new(record, file=str(wanted)), False
+        if wanted.parent == source.parent and wanted.exists() and not overwrite:
+            # Another file had the wanted name when the video was saved beside it.
+            return record, False
+        destination.make_folder(record)
+        saved = copy_video(local, Target(wanted, generation_id, overwrite))
     sha256 = checksum(saved.path)
     record = tools.save(record, file=str(saved.path), bytes=saved.bytes, sha256=sha256)
     tidy(saved.path, generation_id)
@@ -58,8 +72,30 @@ def placed(
     return record, True
 
 
-def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
-    """Write FILE.json (request, id, cost, times) beside the video; return the error, or None."""
+def _placed_in_bucket(
+    tools: Tools, record: Record, wanted: Uri, *, overwrite: bool, sidecar: bool
+) -> tuple[Record, bool]:
+    """Return the record with its object at an address, and whether a copy was made."""
+    assert record.stored is not None
+    generation_id, source = record.stored
+    bucket = Bucket(wanted)
+    if not overwrite and (known := published(bucket, wanted, generation_id)):
+        return tools.save_new(record, file=str(known.uri)), False
+    with local_copy(source, tools.spool, generation_id) as local:
+        if not is_video(local, record):
+            raise LocalFileError(
+                f"{source} is not the complete video", hint=f"wan fetch {generation_id} -o DIR/"
+            )
+        put = publish(bucket, wanted, local, generation_id, overwrite=overwrite)
+    record = tools.save(record, file=str(put.uri), bytes=put.bytes, sha256=put.sha256)
+    if sidecar:
+        data = sidecar_bytes(record, put.uri)
+        put_sidecar(bucket, sidecar_of(put.uri), data, generation_id, force=overwrite)
+    return record, True
+
+
+def sidecar_bytes(record: Record, video: Place) -> bytes:
+    """Return the content of FILE.json: request, id, cost, times."""
     data = {
         "id": record.id,
         "client_request_id": record.client_request_id,
@@ -75,9 +111,13 @@ def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
         "bytes": record.bytes,
         "sha256": record.sha256,
     }
-    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return (json.dumps(data, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
+
+
+def write_sidecar(record: Record, video: Path) -> LocalFileError | None:
+    """Write FILE.json beside the video; return the error, or None."""
     try:
-        replace_whole(sidecar_of(video), text.encode("utf-8"), private=False)
+        replace_whole(sidecar_of(video), sidecar_bytes(record, video), private=False)
     except (OSError, RuntimeError) as trouble:
         # pathlib raises RuntimeError for symbolic links in a circle.
         cause = (

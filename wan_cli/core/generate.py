@@ -12,9 +12,9 @@ from wan_cli.core.save import Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.submit import Submitting
 from wan_cli.core.tools import Timing, Tools
-from wan_cli.core.verdicts import ended
+from wan_cli.core.verdicts import ended, saved_already
 from wan_cli.core.watch import Watching
-from wan_cli.destination import is_on_disk
+from wan_cli.destination import are_saved
 from wan_cli.errors import LocalFileError
 from wan_cli.events import Note, Warned
 from wan_cli.record import Outcome, Record
@@ -46,8 +46,8 @@ def generate(
     if known is not None and not goal.wait:
         yield Outcome(known, ended(known))
         return
-    if known is not None and is_on_disk(known) and goal.stdout is None:
-        yield Note(f"{known.id} is on disk already")
+    if known is not None and goal.stdout is None and are_saved([known])[0]:
+        yield Note(saved_already(known))
         yield _placed(tools, order, goal, known)
         return
     kinds: list[Callable[[Run], Work]] = [Submitting, Settling, Watching, Saving]

@@ -10,13 +10,15 @@ from wan_cli.batchfile import parse
 from wan_cli.batchfile.formats import JSON_LINES, format_of
 from wan_cli.batchfile.row import Mistake, Reading, Row
 from wan_cli.batchfile.shard import Shard
-from wan_cli.destination import Destination, parse_destination, working_folder
+from wan_cli.destination import Destination
 from wan_cli.errors import UsageError, WanError
 from wan_cli.filetypes import STDIN, Source
 from wan_cli.identity import BatchName, budget_name, service_of
+from wan_cli.placement import below, parse_destination, working_folder
 from wan_cli.prices import NOT_ASKED, Price
 from wan_cli.prompt import file_meant, read_batch
 from wan_cli.text import check_name_template, file_name, one_line
+from wan_cli.uri import Place
 
 CORRECT = "correct the file, then run the same command again; nothing was submitted"
 # Name at most this many of the rows that cannot be used.
@@ -61,7 +63,7 @@ def load(
     *,
     batch: BatchName,
     reading: Reading,
-    folder: Path,
+    folder: Place,
     name_template: str,
 ) -> Plan:
     """Read a batch file and return the rows that belong to a shard.
@@ -160,7 +162,7 @@ def refuse(
 
 
 def entries_of(
-    rows: Sequence[Row], folder: Path, name_template: str
+    rows: Sequence[Row], folder: Place, name_template: str
 ) -> tuple[list[Entry], list[Mistake]]:
     """Return the rows with their destinations, and the mistakes of rows that have none.
 
@@ -168,7 +170,7 @@ def entries_of(
     """
     entries: list[Entry] = []
     mistakes: list[Mistake] = []
-    taken: dict[Path, int] = {}
+    taken: dict[Place, int] = {}
     for row in rows:
         try:
             _refuse_file_name(row.request.prompt)
@@ -187,15 +189,12 @@ def _refuse_file_name(prompt: str) -> None:
         raise UsageError(f"the prompt is the name of a file: {one_line(name, 80)}", hint="")
 
 
-def _destination(row: Row, folder: Path, name_template: str) -> Destination:
+def _destination(row: Row, folder: Place, name_template: str) -> Destination:
     place = parse_destination(None, folder, name_template)
     if row.output is not None:
         if row.output == "-":
             raise UsageError("output: a batch cannot write videos to stdout", hint="")
-        # A slash at the end marks a folder, and Path would drop it.
-        slash = "/" if row.output.endswith("/") else ""
-        path = folder / _expanded(row.output)
-        place = parse_destination(f"{path}{slash}", folder, name_template)
+        place = parse_destination(below(folder, row.output), folder, name_template)
     if row.name is None:
         return place
     if place.name is not None:
@@ -209,15 +208,7 @@ def _destination(row: Row, folder: Path, name_template: str) -> Destination:
     return place._replace(name=file_name(row.name, {}))
 
 
-def _expanded(output: str) -> Path:
-    """Return a path with `~` replaced by the home folder: no shell expands it in a batch file."""
-    try:
-        return Path(output).expanduser()
-    except RuntimeError:
-        raise UsageError("output: wan cannot find the home folder for ~", hint="") from None
-
-
-def _take_name(taken: dict[Path, int], entry: Entry) -> None:
+def _take_name(taken: dict[Place, int], entry: Entry) -> None:
     """Refuse a row whose file is already another row's."""
     place = entry.destination
     if place.name is None:

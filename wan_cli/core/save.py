@@ -1,27 +1,25 @@
 """Saving: download a generation's video to a verified file, and write that to the history."""
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
-from wan_cli.api.client import Client
 from wan_cli.core.files import write_sidecar
 from wan_cli.core.items import Item, Step, pause_s
-from wan_cli.core.lanes import Desk, Job, Lane, Question, Ticket
+from wan_cli.core.lanes import Job, Lane, Question, Ticket
 from wan_cli.core.run import Run
-from wan_cli.destination import Destination, destination_of, is_on_disk, is_there
-from wan_cli.download.address import Network
-from wan_cli.download.checksum import checksum
-from wan_cli.download.fetch import Target, copy_to, download, give_up, private_target
+from wan_cli.core.storing import Put, Video, WasSaved, Whole, to_place, to_stdout
+from wan_cli.core.verdicts import saved_already
+from wan_cli.destination import Destination, destination_of, is_on_disk
+from wan_cli.download.fetch import Target, copy_to, give_up
 from wan_cli.download.meta import tidy
-from wan_cli.download.outcome import Kept, Meter, NotSaved, Reason, Saved
+from wan_cli.download.outcome import NotSaved, Reason, Saved
+from wan_cli.download.shelf import Shelved, drop, spooled
 from wan_cli.download.transfer import Limits, Pace
 from wan_cli.errors import LocalFileError, NotRecorded, SetupError, WanError
 from wan_cli.events import Downloading, Note
-from wan_cli.record import Ready, Record
+from wan_cli.record import Record
+from wan_cli.uri import Place, Uri
 
 # Downloads at a time; the seconds without progress after which one gives its place to the next.
 DOWNLOADS = 4
@@ -30,31 +28,6 @@ STALLS_S = 10.0
 PROGRESS_BYTES = 256 * 1024
 # How long a command that does not wait retries a download without progress.
 ONE_SHOT_S = 10.0
-
-
-class Video(NamedTuple):
-    """The input of a download."""
-
-    ready: Ready
-    record: Record
-    destination: Destination
-    network: Network
-    limits: Limits
-    overwrite: bool
-    kept: Kept
-
-
-class WasSaved(NamedTuple):
-    """A worker's question: has another process saved the target meanwhile?"""
-
-    target: Path
-
-
-class Whole(NamedTuple):
-    """A whole video for stdout, in a private folder; closing `folder` removes it."""
-
-    saved: Saved
-    folder: ExitStack
 
 
 class Saving:
@@ -85,9 +58,9 @@ class Saving:
         record = run.current(item)
         if item.record is not None:
             item.record = record
-        is_saved = is_there(record, goal.destination, to_stdout=goal.stdout is not None)
-        if is_saved or self._is_where_wanted(record):
-            run.tell(Note(f"{record.id} is on disk already"))
+        wants_copy = goal.destination is not None or goal.stdout is not None
+        if (is_on_disk(record) and not wants_copy) or self._is_where_wanted(record):
+            run.tell(Note(saved_already(record)))
             run.end(item, None, record)
             return None
         ready = record.ready
@@ -107,11 +80,12 @@ class Saving:
             Limits(item.deadline, self._stop, pace),
             goal.overwrite,
             item.kept,
+            run.tools.spool,
         )
         if goal.stdout is None:
-            return Job(partial(_to_file, video=video), on_message=self._on_message)
+            return Job(partial(to_place, video=video), on_message=self._on_message)
         return Job(
-            partial(_to_stdout, video=video, folders=self._folders), on_message=self._on_message
+            partial(to_stdout, video=video, folders=self._folders), on_message=self._on_message
         )
 
     def _place(self, item: Item, record: Record) -> Destination:
@@ -138,7 +112,7 @@ class Saving:
         """Handle the end of a download."""
         run = self._run
         match value:
-            case Saved():
+            case Saved() | Put():
                 self._saved(item, value)
             case Whole(saved, folder):
                 with folder:
@@ -174,24 +148,25 @@ class Saving:
         assert isinstance(question.about, WasSaved)
         question.answer(self._saved_by_others(item, question.about.target))
 
-    def _saved(self, item: Item, saved: Saved) -> None:
-        """Write the saved file to the history, then remove the marker files beside the video."""
+    def _saved(self, item: Item, value: Saved | Put) -> None:
+        """Write the saved video to the history, then remove what a later run would have needed."""
         run = self._run
         record = run.current(item)
-        error: WanError | None = None
-        record = run.save(
-            item, record, file=str(saved.path), bytes=saved.bytes, sha256=saved.sha256
-        )
+        saved = value.shelved if isinstance(value, Put) else value
+        place, size, sha256 = saved
+        record = run.save(item, record, file=str(place), bytes=size, sha256=sha256)
+        error = value.error if isinstance(value, Put) else None
         if item.unsaved:
             error = NotRecorded(
-                f"the video is saved as {saved.path}, but the history cannot be written",
+                f"the video is saved as {place}, but the history cannot be written",
                 hint="wan doctor",
-                stdout=str(saved.path),
+                stdout=str(place),
             )
+        elif isinstance(place, Uri):
+            drop(spooled(run.tools.spool, item.generation_id), item.generation_id)
         else:
-            tidy(saved.path, item.generation_id)
-        if record.sidecar and error is None:
-            error = write_sidecar(record, saved.path)
+            tidy(place, item.generation_id)
+            error = write_sidecar(record, place) if record.sidecar else None
         run.end(item, error, record)
 
     def _stream(self, item: Item, saved: Saved) -> None:
@@ -232,63 +207,24 @@ class Saving:
         record = run.record_if_known(item)
         if record and record.accepted and run.goal.stdout is None:
             place = run.goal.destination or destination_of(record)
-            give_up(Target(place.path_of(record), record.accepted.id))
+            target = place.path_of(record)
+            if isinstance(target, Uri):
+                target = spooled(run.tools.spool, record.accepted.id)
+            give_up(Target(target, record.accepted.id))
         run.end(item, error)
 
-    def _saved_by_others(self, item: Item, target: Path) -> Saved | None:
-        """Return the file if another process has saved the target since the record was read."""
+    def _saved_by_others(self, item: Item, target: Place) -> Saved | Shelved | None:
+        """Return the file or object that another process has saved since the record was read."""
         try:
             current = self._run.current(item)
         except SetupError:
             return None
+        if isinstance(target, Uri):
+            # Another video may have the wanted name: then the object has one after it.
+            file = current.stored.file if current.stored else None
+            if not isinstance(file, Uri) or file.parent != target.parent:
+                return None
+            return Shelved(file, current.bytes or 0, current.sha256)
         if current.file != str(target) or not is_on_disk(current):
             return None
         return Saved(target, current.bytes or 0, current.sha256)
-
-
-def _to_file(_client: Client, desk: Desk, *, video: Video) -> Saved | NotSaved:
-    """Download a video to its file."""
-    record, place = video.record, video.destination
-    place.make_folder(record)
-    target = Target(place.path_of(record), video.ready.id, video.overwrite)
-    had_file = is_on_disk(record)
-    got = _downloaded(
-        desk,
-        video,
-        target,
-        lambda: None if had_file else _as_saved(desk.ask(WasSaved(target.path))),
-    )
-    if isinstance(got, Saved) and got.sha256 is None:
-        return got._replace(sha256=checksum(got.path))
-    return got
-
-
-def _to_stdout(
-    _client: Client, desk: Desk, *, video: Video, folders: list[ExitStack]
-) -> Whole | NotSaved:
-    """Download a video to a private folder; the main thread then writes it to stdout."""
-    with ExitStack() as folder:
-        folders.append(folder)
-        target = folder.enter_context(private_target(video.destination.folder, video.ready.id))
-        got = _downloaded(desk, video, target, lambda: None)
-        return Whole(got, folder.pop_all()) if isinstance(got, Saved) else got
-
-
-def _downloaded(
-    desk: Desk, video: Video, target: Target, saved_by_others: Callable[[], Saved | None]
-) -> Saved | NotSaved:
-    """Download a video, and report its progress."""
-    generation_id, url = video.ready
-    return download(
-        url,
-        target,
-        network=video.network,
-        limits=video.limits,
-        meter=Meter(lambda received, total: desk.tell(Downloading(generation_id, received, total))),
-        kept=video.kept,
-        saved_by_others=saved_by_others,
-    )
-
-
-def _as_saved(word: object) -> Saved | None:
-    return word if isinstance(word, Saved) else None

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from wan_cli.core.commandline import command_of
-from wan_cli.destination import destination_of, is_on_disk
+from wan_cli.destination import destination_of, is_recorded
 from wan_cli.errors import UsageError
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
@@ -16,6 +16,7 @@ class Shown(NamedTuple):
 
     `command` is the command line that repeats it, None if its request is unknown. `saves_to` is
     the future path of its video, None if it was saved or there will be no video.
+    `is_on_disk` takes the history's word for an object: this command uses no network.
     """
 
     record: Record
@@ -39,7 +40,7 @@ def show(journal: Journal, word: str, *, in_sandbox: bool) -> Shown:
         record,
         command_of(request, sandbox=in_sandbox) if request else None,
         str(destination_of(record).path_of(record)) if will_be_saved else None,
-        is_on_disk(record),
+        is_recorded(record),
     )
 
 

@@ -106,6 +106,8 @@ class Tools(NamedTuple):
     key_fingerprint: str
     keeps: bool = True
     clock: Clock = Clock()
+    # The folder for videos on their way to a bucket.
+    spool: Path = Path("spool")
 
     @property
     def is_on_loopback(self) -> bool:

@@ -31,6 +31,7 @@ from wan_cli.generation import Generation, Status
 from wan_cli.http.trust import TRUST_HINT
 from wan_cli.record import Record, error_fields
 from wan_cli.text import hide_queries, one_line
+from wan_cli.uri import is_uri
 
 # Failures that would hit every later submission as well.
 _STOPS = (NoCredits, OverBudget, SetupError, DriveTrouble, NotRecorded)
@@ -256,3 +257,9 @@ def is_temporary(tools: Tools, record: Record, failure: WanError) -> bool:
     # Use abs(): if the clock was set back, a generation must not count as recent for ever.
     young = record.request and abs(tools.clock.now() - record.created_at) <= NOT_FOUND_GRACE_S
     return isinstance(failure, Unreachable) or (isinstance(failure, NotFound) and bool(young))
+
+
+def saved_already(record: Record) -> str:
+    """Say that a video need not be downloaded."""
+    remote = record.file is not None and is_uri(record.file)
+    return f"{record.id} is {'in the bucket' if remote else 'on disk'} already"

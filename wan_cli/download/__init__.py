@@ -3,6 +3,7 @@
 fetch.py     the call: hold the part, fill it, publish it
 outcome.py   the call's result: Saved, or NotSaved with the reason
 part.py      the unfinished file (the part): resume, lock, publication
+shelf.py     publish a verified file as an object, and read objects back
 checksum.py  the SHA-256 of a saved video
 publish.py   the final name, given in one step, even on drives without hard links
 meta.py      the small file beside the part

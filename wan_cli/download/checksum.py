@@ -1,6 +1,11 @@
 """The SHA-256 of a saved video: the history keeps it, to recognize the video at another place."""
 
+import os
 from pathlib import Path
+
+from wan_cli.download.outcome import Saved
+from wan_cli.download.publish import free_names
+from wan_cli.record import Record
 
 
 def checksum(path: Path) -> str | None:
@@ -13,3 +18,19 @@ def checksum(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def same_file(record: Record, wanted: Path) -> Saved | None:
+    """Return the file at a path, or at a name after it, that is the video of a record.
+
+    Another machine may have recorded another path: the size and the hash prove the video.
+    """
+    if record.sha256 is None:
+        return None
+    for path in free_names(wanted):
+        if not os.path.lexists(path):
+            return None
+        is_equal = path.is_file() and path.stat().st_size == record.bytes
+        if is_equal and checksum(path) == record.sha256:
+            return Saved(path, record.bytes or 0, record.sha256)
+    return None

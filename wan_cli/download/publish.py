@@ -7,7 +7,11 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
+from wan_cli.uri import Uri
+
+P = TypeVar("P", Path, Uri)
 _NAME_MAX_BYTES = 255
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -105,7 +109,7 @@ def _lock(handle: int) -> bool:
     return True
 
 
-def free_names(target: Path) -> Iterator[Path]:
+def free_names(target: P) -> Iterator[P]:
     """Yield a name, then the names to try if it is taken: `fox.mp4`, `fox-1.mp4`, …."""
     yield target
     for number in range(1, 10_000):

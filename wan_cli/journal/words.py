@@ -7,6 +7,7 @@ from wan_cli.journal.port import NO_VALUES, Engine, Values
 from wan_cli.journal.rows import any_of, first, path_column, select
 from wan_cli.record import Record
 from wan_cli.text import one_line
+from wan_cli.uri import is_uri
 
 MIN_PREFIX = 6
 # `id8` of a file name: the id's first letters and digits. The schema indexes it.
@@ -71,6 +72,8 @@ class Words:
             return None
         # The folder as the user typed it, and without links.
         here, real = (path_column(make(word)) for make in (os.path.abspath, os.path.realpath))
+        if is_uri(word):
+            here = real = word
         where = "file IN (:here, :real) ORDER BY seq DESC LIMIT 1"
         return self._first(where, {"here": here, "real": real})
 

@@ -12,6 +12,7 @@ from wan_cli.listing import Spent
 from wan_cli.record import Record, utc
 from wan_cli.secrets import without_passwords
 from wan_cli.text import one_line
+from wan_cli.uri import is_uri
 
 if TYPE_CHECKING:
     from wan_cli.models import GenerationRequest
@@ -190,6 +191,8 @@ def _where(record: Record) -> str:
     """Return where the video is."""
     if record.file is None:
         return "not on disk yet" if record.status is Status.COMPLETED else ""
+    if is_uri(record.file):
+        return record.file
     return record.file if Path(record.file).is_file() else f"{record.file} (no longer there)"
 
 

@@ -1,0 +1,238 @@
+"""A bucket of object storage. Only this module imports obstore, and only when it is used.
+
+Objects are created or conditionally replaced, never deleted. Credentials come from the environment
+and from obstore's own chain. Messages of obstore hold addresses and replies, so wan writes its own.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from wan_cli.errors import RUN_AGAIN, DriveTrouble, LocalFileError, SetupError
+from wan_cli.uri import Uri
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+# The marker that proves the right to write below a prefix.
+MARKER = ".wan"
+# The longest time of one request, and of its retries by obstore.
+REQUEST_S = 300.0
+RETRIES_S = 15.0
+RETRIES = 3
+CONNECT_S = 10.0
+CHUNK_BYTES = 2**20
+_CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account",
+    "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+_WRONG_CREDENTIALS = frozenset(
+    {
+        "AuthenticationFailed",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect"})
+
+
+class Unreadable(DriveTrouble):
+    """An object cannot be read: it is forbidden, or missing where its bucket cannot be listed."""
+
+
+class BucketAway(LocalFileError):
+    """A request failed for a reason that may pass: the network, a busy service."""
+
+
+class About(NamedTuple):
+    """What an object says about itself in its metadata: its generation and its hash."""
+
+    wan_id: str | None
+    sha256: str | None
+
+
+class Found(NamedTuple):
+    """An object: its size, its metadata, and the names of its version."""
+
+    bytes: int
+    about: About
+    e_tag: str | None
+    version: str | None
+
+
+class Bucket:
+    """The bucket of an address.
+
+    Every method raises DriveTrouble if the bucket or its service refuses, BucketAway if a later
+    try may succeed, and SetupError if obstore is not installed.
+
+    Args:
+        place: any address in the bucket.
+        seconds: the longest time of one request.
+    """
+
+    def __init__(self, place: Uri, *, seconds: float = REQUEST_S) -> None:
+        self._scheme = place.scheme
+        # Azure allows no dash in the names of metadata.
+        dash = "_" if place.scheme == "az" else "-"
+        self._id_name, self._sha256_name = f"wan{dash}id", f"wan{dash}sha256"
+        self._store = _opened(place, max(1.0, min(seconds, REQUEST_S)))
+
+    def find(self, uri: Uri) -> Found | None:
+        """Return an object, or None if it does not exist.
+
+        Raises:
+            Unreadable: the object may not be read, or does not exist in a bucket that may not be
+                listed.
+        """
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            reply = obstore.get(self._store, uri.key, options={"head": True})
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as cause:
+            raise _trouble(uri, "read", cause) from None
+        meta, said = reply.meta, reply.attributes
+        about = About(said.get(self._id_name), said.get(self._sha256_name))
+        return Found(meta["size"], about, meta["e_tag"], meta["version"])
+
+    def create(self, uri: Uri, data: bytes, media_type: str, about: About | None = None) -> bool:
+        """Create an object in one step; return False if its name is taken.
+
+        It may be taken by this very call: obstore retries after a lost reply. Ask `find`.
+        """
+        return self._put(uri, data, media_type, about, "create")
+
+    def replace(self, uri: Uri, data: bytes, media_type: str, about: About, old: Found) -> bool:
+        """Replace the version of an object that was found; return False if it has changed."""
+        names = {"e_tag": old.e_tag, "version": old.version}
+        version = {name: value for name, value in names.items() if value is not None}
+        return self._put(uri, data, media_type, about, version)
+
+    def _put(self, uri: Uri, data: bytes, media_type: str, about: About | None, mode: Any) -> bool:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+        attributes = {"Content-Type": media_type}
+        if about is not None and about.wan_id is not None:
+            attributes[self._id_name] = about.wan_id
+        if about is not None and about.sha256 is not None:
+            attributes[self._sha256_name] = about.sha256
+        try:
+            obstore.put(self._store, uri.key, data, mode=mode, attributes=attributes)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        except (BaseError, OSError) as cause:
+            raise _trouble(uri, "write", cause) from None
+        return True
+
+    def read(self, uri: Uri) -> Iterator[bytes]:
+        """Yield the bytes of an object."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            for chunk in obstore.get(self._store, uri.key).stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(chunk)
+        except (BaseError, OSError) as cause:
+            raise _trouble(uri, "read", cause) from None
+
+    def prove(self, folder: Uri) -> None:
+        """Prove the right to write and read below a prefix, by an empty object: PREFIX/.wan.
+
+        The second put of the same name must be refused: some services ignore the condition, and
+        would replace videos.
+        """
+        marker = folder / MARKER
+        if self.create(marker, b"", "text/plain") and self.create(marker, b"", "text/plain"):
+            raise DriveTrouble(
+                f"the service of {folder} ignores If-None-Match, so wan could replace objects",
+                hint="use a service with conditional writes, or save to a folder: -o DIR/",
+            )
+        self.find(marker)
+
+
+def _opened(place: Uri, seconds: float) -> "ObjectStore":
+    """Return obstore's store of a bucket."""
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import AzureStore, GCSStore, S3Store
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "obstore":
+            raise
+        raise SetupError(
+            f"{place.scheme}:// needs a package that is not installed (obstore)",
+            hint="pip install 'aimlapi-wan[storage]'",
+        ) from None
+    makers: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+    options = {"timeout": f"{seconds:.0f}s", "connect_timeout": f"{min(seconds, CONNECT_S):.0f}s"}
+    if place.scheme == "s3" and _is_plain_and_allowed(os.environ.get("AWS_ENDPOINT_URL", "")):
+        options["allow_http"] = "true"
+    retries = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRIES_S)}
+    try:
+        return makers[place.scheme](  # type: ignore[no-any-return]
+            place.bucket, client_options=options, retry_config=retries
+        )
+    except BaseError as cause:
+        raise _trouble(place, "use", cause) from None
+
+
+def _is_plain_and_allowed(endpoint: str) -> bool:
+    """Whether the endpoint is plain http that does not leave this machine, or is allowed by name.
+
+    Raises:
+        SetupError: it is plain http to another machine.
+    """
+    url = urlsplit(endpoint)
+    if url.scheme != "http":
+        return False
+    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    host = url.hostname or ""
+    if not allowed and host not in ("localhost", "::1") and not host.startswith("127."):
+        raise SetupError(
+            "AWS_ENDPOINT_URL is plain http, which is allowed only on this machine",
+            hint="use https, or export AWS_ALLOW_HTTP=true if you trust that network",
+        )
+    return True
+
+
+def _trouble(uri: Uri, verb: str, cause: Exception) -> LocalFileError:
+    """Return the error of a failed request, in words that hold nothing of the request."""
+    text, where = str(cause), f"{uri.scheme}://{uri.bucket}"
+    status = re.search(r"status code: ([0-9]{3})", text)
+    code = re.search(r"<Code>([A-Za-z]{1,60})</Code>", text)
+    said = code[1] if code else status[1] if status else ""
+    why = f" ({said})" if said else ""
+    if "169.254.169.254" in text or verb == "use":
+        return DriveTrouble(f"{where}: found no credentials", hint=_CREDENTIALS[uri.scheme])
+    if said in _WRONG_CREDENTIALS or said == "401":
+        hint = _CREDENTIALS[uri.scheme]
+        return DriveTrouble(f"{where}: the service refuses the credentials{why}", hint=hint)
+    if said in _REGION_CODES or "configured region" in text:
+        hint = "export AWS_REGION=REGION (the region of the bucket)"
+        return DriveTrouble(f"{where}: the bucket is in another region{why}", hint=hint)
+    if status and status[1][0] == "4" and status[1] not in ("408", "429"):
+        return _refused(uri, verb, status[1], why)
+    return BucketAway(f"{where} cannot be reached{why or ': no answer in time'}", hint=RUN_AGAIN)
+
+
+def _refused(uri: Uri, verb: str, status: str, why: str) -> DriveTrouble:
+    """Return the error of a request that the service understood and refused."""
+    if status == "403":
+        kind = Unreadable if verb == "read" else DriveTrouble
+        hint = "allow writing and reading objects there, or choose another -o"
+        return kind(f"{uri}: no permission to {verb} it{why}", hint=hint)
+    if status == "404":
+        what = f"{uri}" if verb == "read" else f"the bucket {uri.bucket}"
+        return DriveTrouble(f"{what} does not exist{why}", hint="check its name, and AWS_REGION")
+    hint = "check the address and the settings of the bucket"
+    return DriveTrouble(f"{uri}: the service refused to {verb} it{why}", hint=hint)
