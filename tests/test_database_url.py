@@ -135,6 +135,12 @@ def test_a_malformed_url_is_refused_without_its_password(url: str) -> None:
     assert MALFORMED[url] in refused(url)
 
 
+def test_a_part_of_a_password_is_not_named_as_a_parameter() -> None:
+    # The password x&hunter=y, with a raw &.
+    assert "hunter" not in refused("postgresql://db.example.com/wan?password=x&hunter=y")
+    assert refused("postgresql://db.example.com/wan?hunter=y").endswith(": hunter")
+
+
 # Parts of URLs, right and wrong, in any order.
 PIECES = st.lists(
     st.sampled_from([*"@:/?&=,[]%#' \0*", "%40", "%zz", "::1", "sslmode", "password=", "5432"])

@@ -99,7 +99,7 @@ def test_a_quick_answer_imports_almost_nothing(argv: list[str], tmp_path: Path) 
 def test_rarely_needed_modules_are_not_imported_by_every_command(
     argv: list[str], tmp_path: Path
 ) -> None:
-    unused = {"dataclasses", "inspect", "subprocess", "wan_cli.core.batch"}
+    unused = {"dataclasses", "inspect", "subprocess", "wan_cli.core.batch", "wan_cli.database"}
     assert imported(argv, tmp_path).isdisjoint(unused)
 
 

@@ -9,7 +9,6 @@ from wan_cli.config.layout import locked, with_value, without_key
 from wan_cli.config.paths import Paths, replace_private
 from wan_cli.config.setting import GENERATE, SETTINGS, TYPES, Setting
 from wan_cli.config.settings import Settings
-from wan_cli.database import Address
 from wan_cli.errors import SetupError, UsageError
 from wan_cli.models import DEFAULT_MODEL
 from wan_cli.secrets import KEY_VARIABLES
@@ -68,7 +67,8 @@ def load(paths: Paths, env: Mapping[str, str]) -> Settings:
     """
     document = _flat(read(paths.config_file), paths.config_file)
     values = {key: _from_file(paths.config_file, key, document[key]) for key in document}
-    exposure = _exposure(paths.config_file, document, values.get("history"))
+    has_password = bool(getattr(values.get("history"), "has_secret", False))
+    exposure = _exposure(paths.config_file, document, has_password=has_password)
     sources = dict.fromkeys(SETTINGS, "default") | dict.fromkeys(document, "config file")
     for setting in SETTINGS.values():
         text = env.get(setting.variable)
@@ -108,8 +108,8 @@ def entry(settings: Settings, setting: Setting) -> Entry:
         default = DEFAULT_MODEL if setting.name == "model" else None
         return Entry(setting.key, settings.generate.get(setting.name, default), source)
     value = getattr(settings, setting.name)
-    if isinstance(value, Address):
-        value = value.masked
+    if setting.key == "history" and settings.history:
+        value = settings.history.masked
     return Entry(setting.key, str(value) if isinstance(value, PurePath) else value, source)
 
 
@@ -263,9 +263,8 @@ def _text_of(document: Document, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _exposure(file: Path, document: Document, history: object) -> str | None:
+def _exposure(file: Path, document: Document, *, has_password: bool) -> str | None:
     """Return a warning if others can read a file that contains a secret."""
-    has_password = isinstance(history, Address) and history.has_secret
     secrets = ["the API key"] * ("api_key" in document) + ["a password"] * has_password
     if not secrets:
         return None

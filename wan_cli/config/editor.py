@@ -28,7 +28,7 @@ TEMPLATE = """\
 # sidecar = false
 # sandbox = false
 # budget_day = 20
-# history = "postgresql://wan@db.example.com/wan?sslmode=verify-full"
+# history = "postgresql://wan@db.example.com/wan?sslrootcert=system"
 
 [generate]
 # model = "alibaba/wan-2-6-t2v"

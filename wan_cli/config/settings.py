@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wan_cli.config.keys import Candidate
-from wan_cli.database import Address
 from wan_cli.models import Value
 from wan_cli.text import DEFAULT_NAME_TEMPLATE
+
+if TYPE_CHECKING:
+    from wan_cli.database import Address
 from wan_cli.uri import Place
 
 # Command lines that print a secret, and may contain one.
@@ -42,7 +44,7 @@ class Settings(NamedTuple):
     budget_month: float | None = None
     sidecar: bool = False
     sandbox: bool = False
-    history: Address | None = None
+    history: "Address | None" = None
     history_command: str | None = None
     generate: Mapping[str, Value] = MappingProxyType({})
     sources: Mapping[str, str] = MappingProxyType({})
