@@ -15,6 +15,7 @@ from wan_cli.core.interruption import explain, salvage
 from wan_cli.core.items import Goal, Item, Order, Step, number_of
 from wan_cli.core.lanes import Answer, Question, Ticket, Work, Workers
 from wan_cli.core.lease import Lease
+from wan_cli.core.patience import fails
 from wan_cli.core.progress import Expectations, Tallying
 from wan_cli.core.run import EVENTS_MAX, LOCK_S, Run
 from wan_cli.core.settle import starts_settling
@@ -191,7 +192,7 @@ class Engine:
                 self._place(item)
                 return
         except WanError as error:
-            self.run.end(item, error)
+            fails(self.run, item, error)
         except OSError as cause:
             self._has_no_thread(item, cause)
         self._put(item)
@@ -261,7 +262,7 @@ class Engine:
         try:
             call(item, *value)
         except WanError as error:
-            self.run.end(item, error)
+            fails(self.run, item, error)
         if item.step is not Step.DONE or item in self._open:
             self._put(item)
 

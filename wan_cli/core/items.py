@@ -130,6 +130,7 @@ class Item:
         "ref",
         "renews",
         "row",
+        "saved",
         "seen_running",
         "settle_until",
         "settles_earlier",
@@ -195,6 +196,8 @@ class Item:
         # Downloading: whether it has begun, what is kept on disk, and the bytes received at the
         # last progress.
         self.is_saving = False
+        # The saved video, until the history has it.
+        self.saved: object = None
         self.kept: Kept = NOTHING_KEPT
         self.tries_from = now
         self.received = 0

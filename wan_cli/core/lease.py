@@ -57,7 +57,8 @@ def followed(tools: Tools, record: Record | None) -> Record | None:
         current = tools.journal.reread(record)
         if is_of_other(tools, current) and is_working(tools, current):
             return current
-        tools.journal.take_over(current, this_host(), tools.clock.now())
+        if not tools.journal.take_over(current, this_host(), tools.clock.now()):
+            return current
     except SetupError:
         # Without the journal, this process asks the API itself.
         return None
@@ -84,8 +85,10 @@ def is_working(tools: Tools, record: Record) -> bool:
     """Whether the process that works on a record has said lately that it is running."""
     if record.worker is None or not tools.journal.is_shared:
         return True
-    silent_s = tools.journal.workers.silent_s(record.worker, tools.clock.now())
-    return silent_s is not None and silent_s < DEAD_S
+    seen = tools.journal.workers.seen(record.worker, tools.clock.now())
+    if seen is None or seen.silent_s >= DEAD_S:
+        return False
+    return seen.host != this_host() or _is_alive(seen.pid)
 
 
 def _is_alive(pid: int | None) -> bool:

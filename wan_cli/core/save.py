@@ -7,6 +7,7 @@ from functools import partial
 from wan_cli.core.files import write_sidecar
 from wan_cli.core.items import Item, Step, pause_s
 from wan_cli.core.lanes import Job, Lane, Question, Ticket
+from wan_cli.core.patience import tries_later
 from wan_cli.core.run import Run
 from wan_cli.core.storing import Put, Video, WasSaved, Whole, to_place, to_stdout
 from wan_cli.core.verdicts import saved_already
@@ -55,6 +56,9 @@ class Saving:
     def begin(self, item: Item) -> Job | None:
         """Return the download of an item's video, or None if it is on disk already."""
         run, goal = self._run, self._run.goal
+        if isinstance(item.saved, Saved | Put):
+            self._saved(item, item.saved)
+            return None
         record = run.current(item)
         if item.record is not None:
             item.record = record
@@ -151,11 +155,14 @@ class Saving:
     def _saved(self, item: Item, value: Saved | Put) -> None:
         """Write the saved video to the history, then remove what a later run would have needed."""
         run = self._run
+        item.saved = value
         record = run.current(item)
         saved = value.shelved if isinstance(value, Put) else value
         place, size, sha256 = saved
         record = run.save(item, record, file=str(place), bytes=size, sha256=sha256)
         error = value.error if isinstance(value, Put) else None
+        if item.unsaved and run.tools.journal.is_shared and tries_later(run, item):
+            return
         if item.unsaved:
             error = NotRecorded(
                 f"the video is saved as {place}, but the history cannot be written",

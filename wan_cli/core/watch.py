@@ -80,18 +80,15 @@ class Watching:
             # The answer came too late: do not wait for the disk to write it.
             run.end(item, too_late(item))
             return
-        try:
-            match value:
-                case Generation():
-                    self._answered(item, value)
-                case NotAboutIt():
-                    self._wrong_reply(item, value)
-                case WanError():
-                    self._unanswered(item, value)
-                case Exception():
-                    raise value
-        except WanError as error:
-            run.end(item, error)
+        match value:
+            case Generation():
+                self._answered(item, value)
+            case NotAboutIt():
+                self._wrong_reply(item, value)
+            case WanError():
+                self._unanswered(item, value)
+            case Exception():
+                raise value
 
     def late(self, item: Item) -> None:
         """Handle a poll without an answer in time."""

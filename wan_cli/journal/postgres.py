@@ -21,8 +21,9 @@ _LOCK = 0x77616E31
 LOCK_S = 5.0
 LOCK_MIN_S = 1.0
 # Refuse at once for this long after the server could not be reached, so that nothing hangs.
-AWAY_S = 1.0
-_PAUSE_S = 0.5
+AWAY_S = 0.4
+# Try again this often, before a command begins its work, to reach a server that is away.
+PAUSE_S = 0.5
 # The options of each connection: it must notice soon that the server's machine is gone.
 _OPTIONS: dict[str, Any] = {
     "autocommit": True,
@@ -72,12 +73,13 @@ class Postgres:
     # The clock of the server, since those of the machines differ.
     now = "extract(epoch FROM clock_timestamp())::float8"
 
-    def __init__(self, place: str, conninfo: Conninfo) -> None:
+    def __init__(self, place: str, conninfo: Conninfo, patience_s: float) -> None:
         self.place = place
         self.warnings: list[str] = []
         self._conninfo = conninfo
         self._connection: psycopg.Connection[Any] | None = None
         self._lock_s = LOCK_S
+        self._patience_s = patience_s
         self._is_in_transaction = False
         self._away: HistoryAway | None = None
         self._again_at = 0.0
@@ -90,17 +92,9 @@ class Postgres:
             HistoryAway: the server cannot be reached within `patience_s`.
             SetupError: the server refuses, or the tables are of another version.
         """
-        engine = cls(place, conninfo)
-        end = time.monotonic() + patience_s
-        while True:
-            try:
-                engine.prepare()
-            except HistoryAway:
-                if time.monotonic() + _PAUSE_S >= end:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                return engine
+        engine = cls(place, conninfo, patience_s)
+        engine.prepare()
+        return engine
 
     def prepare(self) -> None:
         """Check the version of the tables; create them in an empty database."""
@@ -151,14 +145,17 @@ class Postgres:
             for name, value in values.items()
         }
         query = _translated(sql) if values else _named(sql)
-        is_fresh = self._connection is None or self._is_in_transaction
-        try:
-            return self._send(query, given or None)
-        except HistoryAway:
-            if is_fresh:
-                raise
-        # The server has closed an idle connection: the next one may work.
-        return self._send(query, given or None)
+        # The server may have closed an idle connection: then the next one works at once.
+        pause_s = PAUSE_S if self._connection is None else 0.0
+        end = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._send(query, given or None)
+            except HistoryAway:
+                if self._is_in_transaction or (pause_s and time.monotonic() + pause_s >= end):
+                    raise
+            time.sleep(pause_s)
+            pause_s = PAUSE_S
 
     def _send(self, query: str, values: Values | None) -> "psycopg.Cursor[Any]":
         connection = self._connected()
@@ -246,7 +243,8 @@ class Postgres:
         return list(words)
 
     def wait_for_locks(self, seconds: float) -> None:
-        """Wait this long, instead of 5 s, while another process claims."""
+        """Wait this long, instead of 5 s, while another process claims; wait for no server."""
+        self._patience_s = 0.0
         self._lock_s = max(LOCK_MIN_S, seconds)
 
     def rest(self) -> None:

@@ -1,12 +1,21 @@
 """The processes that work on a history: each says regularly that it is alive."""
 
 import os
+from typing import NamedTuple
 
 from wan_cli.journal.port import Engine
 
 # How often a process says that it is alive; after DEAD_S without a word it counts as dead.
 BEAT_S = 15.0
 DEAD_S = 120.0
+
+
+class Seen(NamedTuple):
+    """The process of a worker, and the seconds since it last said that it runs."""
+
+    host: str
+    pid: int
+    silent_s: float
 
 
 class Workers:
@@ -43,10 +52,10 @@ class Workers:
                     "UPDATE workers SET seen_at = 0 WHERE worker = :me", {"me": self.me}
                 )
 
-    def silent_s(self, worker: str, now: float) -> float | None:
-        """Return the seconds since a worker was last seen, None if the history does not know it."""
+    def seen(self, worker: str, now: float) -> Seen | None:
+        """Return where a worker runs and when it was last seen; None: the history has it not."""
         rows = self._engine.run(
-            f"SELECT {self._engine.now} - seen_at FROM workers WHERE worker = :worker",
+            f"SELECT host, pid, {self._engine.now} - seen_at FROM workers WHERE worker = :worker",
             {"worker": worker, "now": now},
         )
-        return float(str(rows[0][0])) if rows else None
+        return next((Seen(str(host), int(str(pid)), float(str(s))) for host, pid, s in rows), None)
