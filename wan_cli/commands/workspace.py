@@ -144,9 +144,9 @@ class Workspace(NamedTuple):
         def conninfo() -> Mapping[str, str]:
             return address.conninfo(os.environ, password(settings))
 
-        return Journal.connect(
-            address.place, conninfo, patience_s=PATIENCE_S if keeps else READING_PATIENCE_S
-        )
+        patience_s = PATIENCE_S if keeps else READING_PATIENCE_S
+        spool = self.paths.history_file.parent / "spool"
+        return Journal.connect(address.place, conninfo, spool=spool, patience_s=patience_s)
 
     @contextmanager
     def _history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:

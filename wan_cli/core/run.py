@@ -174,7 +174,9 @@ class Run:
             if changed.id is None:
                 raise
             item.record, item.unsaved = changed, names
-            self.tell_once(Warned(f"{trouble.message}; keeping {changed.id} in memory"))
+            is_safe = self.tools.journal.keep(changed, ("updated_at", *names))
+            where = "on this machine" if is_safe else "in memory"
+            self.tell_once(Warned(f"{trouble.message}; keeping {changed.id} {where}"))
             return changed
         if item.unsaved or (item.record is not None and record.request):
             item.record = None

@@ -13,6 +13,7 @@ from wan_cli.journal.schema import TO_FETCH
 from wan_cli.journal.sqlite import Sqlite
 from wan_cli.journal.totals import UNRESOLVED, durations, newest, spent
 from wan_cli.journal.trouble import network
+from wan_cli.journal.unwritten import Unwritten
 from wan_cli.journal.words import MIN_PREFIX, Words
 from wan_cli.journal.workers import Workers
 from wan_cli.journal.writing import save
@@ -30,13 +31,14 @@ class Journal:
     Every method raises SetupError if the journal is damaged, locked, away or cannot be written.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, unwritten: Unwritten | None = None) -> None:
         self.place = engine.place
         self.warnings = engine.warnings
         self.is_shared = engine.is_shared
         self.keys = KeyIndex(engine)
         self.workers = Workers(engine)
         self.claims = Claims(engine, self.keys, self.workers)
+        self.unwritten = unwritten
         self._words = Words(engine)
         self._engine = engine
 
@@ -46,12 +48,13 @@ class Journal:
         return cls(Sqlite.open(path, network))
 
     @classmethod
-    def connect(cls, place: str, conninfo: Conninfo, *, patience_s: float) -> Self:
+    def connect(cls, place: str, conninfo: Conninfo, *, spool: Path, patience_s: float) -> Self:
         """Connect to a database; create the tables in an empty one.
 
         Args:
             place: the database in messages, without secrets.
             conninfo: returns the parameters of a connection; it is called for each one.
+            spool: the folder for changes that the database cannot take now.
             patience_s: how long to wait for a database that is away.
 
         Raises:
@@ -68,7 +71,10 @@ class Journal:
                 f"a history in PostgreSQL needs psycopg ({missing})",
                 hint="pip install 'aimlapi-wan[postgres]'",
             ) from None
-        return cls(Postgres.open(place, conninfo, patience_s))
+        engine = Postgres.open(place, conninfo, patience_s)
+        journal = cls(engine, Unwritten(spool))
+        journal.warnings += Unwritten(spool).replay(engine)
+        return journal
 
     @classmethod
     def open_read_only(cls, path: Path) -> Self:
@@ -99,7 +105,17 @@ class Journal:
         Two processes may change one record: keep the other's columns, and never lose an id. Return
         False if another process has written more than this one knows: then nothing is written.
         """
-        return save(self._engine, [record], changed)
+        is_written = save(self._engine, [record], changed)
+        if self.unwritten is not None:
+            self.unwritten.drop(record)
+        return is_written
+
+    def keep(self, record: Record, changed: Collection[str]) -> bool:
+        """Keep changes on this machine that a database cannot take; return whether they are safe.
+
+        A file needs none of this: where it cannot be written, nothing else can.
+        """
+        return self.unwritten is not None and self.unwritten.keep(record, changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
         """Save either all the records or none."""
