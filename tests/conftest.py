@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.fake.api import FakeApi
 from tests.fake.invariants import KEY, check
+from tests.fake.keeper import Absent
+from tests.fake.pooler import Pooler
+from tests.fake.postgres import Postgres
 from tests.fake.process import Wan
+from tests.fake.proxy import Proxy
 
 # A busy machine must not fail a test, and each run must have the same result.
 # For new examples: pytest --hypothesis-profile=explore
@@ -73,3 +77,51 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres | str]:
+    """The server of this process of pytest, or the reason why there is none."""
+    try:
+        server = Postgres()
+    except Absent as reason:
+        yield str(reason)
+        return
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres | str) -> Postgres:
+    """A running PostgreSQL, whatever the test before did to it."""
+    if isinstance(postgres_server, str):
+        pytest.skip(postgres_server)
+    postgres_server.start()
+    return postgres_server
+
+
+@pytest.fixture
+def history_url(postgres: Postgres) -> Iterator[str]:
+    """The URL of an empty database, for WAN_HISTORY."""
+    url = postgres.create()
+    yield url
+    postgres.start()
+    postgres.drop(url)
+
+
+@pytest.fixture
+def proxy(postgres: Postgres) -> Iterator[Proxy]:
+    """A proxy before the server; `proxy.url(history_url)` goes through it."""
+    with Proxy(postgres.address) as server:
+        yield server
+
+
+@pytest.fixture
+def pooler(postgres: Postgres) -> Iterator[Pooler]:
+    """PgBouncer in transaction mode; `pooler.url(history_url)` goes through it."""
+    try:
+        server = Pooler(postgres)
+    except Absent as reason:
+        pytest.skip(str(reason))
+    with server:
+        yield server
