@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fake.api import FakeApi
+from tests.fake.mp4 import make_mp4
 from tests.fake.process import Wan
 from tests.fake.s3 import SECRET_KEY, FakeS3, S3Reply
 from tests.fake.script import forever
@@ -241,6 +244,67 @@ def test_a_bucket_that_refuses_is_found_before_paying(
         assert words in result.err
 
 
+def test_missing_credentials_are_found_before_paying(
+    wan: Wan, api: FakeApi, s3: FakeS3, closed_port: int
+) -> None:
+    # Where a role gives credentials, the machine serves them.
+    env = {
+        "AWS_ACCESS_KEY_ID": None,
+        "AWS_SECRET_ACCESS_KEY": None,
+        "AWS_METADATA_ENDPOINT": f"http://127.0.0.1:{closed_port}",
+    }
+    result = wan("generate", "a fox", "-o", FOX, env=env)
+    assert (result.code, api.posts, s3.requests) == (13, [], [])
+    assert "s3://clips: found no credentials" in result.err
+    assert "hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in result.err
+
+
+def test_a_right_that_is_lost_after_paying_stops_the_batch(
+    wan: Wan, api: FakeApi, s3: FakeS3, work: Path
+) -> None:
+    s3.on["PUT"](forever(S3Reply(status=403, code="AccessDenied")))
+    (work / "rows.txt").write_text("a fox\na hen\nan owl\n")
+    argv = ("batch", "rows.txt", "--yes", "--output-dir", "s3://clips/runs")
+    result = wan(*argv, "--concurrency", "1")
+    # While the first video is saved, the next row is submitted.
+    assert (result.code, len(api.posts) < 3) == (13, True)
+    assert "no permission to write it (AccessDenied)" in result.err
+    assert f"then wan fetch {api.posts[0].id}" in result.err
+    s3.on.clear()
+    assert wan(*argv).code == 0
+    assert (len(api.posts), len(api.cdn.requests), len(s3.videos)) == (3, 3, 3)
+
+
+def test_a_put_that_hangs_ends_at_the_deadline(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
+    generation_id = submitted(wan, "a fox", "-o", FOX)
+    s3.on["PUT"](forever(S3Reply(fault="hang")))
+    result = wan("fetch", generation_id, "--timeout", "2")
+    assert (result.code, s3.videos) == (13, [])
+    assert "s3://clips cannot be reached: no answer in time" in result.err
+
+
+def test_an_interrupt_during_the_put_is_safe(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
+    s3.on["PUT"](S3Reply(fault="late"))
+    run = wan.start("generate", "a fox", "-o", FOX)
+    wait_until(lambda: s3.videos)
+    run.kill(signal.SIGINT)
+    assert run.wait().code == -signal.SIGINT
+    s3.release()
+    assert wan("fetch", only(api)).out == f"{FOX}\n"
+    assert (s3.videos, len(api.cdn.requests)) == ([FOX], 1)
+
+
+def test_an_object_that_is_gone_and_cannot_be_had_again_is_not_called_saved(
+    wan: Wan, api: FakeApi, s3: FakeS3
+) -> None:
+    wan("generate", "a fox", "-o", FOX)
+    s3.objects.clear()
+    api.cdn.videos[only(api)] = b"<html>"
+    api.check_files = False
+    result = wan("fetch", "@last", "--timeout", "5")
+    assert (result.code, result.out) == (12, "")
+
+
 def test_a_bucket_that_is_missing_or_not_readable_is_found_before_paying(
     wan: Wan, api: FakeApi, s3: FakeS3
 ) -> None:
@@ -433,13 +497,17 @@ def test_fetch_does_not_replace_another_object(wan: Wan, api: FakeApi, s3: FakeS
     assert f"{FOX} already exists" in result.err
 
 
+@pytest.mark.parametrize("damage", ["no video", "another video"])
 def test_an_object_that_is_damaged_is_fetched_from_the_cdn(
-    wan: Wan, api: FakeApi, s3: FakeS3, work: Path
+    wan: Wan, api: FakeApi, s3: FakeS3, work: Path, damage: str
 ) -> None:
     wan("generate", "a fox", "-o", FOX)
     path = FOX.removeprefix("s3://")
     whole = s3.objects[path]
-    s3.put(path, b"x" * len(whole.data), wan_id=whole.wan_id or "")
+    size = len(whole.data)
+    s3.objects[path] = replace(
+        whole, data=b"x" * size if damage == "no video" else make_mp4(size, seed=7)
+    )
     assert wan("fetch", "@last", "-o", "fox.mp4").out == f"{work}/fox.mp4\n"
     assert (work / "fox.mp4").read_bytes() == api.video
     assert len(api.cdn.requests) == 2
@@ -479,6 +547,18 @@ def test_variations_become_objects(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
     result = wan("generate", "a fox", "--count", "2", "--yes", "-o", FOX)
     assert result.code == 0
     assert s3.videos == ["s3://clips/runs/fox-1.mp4", "s3://clips/runs/fox-2.mp4"]
+
+
+def test_killed_variations_continue_with_their_objects(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
+    s3.on["PUT"](S3Reply(fault="late"), S3Reply(fault="late"))
+    argv = ("generate", "a fox", "--count", "2", "--yes", "-o", FOX)
+    run = wan.start(*argv)
+    wait_until(lambda: len(s3.videos) == 2)
+    run.kill()
+    run.wait()
+    s3.release()
+    assert wan(*argv).code == 0
+    assert (len(api.posts), len(s3.videos), len(api.cdn.requests)) == (2, 2, 2)
 
 
 def test_a_once_key_finds_its_object(wan: Wan, api: FakeApi, s3: FakeS3, work: Path) -> None:

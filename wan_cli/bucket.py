@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 # The marker that proves the right to write below a prefix.
 MARKER = ".wan"
-# The longest time of one request, and of its retries by obstore.
-REQUEST_S = 300.0
+# The longest time of one request without a large body, and of its retries by obstore.
+REQUEST_S = 60.0
 RETRIES_S = 15.0
 RETRIES = 3
-CONNECT_S = 10.0
+CONNECT_S = 5.0
+# A body slower than this does not arrive.
+BYTES_PER_S = 64 * 1024
 CHUNK_BYTES = 2**20
 _CREDENTIALS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them",
@@ -40,10 +43,16 @@ _WRONG_CREDENTIALS = frozenset(
         "TokenRefreshRequired",
     }
 )
+# The addresses where a machine of a cloud gets its credentials.
+_OF_THE_MACHINE = r"169\.254\.|/latest/api/token|/computeMetadata/|/metadata/identity"
 _REGION_CODES = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect"})
 
 
-class Unreadable(DriveTrouble):
+class BucketRefused(DriveTrouble):
+    """The bucket, or its service, refuses: the credentials, the region, the name or a right."""
+
+
+class Unreadable(BucketRefused):
     """An object cannot be read: it is forbidden, or missing where its bucket cannot be listed."""
 
 
@@ -70,20 +79,26 @@ class Found(NamedTuple):
 class Bucket:
     """The bucket of an address.
 
-    Every method raises DriveTrouble if the bucket or its service refuses, BucketAway if a later
+    Every method raises BucketRefused if the bucket or its service refuses, BucketAway if a later
     try may succeed, and SetupError if obstore is not installed.
 
     Args:
         place: any address in the bucket.
-        seconds: the longest time of one request.
+        seconds: the longest time of one request, however large.
     """
 
-    def __init__(self, place: Uri, *, seconds: float = REQUEST_S) -> None:
+    def __init__(self, place: Uri, *, seconds: float = inf) -> None:
         self._scheme = place.scheme
         # Azure allows no dash in the names of metadata.
         dash = "_" if place.scheme == "az" else "-"
         self._id_name, self._sha256_name = f"wan{dash}id", f"wan{dash}sha256"
-        self._store = _opened(place, max(1.0, min(seconds, REQUEST_S)))
+        self._place = place
+        self._seconds = max(1.0, seconds)
+        self._store = self._opened_for(0)
+
+    def _opened_for(self, size: int) -> "ObjectStore":
+        """Return a store whose requests have the time for a body of this size."""
+        return _opened(self._place, min(self._seconds, REQUEST_S + size / BYTES_PER_S))
 
     def find(self, uri: Uri) -> Found | None:
         """Return an object, or None if it does not exist.
@@ -128,20 +143,22 @@ class Bucket:
         if about is not None and about.sha256 is not None:
             attributes[self._sha256_name] = about.sha256
         try:
-            obstore.put(self._store, uri.key, data, mode=mode, attributes=attributes)
+            store = self._opened_for(len(data)) if data else self._store
+            obstore.put(store, uri.key, data, mode=mode, attributes=attributes)
         except (AlreadyExistsError, PreconditionError):
             return False
         except (BaseError, OSError) as cause:
             raise _trouble(uri, "write", cause) from None
         return True
 
-    def read(self, uri: Uri) -> Iterator[bytes]:
-        """Yield the bytes of an object."""
+    def read(self, uri: Uri, size: int) -> Iterator[bytes]:
+        """Yield the bytes of an object of a known size."""
         import obstore
         from obstore.exceptions import BaseError
 
         try:
-            for chunk in obstore.get(self._store, uri.key).stream(min_chunk_size=CHUNK_BYTES):
+            reply = obstore.get(self._opened_for(size), uri.key)
+            for chunk in reply.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
         except (BaseError, OSError) as cause:
             raise _trouble(uri, "read", cause) from None
@@ -154,7 +171,7 @@ class Bucket:
         """
         marker = folder / MARKER
         if self.create(marker, b"", "text/plain") and self.create(marker, b"", "text/plain"):
-            raise DriveTrouble(
+            raise BucketRefused(
                 f"the service of {folder} ignores If-None-Match, so wan could replace objects",
                 hint="use a service with conditional writes, or save to a folder: -o DIR/",
             )
@@ -212,27 +229,27 @@ def _trouble(uri: Uri, verb: str, cause: Exception) -> LocalFileError:
     code = re.search(r"<Code>([A-Za-z]{1,60})</Code>", text)
     said = code[1] if code else status[1] if status else ""
     why = f" ({said})" if said else ""
-    if "169.254.169.254" in text or verb == "use":
-        return DriveTrouble(f"{where}: found no credentials", hint=_CREDENTIALS[uri.scheme])
+    if verb == "use" or re.search(_OF_THE_MACHINE, text):
+        return BucketRefused(f"{where}: found no credentials", hint=_CREDENTIALS[uri.scheme])
     if said in _WRONG_CREDENTIALS or said == "401":
         hint = _CREDENTIALS[uri.scheme]
-        return DriveTrouble(f"{where}: the service refuses the credentials{why}", hint=hint)
+        return BucketRefused(f"{where}: the service refuses the credentials{why}", hint=hint)
     if said in _REGION_CODES or "configured region" in text:
         hint = "export AWS_REGION=REGION (the region of the bucket)"
-        return DriveTrouble(f"{where}: the bucket is in another region{why}", hint=hint)
+        return BucketRefused(f"{where}: the bucket is in another region{why}", hint=hint)
     if status and status[1][0] == "4" and status[1] not in ("408", "429"):
         return _refused(uri, verb, status[1], why)
     return BucketAway(f"{where} cannot be reached{why or ': no answer in time'}", hint=RUN_AGAIN)
 
 
-def _refused(uri: Uri, verb: str, status: str, why: str) -> DriveTrouble:
+def _refused(uri: Uri, verb: str, status: str, why: str) -> BucketRefused:
     """Return the error of a request that the service understood and refused."""
     if status == "403":
-        kind = Unreadable if verb == "read" else DriveTrouble
+        kind = Unreadable if verb == "read" else BucketRefused
         hint = "allow writing and reading objects there, or choose another -o"
         return kind(f"{uri}: no permission to {verb} it{why}", hint=hint)
     if status == "404":
         what = f"{uri}" if verb == "read" else f"the bucket {uri.bucket}"
-        return DriveTrouble(f"{what} does not exist{why}", hint="check its name, and AWS_REGION")
+        return BucketRefused(f"{what} does not exist{why}", hint="check its name, and AWS_REGION")
     hint = "check the address and the settings of the bucket"
-    return DriveTrouble(f"{uri}: the service refused to {verb} it{why}", hint=hint)
+    return BucketRefused(f"{uri}: the service refused to {verb} it{why}", hint=hint)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from wan_cli.bucket import BucketAway, Found
 from wan_cli.drives import folder_error, try_files
-from wan_cli.errors import LocalFileError, UsageError
+from wan_cli.errors import LocalFileError, SetupError, UsageError
 from wan_cli.objects import Wanted, find_all, try_objects
 from wan_cli.record import Record
 from wan_cli.text import file_name, id8, one_line, slug
@@ -235,9 +235,14 @@ def is_on_disk(record: Record) -> bool:
 def is_there(record: Record, destination: Destination | None, *, to_stdout: bool) -> bool:
     """Whether the video is saved, and this command names no other destination.
 
-    This asks no network: an object is there if the history says so. `are_saved` asks.
+    An object is not if its bucket cannot be asked: who saves it next will say why.
     """
-    return is_recorded(record) and destination is None and not to_stdout
+    if destination is not None or to_stdout:
+        return False
+    try:
+        return are_saved([record])[0]
+    except (LocalFileError, SetupError):
+        return False
 
 
 def is_recorded(record: Record) -> bool:

@@ -109,9 +109,8 @@ def _several(
 ) -> tuple[int, list[Record]]:
     """Make variations of a request; return the same as `generate`."""
     places = places_of(terms.destination, count)
-    for error in try_places(places, overwrite=terms.force, sidecar=terms.sidecar):
-        if error is not None:
-            raise error
+    if not terms.destination.is_remote:
+        _try(places, terms)
     requests = requests_of(request, count)
     service = service_of(space.settings.base_url, sandbox=space.sandbox)
     made: list[Record] = []
@@ -122,6 +121,8 @@ def _several(
             order = terms.order(asked, place)._replace(is_variation=True)
             found = find_known(tools, order, timing, service, lookup=False)
             variations.append(Variation(*out.follow(found)))
+        if terms.destination.is_remote:
+            _try([each.order.destination for each in variations if each.known is None], terms)
         agreed = _agreed(out, space, terms, tools, timing.left(tools.clock), variations)
         goal = Goal(terms.waits, terms.waits, overwrite=terms.force, accepts_saved=True)
         work = vary(tools, agreed, goal, timing, terms.budget)
@@ -129,6 +130,13 @@ def _several(
         code = out.outcomes(out.each(work, results), _collecting(made, path_or_id))
     print_total(out, made, count)
     return code, made
+
+
+def _try(places: list[Destination], terms: Terms) -> None:
+    """Raise the first error of places where videos cannot be saved."""
+    for error in try_places(places, overwrite=terms.force, sidecar=terms.sidecar):
+        if error is not None:
+            raise error
 
 
 def _agreed(

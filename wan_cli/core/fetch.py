@@ -13,8 +13,9 @@ from wan_cli.core.settle import Settling
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import being_sent, saved_already
 from wan_cli.core.watch import Watching
-from wan_cli.destination import are_saved, is_there
+from wan_cli.destination import is_there
 from wan_cli.download.meta import tidy
+from wan_cli.download.shelf import drop, spooled
 from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.listing import Listing
@@ -33,8 +34,7 @@ def fetch(
     saving = partial(Saving, downloads=downloads)
     engine = Engine(tools, timing, goal, [Settling, Watching, saving])
     for record in records:
-        is_here = is_there(record, goal.destination, to_stdout=goal.stdout is not None)
-        if is_here and are_saved([record])[0]:
+        if is_there(record, goal.destination, to_stdout=goal.stdout is not None):
             yield Note(saved_already(record))
             yield Outcome(record)
         elif is_being_sent(tools, record):
@@ -67,5 +67,10 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
 def _tidy_up(tools: Tools) -> None:
     """Remove files that killed processes left beside the newest videos."""
     for record in tools.journal.newest(Listing(status=Status.COMPLETED)):
-        if record.stored and isinstance(record.stored.file, Path):
-            tidy(record.stored.file, record.stored.id)
+        if record.stored is None:
+            continue
+        generation_id, file = record.stored
+        if isinstance(file, Path):
+            tidy(file, generation_id)
+        elif (left := spooled(tools.spool, generation_id)).exists():
+            drop(left, generation_id)

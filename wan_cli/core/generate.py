@@ -14,7 +14,7 @@ from wan_cli.core.submit import Submitting
 from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import ended, saved_already
 from wan_cli.core.watch import Watching
-from wan_cli.destination import are_saved
+from wan_cli.destination import is_there
 from wan_cli.errors import LocalFileError
 from wan_cli.events import Note, Warned
 from wan_cli.record import Outcome, Record
@@ -46,7 +46,7 @@ def generate(
     if known is not None and not goal.wait:
         yield Outcome(known, ended(known))
         return
-    if known is not None and goal.stdout is None and are_saved([known])[0]:
+    if known is not None and is_there(known, None, to_stdout=goal.stdout is not None):
         yield Note(saved_already(known))
         yield _placed(tools, order, goal, known)
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wan_cli.api.client import Client
-from wan_cli.bucket import Bucket, BucketAway
+from wan_cli.bucket import Bucket, BucketAway, BucketRefused
 from wan_cli.core.files import sidecar_bytes
 from wan_cli.core.lanes import Desk
 from wan_cli.destination import Destination, is_on_disk, sidecar_of
@@ -31,7 +31,7 @@ from wan_cli.download.shelf import (
     spooled,
 )
 from wan_cli.download.transfer import Limits
-from wan_cli.errors import DriveTrouble, LocalFileError, SetupError, WanError
+from wan_cli.errors import LocalFileError, SetupError, WanError
 from wan_cli.events import Downloading
 from wan_cli.record import Ready, Record
 from wan_cli.storage import make_private
@@ -84,7 +84,7 @@ def to_place(_client: Client, desk: Desk, *, video: Video) -> Saved | Put | NotS
         # Another process has published the video, and removed the file in the spool.
         words = f"{wanted} is being saved by another process"
         return NotSaved(Reason.MAY_PASS, BucketAway(words, hint=_hint(video)))
-    except DriveTrouble as refusal:
+    except BucketRefused as refusal:
         raise refusal.with_hint(f"{refusal.hint}; then {_hint(video)}") from None
     return Put(got, _sidecar_error(video, got)) if isinstance(got, Shelved) else got
 

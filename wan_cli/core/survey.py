@@ -7,6 +7,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from wan_cli.batchfile.row import Mistake
+from wan_cli.bucket import BucketAway, BucketRefused
 from wan_cli.core.claim import current_of, is_free, other_request
 from wan_cli.core.plan import CORRECT, Entry, Plan, refuse
 from wan_cli.destination import try_places
@@ -208,6 +209,8 @@ def _refuse_drive(
     """Raise a LocalFileError if a drive cannot be written, or if no row can be saved."""
     hint = "choose another folder: --output-dir DIR"
     for _, error in impossible:
+        if isinstance(error, BucketRefused | BucketAway):
+            raise error
         if isinstance(error, DriveTrouble):
             raise DriveTrouble(error.message, hint=hint)
     if impossible and is_all:

@@ -196,7 +196,7 @@ def _read(uri: Uri, file: Path, identity: str) -> None:
         raise LocalFileError(f"{uri} {words}", hint=fetch_hint(identity))
     digest, size = hashlib.sha256(), 0
     with local_trouble(file, identity), file.open("w+b") as video:
-        for chunk in bucket.read(uri):
+        for chunk in bucket.read(uri, found.bytes):
             video.write(chunk)
             digest.update(chunk)
             size += len(chunk)
