@@ -24,7 +24,8 @@ class Lease:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self.due = tools.clock.monotonic() + BEAT_S if tools.keeps else inf
+        is_kept = tools.keeps and tools.journal.is_shared
+        self.due = tools.clock.monotonic() + BEAT_S if is_kept else inf
 
     def beat(self) -> None:
         """Say that this process is running, if it is time."""

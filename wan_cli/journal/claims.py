@@ -90,7 +90,8 @@ class Claims:
         changed = ("status", "client_request_id", "updated_at", "worker", "price_usd", "try_")
         record = record._replace(try_=self._tries(record) + 1)
         put(self._engine, record, changed)
-        self._workers.beat(record.host or "", record.updated_at)
+        if shared:
+            self._workers.beat(record.host or "", record.updated_at)
         return Claim(record)
 
     def _tries(self, record: Record) -> int:

@@ -32,8 +32,9 @@ def refused(place: str, words: str) -> SetupError | None:
 
 def away(place: str, words: str) -> HistoryAway:
     """Return the error of a server that cannot be reached."""
+    # The lines after the first one are guesses about the cause.
     return HistoryAway(
-        f"the history {place} cannot be reached: {one_line(words, 200)}",
+        f"the history {place} cannot be reached: {one_line(words.partition(chr(10))[0], 200)}",
         hint="run the same command again when the database is back",
     )
 
