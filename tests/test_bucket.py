@@ -17,7 +17,9 @@ from tests.fake.process import Wan
 from tests.fake.s3 import SECRET_KEY, FakeS3, S3Reply
 from tests.fake.script import forever
 from tests.fake.waiting import wait_until
+from tests.test_startup import imported
 
+CONDITIONS = {"if-none-match", "if-match", "x-goog-if-generation-match"}
 FOX = "s3://clips/runs/fox.mp4"
 
 
@@ -31,7 +33,7 @@ def s3(wan: Wan) -> Iterator[FakeS3]:
             assert request.method in ("PUT", "GET", "HEAD")
             assert request.query == "", "an upload in parts"
             if request.method == "PUT":
-                assert request.headers.keys() & {"if-none-match", "if-match"}
+                assert request.headers.keys() & CONDITIONS
         for run in wan.runs:
             assert SECRET_KEY not in run.out + run.err
 
@@ -255,7 +257,7 @@ def test_missing_credentials_are_found_before_paying(
     }
     result = wan("generate", "a fox", "-o", FOX, env=env)
     assert (result.code, api.posts, s3.requests) == (13, [], [])
-    assert "s3://clips: found no credentials" in result.err
+    assert "s3://clips: found no usable credentials" in result.err
     assert "hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in result.err
 
 
@@ -292,6 +294,32 @@ def test_an_interrupt_during_the_put_is_safe(wan: Wan, api: FakeApi, s3: FakeS3)
     s3.release()
     assert wan("fetch", only(api)).out == f"{FOX}\n"
     assert (s3.videos, len(api.cdn.requests)) == ([FOX], 1)
+
+
+@pytest.mark.parametrize("command", ["generate", "batch"])
+def test_an_interrupt_before_paying_need_not_wait_for_the_bucket(
+    wan: Wan, api: FakeApi, s3: FakeS3, work: Path, command: str
+) -> None:
+    s3.on_marker(forever(S3Reply(fault="hang")))
+    (work / "rows.txt").write_text("a fox\na hen\n")
+    run = wan.start(
+        *(["generate", "a fox"] if command == "generate" else ["batch", "rows.txt", "--yes"]),
+        env={"WAN_OUTPUT_DIR": "s3://clips/runs"},
+    )
+    wait_until(lambda: s3.requests)
+    run.kill(signal.SIGINT)
+    # Less than the request's own time limit.
+    assert run.wait(10).code == -signal.SIGINT
+    assert api.posts == []
+    s3.release()
+
+
+def test_local_commands_do_not_load_the_client_of_object_storage(
+    wan: Wan, api: FakeApi, s3: FakeS3, home: Path
+) -> None:
+    wan("generate", "a fox", "-o", FOX)
+    for argv in (["list"], ["list", "--json"], ["show", api.posts[0].id or ""], ["show", FOX]):
+        assert not {name for name in imported(argv, home) if name.startswith("obstore")}
 
 
 def test_an_object_that_is_gone_and_cannot_be_had_again_is_not_called_saved(
@@ -334,6 +362,30 @@ def test_a_bucket_that_may_not_be_listed_hides_missing_objects(
     assert wan("generate", "a fox", "-o", FOX).out == f"{FOX}\n"
     assert wan("generate", "a hen", "-o", FOX).code == 2
     assert wan("generate", "a hen", "-o", FOX, "--force").out == f"{FOX}\n"
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_every_cloud_has_conditions_and_metadata(
+    wan: Wan, api: FakeApi, s3: FakeS3, tmp_path: Path, scheme: str
+) -> None:
+    env = {**dict.fromkeys(s3.env), **s3.env_of(scheme, tmp_path)}
+    wan.env = {name: value for name, value in (wan.env | env).items() if value is not None}
+    fox = f"{scheme}://clips/runs/fox.mp4"
+    path = "clips/runs/fox.mp4"
+    s3.on["PUT"](S3Reply(fault="lost"))
+    first = wan("generate", "a fox", "-o", fox)
+    assert first.out == f"{fox}\n", first.err
+    assert (s3.objects[path].wan_id, s3.asked("PUT")) == (api.posts[0].id, [path] * 2)
+    assert (wan("generate", "a hen", "-o", fox).code, len(api.posts)) == (2, 1)
+    s3.on["PUT"](S3Reply(meanwhile=lambda: s3.put(path, b"theirs")))
+    assert wan("generate", "a hen", "-o", fox, "--force").out == f"{fox}\n"
+    assert s3.objects[path].wan_id == api.posts[1].id
+    s3.on["PUT"](S3Reply(meanwhile=lambda: s3.put("clips/owl.mp4", b"theirs")))
+    owl = wan("generate", "an owl", "-o", f"{scheme}://clips/owl.mp4").out
+    assert owl == f"{scheme}://clips/owl-1.mp4\n"
+    assert s3.objects["clips/owl.mp4"].data == b"theirs"
+    assert wan("fetch", "@last", "-o", "owl.mp4").code == 0
+    assert len(api.cdn.requests) == 3
 
 
 def test_plain_http_leaves_this_machine_only_if_it_is_allowed(

@@ -4,6 +4,7 @@ Objects are created or conditionally replaced, never deleted. Credentials come f
 and from obstore's own chain. Messages of obstore hold addresses and replies, so wan writes its own.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -30,9 +31,10 @@ BYTES_PER_S = 64 * 1024
 CHUNK_BYTES = 2**20
 _CREDENTIALS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them",
-    "gs": "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT to a file of credentials",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
 _WRONG_CREDENTIALS = frozenset(
     {
         "AuthenticationFailed",
@@ -192,7 +194,7 @@ def _opened(place: Uri, seconds: float) -> "ObjectStore":
         ) from None
     makers: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
     options = {"timeout": f"{seconds:.0f}s", "connect_timeout": f"{min(seconds, CONNECT_S):.0f}s"}
-    if place.scheme == "s3" and _is_plain_and_allowed(os.environ.get("AWS_ENDPOINT_URL", "")):
+    if _is_plain_and_allowed(place.scheme):
         options["allow_http"] = "true"
     retries = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRIES_S)}
     try:
@@ -203,23 +205,36 @@ def _opened(place: Uri, seconds: float) -> "ObjectStore":
         raise _trouble(place, "use", cause) from None
 
 
-def _is_plain_and_allowed(endpoint: str) -> bool:
+def _is_plain_and_allowed(scheme: str) -> bool:
     """Whether the endpoint is plain http that does not leave this machine, or is allowed by name.
 
     Raises:
         SetupError: it is plain http to another machine.
     """
-    url = urlsplit(endpoint)
+    url = urlsplit(_endpoint(scheme))
     if url.scheme != "http":
         return False
-    allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-    host = url.hostname or ""
-    if not allowed and host not in ("localhost", "::1") and not host.startswith("127."):
+    host, name = url.hostname or "", f"{_PREFIXES[scheme]}_ALLOW_HTTP"
+    is_here = host in ("localhost", "::1") or host.startswith("127.")
+    if not is_here and os.environ.get(name, "").lower() not in ("1", "true"):
         raise SetupError(
-            "AWS_ENDPOINT_URL is plain http, which is allowed only on this machine",
-            hint="use https, or export AWS_ALLOW_HTTP=true if you trust that network",
+            f"the endpoint of {scheme}:// is plain http, which is allowed only on this machine",
+            hint=f"use https, or export {name}=true if you trust that network",
         )
     return True
+
+
+def _endpoint(scheme: str) -> str:
+    """Return the address of a service that is not the cloud's own, if one is set."""
+    if scheme != "gs":
+        names = {"s3": "AWS_ENDPOINT_URL", "az": "AZURE_STORAGE_ENDPOINT"}
+        return os.environ.get(names[scheme], "")
+    try:
+        # The file of a service account may name one, for emulators.
+        with open(os.environ.get("GOOGLE_SERVICE_ACCOUNT", ""), "rb") as file:  # noqa: PTH123
+            return str(json.load(file)["gcs_base_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _trouble(uri: Uri, verb: str, cause: Exception) -> LocalFileError:
@@ -230,7 +245,7 @@ def _trouble(uri: Uri, verb: str, cause: Exception) -> LocalFileError:
     said = code[1] if code else status[1] if status else ""
     why = f" ({said})" if said else ""
     if verb == "use" or re.search(_OF_THE_MACHINE, text):
-        return BucketRefused(f"{where}: found no credentials", hint=_CREDENTIALS[uri.scheme])
+        return BucketRefused(f"{where}: found no usable credentials", hint=_CREDENTIALS[uri.scheme])
     if said in _WRONG_CREDENTIALS or said == "401":
         hint = _CREDENTIALS[uri.scheme]
         return BucketRefused(f"{where}: the service refuses the credentials{why}", hint=hint)

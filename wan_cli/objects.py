@@ -1,12 +1,17 @@
 """Try, before anything is paid, whether objects can be created; ask for many objects at once."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import NamedTuple, TypeVar
 
 from wan_cli.bucket import RETRIES_S, Bucket, Found, Unreadable
 from wan_cli.errors import LocalFileError, UsageError
 from wan_cli.uri import Uri
 
+A = TypeVar("A")
 T = TypeVar("T")
 # Requests at a time.
 AT_ONCE = 16
@@ -86,11 +91,37 @@ def find_all(uris: Sequence[Uri]) -> list[Found | LocalFileError | None]:
     return _each(find, uris)
 
 
-def _each(call: Callable[[Uri], T], uris: Sequence[Uri]) -> list[T]:
-    if len(uris) < 2:
-        return [call(uri) for uri in uris]
-    # Takes 4 ms, and most commands have one bucket.
-    from concurrent.futures import ThreadPoolExecutor
+def in_thread(call: Callable[[], T]) -> T:
+    """Call a function in a thread, so that a signal ends the wait for its request."""
+    return _each(lambda _: call(), [None])[0]
 
-    with ThreadPoolExecutor(min(AT_ONCE, len(uris))) as pool:
-        return list(pool.map(call, uris))
+
+def _each(call: Callable[[A], T], arguments: Sequence[A]) -> list[T]:
+    """Call a function for each argument, in daemon threads; return the results in order.
+
+    obstore blocks its thread until a request ends: the main thread must stay free for signals.
+    """
+    todo = deque(enumerate(arguments))
+    done: SimpleQueue[tuple[int, T | None, Exception | None]] = SimpleQueue()
+
+    def work() -> None:
+        with suppress(IndexError):
+            while True:
+                at, argument = todo.popleft()
+                try:
+                    done.put((at, call(argument), None))
+                except Exception as error:  # noqa: BLE001  The main thread raises it again.
+                    done.put((at, None, error))
+
+    for _ in range(min(AT_ONCE, len(arguments))):
+        Thread(target=work, name="wan-bucket", daemon=True).start()
+    results: dict[int, T] = {}
+    try:
+        for _ in arguments:
+            at, result, error = done.get()
+            if error is not None:
+                raise error
+            results[at] = result  # type: ignore[assignment]
+    finally:
+        todo.clear()
+    return [results[at] for at in range(len(arguments))]

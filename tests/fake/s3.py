@@ -1,9 +1,15 @@
-"""FakeS3: object storage over a real socket, with conditional writes and scripted faults."""
+"""FakeS3: object storage over a real socket, with conditional writes and scripted faults.
 
+It speaks as S3, as Google Cloud Storage and as Azure do, as far as wan uses them.
+"""
+
+import base64
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -49,9 +55,12 @@ class Stored:
     etag: str
     headers: dict[str, str] = field(default_factory=dict)
 
+    generation: int = 0
+
     @property
     def wan_id(self) -> str | None:
-        return self.headers.get("x-amz-meta-wan-id")
+        names = ("x-amz-meta-wan-id", "x-goog-meta-wan-id", "x-ms-meta-wan_id")
+        return next((self.headers[name] for name in names if name in self.headers), None)
 
 
 class FakeS3(Server):
@@ -83,6 +92,23 @@ class FakeS3(Server):
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": "us-east-1",
         }
+
+    def env_of(self, scheme: str, folder: Path) -> dict[str, str]:
+        """Return the variables that make a client of s3, gs or az use this service."""
+        if scheme == "s3":
+            return self.env
+        if scheme == "az":
+            return {
+                "AZURE_STORAGE_ENDPOINT": self.base_url,
+                "AZURE_STORAGE_ACCOUNT_NAME": "account",
+                "AZURE_STORAGE_ACCOUNT_KEY": base64.b64encode(SECRET_KEY.encode()).decode(),
+            }
+        account = folder / "account.json"
+        empty = dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+        account.write_text(
+            json.dumps({"gcs_base_url": self.base_url, "disable_oauth": True, **empty})
+        )
+        return {"GOOGLE_SERVICE_ACCOUNT": str(account)}
 
     @property
     def videos(self) -> list[str]:
@@ -145,32 +171,39 @@ class FakeS3(Server):
             kept = {
                 name: value
                 for name, value in headers.items()
-                if name.startswith("x-amz-meta-") or name == "content-type"
+                if "-meta-" in name or name.endswith("content-type")
             }
-            return 200, [("ETag", self._store(path, body, kept).etag)], b""
+            return 200, _version(self._store(path, body, kept)), b""
         if method not in ("GET", "HEAD"):
             return 405, [], _error("MethodNotAllowed")
         if old is None:
             status = 403 if self.hides_missing else 404
             return status, [], _error("AccessDenied" if self.hides_missing else "NoSuchKey")
-        fields = [("ETag", old.etag), ("Last-Modified", MODIFIED), *old.headers.items()]
+        fields = [*_version(old), ("Last-Modified", MODIFIED), *old.headers.items()]
         return 200, fields, old.data
 
     def _store(self, path: str, data: bytes, headers: dict[str, str]) -> Stored:
         with self._lock:
             self._versions += 1
             etag = f'"{hashlib.md5(data).hexdigest()}-{self._versions}"'
-            self.objects[path] = stored = Stored(data, etag, headers)
+            self.objects[path] = stored = Stored(data, etag, headers, self._versions)
         return stored
 
 
 def _refused(headers: dict[str, str], old: Stored | None) -> int | None:
     """Return the status that refuses a conditional write, or None."""
     if headers.get("if-none-match") == "*" and old is not None:
+        return 409 if "x-ms-version" in headers else 412
+    generation = headers.get("x-goog-if-generation-match")
+    if generation is not None and generation != str(old.generation if old else 0):
         return 412
     if "if-match" in headers and (old is None or old.etag != headers["if-match"]):
         return 412 if old else 404
     return None
+
+
+def _version(stored: Stored) -> HeaderList:
+    return [("ETag", stored.etag), ("x-goog-generation", str(stored.generation))]
 
 
 def _error(code: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 from wan_cli.bucket import Bucket
@@ -11,6 +12,7 @@ from wan_cli.download.checksum import checksum, same_file
 from wan_cli.download.fetch import Target, copy_video, is_copy
 from wan_cli.download.meta import tidy
 from wan_cli.download.shelf import (
+    Shelved,
     is_video,
     local_copy,
     publish,
@@ -18,6 +20,7 @@ from wan_cli.download.shelf import (
     put_sidecar,
 )
 from wan_cli.errors import LocalFileError, local_file_error
+from wan_cli.objects import in_thread
 from wan_cli.record import Record, utc
 from wan_cli.storage import replace_whole
 from wan_cli.uri import Place, Uri
@@ -56,7 +59,10 @@ def placed(
         return _placed_in_bucket(tools, record, wanted, overwrite=overwrite, sidecar=sidecar)
     if isinstance(source, Uri) and not overwrite and (here := same_file(record, wanted)):
         return tools.save_new(record, file=str(here.path)), False
-    with local_copy(source, tools.spool, generation_id) as local:
+    with ExitStack() as closing:
+        local = in_thread(
+            lambda: closing.enter_context(local_copy(source, tools.spool, generation_id))
+        )
         if is_copy(wanted, local):
             return tools.save_new(record, file=str(wanted)), False
         if wanted.parent == source.parent and wanted.exists() and not overwrite:
@@ -78,19 +84,27 @@ def _placed_in_bucket(
     """Return the record with its object at an address, and whether a copy was made."""
     assert record.stored is not None
     generation_id, source = record.stored
-    bucket = Bucket(wanted)
-    if not overwrite and (known := published(bucket, wanted, generation_id)):
-        return tools.save_new(record, file=str(known.uri)), False
-    with local_copy(source, tools.spool, generation_id) as local:
-        if not is_video(local, record):
-            raise LocalFileError(
-                f"{source} is not the complete video", hint=f"wan fetch {generation_id} -o DIR/"
-            )
-        put = publish(bucket, wanted, local, generation_id, overwrite=overwrite)
-    record = tools.save(record, file=str(put.uri), bytes=put.bytes, sha256=put.sha256)
+
+    def put() -> tuple[Shelved, bool]:
+        bucket = Bucket(wanted)
+        if not overwrite and (known := published(bucket, wanted, generation_id)):
+            return known, False
+        with local_copy(source, tools.spool, generation_id) as local:
+            if not is_video(local, record):
+                raise LocalFileError(
+                    f"{source} is not the complete video", hint=f"wan fetch {generation_id} -o DIR/"
+                )
+            return publish(bucket, wanted, local, generation_id, overwrite=overwrite), True
+
+    (uri, size, sha256), is_copy_made = in_thread(put)
+    if not is_copy_made:
+        return tools.save_new(record, file=str(uri)), False
+    record = tools.save(record, file=str(uri), bytes=size, sha256=sha256)
     if sidecar:
-        data = sidecar_bytes(record, put.uri)
-        put_sidecar(bucket, sidecar_of(put.uri), data, generation_id, force=overwrite)
+        data = sidecar_bytes(record, uri)
+        in_thread(
+            lambda: put_sidecar(Bucket(uri), sidecar_of(uri), data, generation_id, force=overwrite)
+        )
     return record, True
 
 
