@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTEST_ADDOPTS VIRTUAL_EN
 OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/home" \
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
-.PHONY: help demo check lint test coverage format completions man screens dist check-install check-matrix \
+.PHONY: help demo check lint test fleet coverage format completions man screens dist check-install check-matrix \
   bench bench-faults bench-polling clean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make check          what CI runs: lint, then test"
 	@echo "make lint           check the format, the rules and the types"
 	@echo "make test           run all tests"
+	@echo "make fleet          run the test of many machines with 200 rows"
 	@echo "make coverage       run all tests with branch coverage"
 	@echo "make format         format the code and apply the automatic fixes"
 	@echo "make completions    write the scripts in completions/"
@@ -70,6 +71,10 @@ lint: .venv/.dev
 # pytest's own summary is the last line.
 test: .venv/.dev
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(COV)
+
+# Prints the seed: WAN_FLEET_SEED=N make fleet runs about the same again.
+fleet: .venv/.dev
+	@WAN_FLEET_ROWS=200 $(BIN)/pytest -q -s tests/fleet
 
 # With coverage, the tests take half as long again.
 coverage:

@@ -44,9 +44,17 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def env(api: FakeApi, home: Path, tmp_path: Path) -> dict[str, str]:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Where the history is: in a `file`, or in `postgres`, if a test asks for that."""
+    return str(getattr(request, "param", "file"))
+
+
+@pytest.fixture
+def env(
+    request: pytest.FixtureRequest, engine: str, api: FakeApi, home: Path, tmp_path: Path
+) -> dict[str, str]:
     """The environment of the commands."""
-    return {
+    variables = {
         "HOME": str(tmp_path / "user"),  # so that wan does not read the developer's ~/.netrc
         "LANG": "C.UTF-8",
         "WAN_HOME": str(home),
@@ -54,6 +62,9 @@ def env(api: FakeApi, home: Path, tmp_path: Path) -> dict[str, str]:
         "WAN_BASE_URL": api.base_url,
         "WAN_POLL_INTERVAL": "0.05",
     }
+    if engine == "postgres":
+        variables["WAN_HISTORY"] = request.getfixturevalue("history_url")
+    return variables
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.fake.records import Post
 KEY = "test-key-0123456789abcdef"
 # How long a command may run beyond its --timeout on a busy machine.
 BUSY_MACHINE_S = 20.0
+_ROWS = "SELECT client_request_id, id FROM generations"
 _LABEL = re.compile(r"(wan-[0-9a-f]{32})\.[0-9]+")
 
 
@@ -125,6 +126,8 @@ def _history(api: FakeApi, runs: list[Running], homes: set[Path], scratch: Path)
     if not posts:
         return
     rows = [row for home in sorted(homes) for row in _rows(home / "history.db", scratch)]
+    for url in {run.env["WAN_HISTORY"] for run in runs if "WAN_HISTORY" in run.env}:
+        rows += _shared_rows(url)
     labels = {str(label).partition(".")[0] for label, _ in rows}
     ids = {id_ for _, id_ in rows}
     for post in posts:
@@ -151,4 +154,15 @@ def _rows(journal: Path, scratch: Path) -> list[tuple[str, str]]:
     if not (copy / journal.name).exists():
         return []
     with closing(sqlite3.connect(copy / journal.name)) as database:
-        return database.execute("SELECT client_request_id, id FROM generations").fetchall()
+        return database.execute(_ROWS).fetchall()
+
+
+def _shared_rows(url: str) -> list[tuple[str, str]]:
+    """Return label and id of each row of a database."""
+    import psycopg
+
+    with psycopg.connect(url) as database:
+        try:
+            return database.execute(_ROWS.replace("FROM ", "FROM wan_").encode()).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []

@@ -21,6 +21,7 @@ _IMPORTED = (
     "wan_cli.cli",
     "wan_cli.api.transport",
     "wan_cli.download.connection",
+    "wan_cli.journal.postgres",
     "wan_cli.commands.balance",
     "wan_cli.commands.doctor",
     "wan_cli.commands.fetch",
