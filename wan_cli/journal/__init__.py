@@ -16,7 +16,7 @@ from wan_cli.journal.trouble import network
 from wan_cli.journal.unwritten import Unwritten
 from wan_cli.journal.words import MIN_PREFIX, Words
 from wan_cli.journal.workers import Workers
-from wan_cli.journal.writing import save
+from wan_cli.journal.writing import save, save_all
 from wan_cli.listing import Listing, Spent
 from wan_cli.record import Record
 
@@ -105,7 +105,7 @@ class Journal:
         Two processes may change one record: keep the other's columns, and never lose an id. Return
         False if another process has written more than this one knows: then nothing is written.
         """
-        is_written = save(self._engine, [record], changed)
+        is_written = save(self._engine, record, changed)
         if self.unwritten is not None:
             self.unwritten.drop(record)
         return is_written
@@ -118,9 +118,9 @@ class Journal:
         return self.unwritten is not None and self.unwritten.keep(record, changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
-        """Save either all the records or none."""
+        """Save the changes of many records, without those that another record stands against."""
         if records:
-            save(self._engine, records, changed)
+            save_all(self._engine, records, changed)
 
     def take_over(self, record: Record, host: str, now: float) -> bool:
         """Work on a record from now on; return False if another process took it first."""

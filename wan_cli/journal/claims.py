@@ -17,6 +17,10 @@ from wan_cli.journal.workers import Workers
 from wan_cli.journal.writing import put
 from wan_cli.record import Record
 
+# Ask again after this time if another process has just given up the same purpose.
+AGAIN_S = 0.2
+_SAME_ATTEMPT = "client_request_id = :label"
+
 
 class Terms(NamedTuple):
     """The conditions of a claim.
@@ -70,11 +74,13 @@ class Claims:
                 return self._claimed(record, terms)
         except Taken:
             # The look came before another process's commit, which the index has seen.
-            return Claim(blocking=next(iter(self._keys.of(record.row_key))))
+            blocking = self._other_of_row(record, terms.ignored)
+            return Claim(blocking=blocking, wait_s=0.0 if blocking else AGAIN_S)
         except Undecided:
-            if self._current(record, Status.CLAIMED) is None:
+            written = first(self._engine, f"ref = :ref AND {_SAME_ATTEMPT}", _attempt(record))
+            if written is None or written.status is not Status.CLAIMED:
                 raise
-            return Claim(record)
+            return Claim(written)
 
     def _claimed(self, record: Record, terms: Terms) -> Claim:
         blocking = self._blocking(record, terms)
@@ -88,17 +94,18 @@ class Claims:
         if wait_s > 0:
             return Claim(wait_s=wait_s)
         changed = ("status", "client_request_id", "updated_at", "worker", "price_usd", "try_")
-        record = record._replace(try_=self._tries(record) + 1)
-        put(self._engine, record, changed)
+        record = record._replace(try_=self._next_try(record))
+        if not put(self._engine, record, changed):
+            # An earlier attempt was accepted after all.
+            return Claim(blocking=first(self._engine, "ref = :ref", {"ref": record.ref}))
         if shared:
             self._workers.beat(record.host or "", record.updated_at)
         return Claim(record)
 
-    def _tries(self, record: Record) -> int:
-        """Return how many other submissions for the same key were accepted, or may have been."""
-        if record.row_key is None:
-            return 0
-        return sum(other.ref != record.ref for other in self._keys.of(record.row_key))
+    def _next_try(self, record: Record) -> int:
+        """Return the number of a further submission for the key of a record, from 1."""
+        others = self._keys.of(record.row_key)
+        return 1 + max((other.try_ for other in others if other.ref != record.ref), default=0)
 
     def _blocking(self, record: Record, terms: Terms) -> Record | None:
         own = self._other_of_row(record, terms.ignored)
@@ -116,43 +123,52 @@ class Claims:
         """Write `sending` durably before the body is sent; None if the claim was given up."""
         sending = record._replace(status=Status.SENDING, updated_at=now)
         try:
-            with self._engine.transaction():
-                if self._current(record, Status.CLAIMED) is None:
-                    return None
-                put(self._engine, sending, ("status", "updated_at"))
+            return sending if self._move_on(sending) else None
         except Undecided:
-            if self._current(record, Status.SENDING) is None:
+            values = {**_attempt(record), "status": Status.SENDING.value}
+            where = f"ref = :ref AND {_SAME_ATTEMPT} AND status = :status"
+            if first(self._engine, where, values) is None:
                 raise
-        return sending
-
-    def _current(self, record: Record, status: Status) -> Record | None:
-        """Return the record if its newest attempt and its status are still the given ones."""
-        current = first(self._engine, "ref = :ref", {"ref": record.ref})
-        if current is None or current.status is not status:
-            return None
-        return current if current.client_request_id == record.client_request_id else None
+            return sending
 
     def give_up(self, record: Record, now: float) -> bool:
         """Write `unsent` for a claimed submission; return False if it was sent meanwhile."""
-        with self._engine.transaction(serial=True):
-            current = self._current(record, Status.CLAIMED)
-            if current is None:
-                return False
-            given_up = current._replace(status=Status.UNSENT, updated_at=now)
-            put(self._engine, given_up, ("status", "updated_at"))
-        return True
+        return self._move_on(record._replace(status=Status.UNSENT, updated_at=now))
+
+    def _move_on(self, record: Record) -> bool:
+        """Write the status after `claimed`; return False if another process wrote another one.
+
+        One statement looks and writes: no other process can come between.
+        """
+        values = {**_attempt(record), "status": record.status.value, "now": record.updated_at}
+        with self._engine.transaction():
+            return bool(
+                self._engine.change(
+                    "UPDATE generations SET status = :status, updated_at = :now"
+                    f" WHERE ref = :ref AND {_SAME_ATTEMPT} AND status = 'claimed'",
+                    values,
+                )
+            )
 
     def adopt(self, record: Record, over: Collection[str] = ()) -> Record:
         """Write another machine's generation durably; return the record with its key or id."""
-        with self._engine.transaction(serial=True):
-            known = self._other_of_row(record, over) or self._keys.owner(
-                record.id or "", record.base_url
-            )
-            if known is None:
-                record = record._replace(try_=self._tries(record) + 1)
-                put(self._engine, record)
-            elif known.row_key is None:
-                known = known._replace(**{name: getattr(record, name) for name in MADE_FOR})
-                known = known._replace(try_=self._tries(known) + 1)
-                put(self._engine, known, (*MADE_FOR, "try_"))
+        try:
+            with self._engine.transaction(serial=True):
+                return self._adopted(record, over)
+        except Taken:
+            return self._other_of_row(record, over) or record
+
+    def _adopted(self, record: Record, over: Collection[str]) -> Record:
+        known = self._other_of_row(record, over)
+        known = known or self._keys.owner(record.id or "", record.base_url)
+        if known is None:
+            put(self._engine, record._replace(try_=self._next_try(record)))
+        elif known.row_key is None:
+            known = known._replace(**{name: getattr(record, name) for name in MADE_FOR})
+            known = known._replace(try_=self._next_try(known))
+            put(self._engine, known, (*MADE_FOR, "try_"))
         return known or record
+
+
+def _attempt(record: Record) -> dict[str, object]:
+    return {"ref": record.ref, "label": record.client_request_id}

@@ -58,7 +58,7 @@ class Unwritten:
     def _replayed(self, engine: Engine, kept: dict[str, list[str]]) -> Record:
         values = dict(zip(kept["columns"], kept["row"], strict=True))
         record = to_record([values[name] for name in COLUMNS])
-        save(engine, [record], kept["changed"])
+        save(engine, record, kept["changed"])
         return record
 
     def _file(self, record: Record) -> Path:

@@ -1,6 +1,7 @@
 """Write records to the history, without undoing what another process has written since."""
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from wan_cli.journal.port import Engine, Taken
 from wan_cli.journal.rows import COLUMNS, DERIVED, to_columns
@@ -44,16 +45,27 @@ def put(engine: Engine, record: Record, changed: Collection[str] = ()) -> bool:
     )
 
 
-def save(engine: Engine, records: Collection[Record], changed: Collection[str]) -> bool:
-    """Write the changed fields of either all the records or none; return as `put` does.
+def save(engine: Engine, record: Record, changed: Collection[str]) -> bool:
+    """Write the changed fields of a record; return as `put` does.
 
     A record whose purpose another one has meanwhile loses its key: its id must not be lost.
     """
     try:
         with engine.transaction():
-            written = [put(engine, record, changed) for record in records]
+            return put(engine, record, changed)
     except Taken:
-        free = [record._replace(row_key=None, other_key=None) for record in records]
+        free = record._replace(row_key=None, other_key=None)
         with engine.transaction():
-            written = [put(engine, record, (*changed, "row_key")) for record in free]
-    return all(written)
+            return put(engine, free, (*changed, "row_key", "other_key"))
+
+
+def save_all(engine: Engine, records: Collection[Record], changed: Collection[str]) -> None:
+    """Write the changed fields of all records, without those that another one stands against."""
+    try:
+        with engine.transaction():
+            for record in records:
+                put(engine, record, changed)
+    except Taken:
+        for record in records:
+            with suppress(Taken), engine.transaction():
+                put(engine, record, changed)
