@@ -15,7 +15,7 @@ OWN_HOME := env -i PATH="$$PATH" HOME="$(CURDIR)/demo" WAN_HOME="$(CURDIR)/demo/
   TERM="$${TERM:-dumb}" LANG=C.UTF-8
 
 .PHONY: help demo check lint test fleet coverage format completions man screens dist check-install check-matrix \
-  bench bench-faults bench-polling clean
+  recipes bench bench-faults bench-polling clean
 
 help:
 	@echo "make demo           a video from the sandbox: free, no key"
@@ -31,6 +31,7 @@ help:
 	@echo "make dist           build the sdist and the wheel into dist/, and check them"
 	@echo "make check-install  install dist/ with pip, pipx and uv, and make a video with each"
 	@echo "make check-matrix   run the tests on each Python, with the oldest and newest dependencies"
+	@echo "make recipes        run the recipes of Slurm, Airflow and Prefect, with the real programs"
 	@echo "make bench          compare the speed with other programs; ARGS=--quick measures less"
 	@echo "make bench-faults   run the same faults against wan, requests and curl"
 	@echo "make bench-polling  simulate when wan polls"
@@ -104,6 +105,11 @@ check-install: dist
 check-matrix: .venv/.release
 	@.ci/matrix $(TESTS)
 
+# Slurm runs where it is installed (apt-get install slurm-wlm).
+recipes: .venv/.dev .venv-recipes/.installed
+	@WAN_TEST_PREFECT=$(CURDIR)/.venv-recipes/prefect/bin/python \
+	  WAN_TEST_AIRFLOW=$(CURDIR)/.venv-recipes/airflow/bin/python $(BIN)/pytest -q tests/test_recipes.py
+
 bench: .venv/.dev
 	@$(BIN)/python -m bench.commands $(ARGS)
 
@@ -114,7 +120,7 @@ bench-polling: .venv/.sandbox
 	@$(BIN)/python bench/polling.py
 
 clean:
-	rm -rf .venv build dist demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-recipes build dist demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment: the packages for `make demo`, and on top the packages for the tests.
@@ -131,6 +137,15 @@ clean:
 .venv/.release: pyproject.toml | .venv/bin/python
 	@echo "installing the tools for a release into .venv …"
 	@$(PIP) install -e '.[release]'
+	@touch $@
+
+# Each has hundreds of packages, so each has an environment of its own.
+.venv-recipes/.installed: | .venv/bin/python
+	@echo "installing Prefect and Airflow into .venv-recipes …"
+	@$(PYTHON) -m venv .venv-recipes/prefect
+	@.venv-recipes/prefect/bin/pip --disable-pip-version-check --no-input --quiet install 'prefect>=3.4,<4'
+	@$(PYTHON) -m venv .venv-recipes/airflow
+	@.venv-recipes/airflow/bin/pip --disable-pip-version-check --no-input --quiet install 'apache-airflow>=3.1,<4'
 	@touch $@
 
 .venv/bin/python:
