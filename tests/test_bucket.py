@@ -227,7 +227,7 @@ def test_two_processes_make_one_object(wan: Wan, api: FakeApi, s3: FakeS3, home:
         (S3Reply(status=400, code="AuthorizationHeaderMalformed"), "is in another region"),
         (S3Reply(status=301, code="PermanentRedirect"), "is in another region"),
         (S3Reply(status=503, code="SlowDown"), "cannot be reached (SlowDown)"),
-        (S3Reply(fault="close"), "cannot be reached"),
+        (S3Reply(fault="close"), "cannot be reached: the connection broke"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.code or value.fault,
 )
@@ -563,6 +563,26 @@ def test_an_object_that_is_damaged_is_fetched_from_the_cdn(
     assert wan("fetch", "@last", "-o", "fox.mp4").out == f"{work}/fox.mp4\n"
     assert (work / "fox.mp4").read_bytes() == api.video
     assert len(api.cdn.requests) == 2
+
+
+def test_an_object_that_is_cut_each_time_is_fetched_from_the_cdn(
+    wan: Wan, api: FakeApi, s3: FakeS3, work: Path
+) -> None:
+    wan("generate", "a fox", "-o", FOX)
+    s3.on["GET"](forever(S3Reply(fault="cut")))
+    assert wan("fetch", "@last", "-o", "fox.mp4").out == f"{work}/fox.mp4\n"
+    assert (work / "fox.mp4").read_bytes() == api.video
+    assert len(api.cdn.requests) == 2
+
+
+def test_a_template_does_not_leave_its_prefix(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
+    env = {"WAN_NAME_TEMPLATE": "{slug}/../fox"}
+    result = wan("generate", "a fox", "-o", "s3://clips/runs/", env=env)
+    assert (result.code, api.posts, s3.requests) == (2, [], [])
+    assert "leaves s3://clips/runs" in result.err
+    nested = {"WAN_NAME_TEMPLATE": "{seed}/{slug}"}
+    result = wan("generate", "a fox", "--seed", "7", "-o", "s3://clips/runs/", env=nested)
+    assert result.out == "s3://clips/runs/7/a-fox.mp4\n"
 
 
 def test_a_video_that_is_too_large_for_one_put_is_refused(

@@ -34,6 +34,11 @@ _CREDENTIALS = {
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT to a file of credentials",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_FAILURES = {
+    "Connect": ": no connection",
+    "Timeout": ": no answer in time",
+    "": ": the connection broke",
+}
 _PREFIXES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
 _WRONG_CREDENTIALS = frozenset(
     {
@@ -254,7 +259,9 @@ def _trouble(uri: Uri, verb: str, cause: Exception) -> LocalFileError:
         return BucketRefused(f"{where}: the bucket is in another region{why}", hint=hint)
     if status and status[1][0] == "4" and status[1] not in ("408", "429"):
         return _refused(uri, verb, status[1], why)
-    return BucketAway(f"{where} cannot be reached{why or ': no answer in time'}", hint=RUN_AGAIN)
+    kind = re.search(r"kind: (Connect|Timeout)\b", text)
+    why = why or _FAILURES[kind[1] if kind else ""]
+    return BucketAway(f"{where} cannot be reached{why}", hint=RUN_AGAIN)
 
 
 def _refused(uri: Uri, verb: str, status: str, why: str) -> BucketRefused:

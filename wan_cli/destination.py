@@ -99,7 +99,10 @@ class Destination(NamedTuple):
             raise UsageError(f"{name}: {words}", hint="choose a shorter name: -o FILE") from None
 
     def _check_name(self, *, overwrite: bool, sidecar: bool) -> None:
-        if self.name is None or isinstance(self.folder, Uri):
+        if isinstance(self.folder, Uri):
+            self._check_template()
+            return
+        if self.name is None:
             return
         path = self.folder / self.name
         if path.is_dir():
@@ -115,6 +118,14 @@ class Destination(NamedTuple):
                     f"{file} already exists",
                     hint="add --force, or choose another -o",
                 )
+
+    def _check_template(self) -> None:
+        """Refuse a template with `.` or `..`, which object storage does not resolve."""
+        if self.name is None and {".", ".."} & {*self.name_template.split("/")}:
+            raise UsageError(
+                f"the name template {one_line(self.name_template, 80)!r} leaves {self.folder}",
+                hint="wan config set name_template '{slug}-{id8}'",
+            )
 
     def check_folder(self) -> None:
         """Check that the folder exists or can be created, without writing anything.
@@ -193,14 +204,13 @@ def try_places(
     owners: dict[Path, list[int]] = {}
     remote: dict[int, Wanted] = {}
     for number, place in enumerate(places):
-        wanted = place.objects_to_try(overwrite=overwrite, sidecar=sidecar)
-        if wanted is not None:
-            remote[number] = wanted
-            continue
         try:
             place.check_name(overwrite=overwrite, sidecar=sidecar)
         except (UsageError, LocalFileError) as error:
             errors[number] = error
+            continue
+        if wanted := place.objects_to_try(overwrite=overwrite, sidecar=sidecar):
+            remote[number] = wanted
             continue
         for file in place.files_to_try(sidecar=sidecar):
             owners.setdefault(file, []).append(number)
