@@ -448,6 +448,17 @@ def test_the_setting_names_a_prefix(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
     assert (to_stdout.code, to_stdout.out_bytes) == (0, api.video)
 
 
+def test_doctor_checks_the_bucket_of_the_setting(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
+    assert wan("doctor").code == 0
+    assert s3.requests == []
+    env = {"WAN_OUTPUT_DIR": "s3://clips/runs"}
+    assert "s3://clips/runs can be written" in wan("doctor", env=env).out
+    s3.on_marker(forever(S3Reply(status=403, code="AccessDenied")))
+    result = wan("doctor", env=env)
+    assert result.code == 13
+    assert "no permission to write it (AccessDenied)" in result.out
+
+
 def test_a_sidecar_is_an_object_beside_the_video(wan: Wan, api: FakeApi, s3: FakeS3) -> None:
     assert wan("generate", "a fox", "-o", FOX, "--sidecar").code == 0
     stored = s3.objects["clips/runs/fox.mp4.json"]

@@ -8,11 +8,13 @@ from wan_cli.commands.workspace import Workspace
 from wan_cli.config.paths import paths
 from wan_cli.core.doctor import (
     examine_api,
+    examine_bucket,
     examine_config,
     examine_environment,
     examine_history,
 )
 from wan_cli.output import Output
+from wan_cli.uri import Uri
 
 
 def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
@@ -31,6 +33,8 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
     in_sandbox = settings.sandbox if sandbox is None else sandbox
     space = Workspace(places, settings, in_sandbox, out.trace)
     yield from examine_history(space.history_file)
+    if isinstance(settings.output_dir, Uri):
+        yield examine_bucket(settings.output_dir)
     if all(check.level is not Level.PROBLEM for check in checks):
         with space.client() as client:
             yield from examine_api(client)

@@ -17,6 +17,8 @@ from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.journal import Journal
 from wan_cli.journal.schema import VERSION
 from wan_cli.journal.trouble import ELSEWHERE
+from wan_cli.objects import Wanted, try_objects
+from wan_cli.uri import Uri
 
 CLOCK_OFF_MAX_S = 120.0
 # The price of one clip of 10 s in 1080p.
@@ -95,6 +97,15 @@ def _mode(name: str, file: Path) -> Check:
     if mode & 0o077:
         return warning(name, f"{words} can be read by others", hint=f"chmod 600 '{file}'")
     return fine(name, words)
+
+
+def examine_bucket(prefix: Uri) -> Check:
+    """Check that videos can be saved below the prefix that `output_dir` names."""
+    try:
+        (error,) = try_objects([Wanted(prefix)])
+    except SetupError as missing:
+        return problem("bucket", missing)
+    return problem("bucket", error) if error else fine("bucket", f"{prefix} can be written")
 
 
 def examine_api(client: Client) -> Iterator[Check]:
