@@ -2,13 +2,13 @@
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[sandbox]'
+RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[postgres,sandbox,storage]'
 
 FROM python:3.13-slim-bookworm
 # The mount keeps the wheels out of the image. The stage above has chosen their versions.
 # hadolint ignore=DL3013
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels 'aimlapi-wan[sandbox]' \
+    pip install --no-cache-dir --no-index --find-links /wheels 'aimlapi-wan[postgres,sandbox,storage]' \
     && groupadd --gid 10001 wan \
     && useradd --uid 10001 --gid wan --create-home wan \
     && install -d -o wan -g wan -m 0700 /wan \
