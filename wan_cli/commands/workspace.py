@@ -12,6 +12,7 @@ from wan_cli.config.password import password
 from wan_cli.config.paths import Paths, paths
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
+from wan_cli.journal.port import Patience
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
 from wan_cli.uri import Place
@@ -136,7 +137,7 @@ class Workspace(NamedTuple):
         """The database of the history; None: it is a file, as it always is in the sandbox."""
         return None if self.sandbox else self.settings.history
 
-    def _opened(self, keeps: bool) -> Journal:
+    def _opened(self, out: Output, keeps: bool) -> Journal:
         address, settings = self.address, self.settings
         if address is None:
             return Journal.open(self.history_file)
@@ -144,14 +145,14 @@ class Workspace(NamedTuple):
         def conninfo() -> Mapping[str, str]:
             return address.conninfo(os.environ, password(settings))
 
-        patience_s = PATIENCE_S if keeps else READING_PATIENCE_S
+        patience = Patience(PATIENCE_S if keeps else READING_PATIENCE_S, out.note)
         spool = self.paths.history_file.parent / "spool"
-        return Journal.connect(address.place, conninfo, spool=spool, patience_s=patience_s)
+        return Journal.connect(address.place, conninfo, spool=spool, patience=patience)
 
     @contextmanager
     def _history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
         try:
-            journal = self._opened(keeps)
+            journal = self._opened(out, keeps)
         except HistoryReadOnly as cause:
             if keeps or self.address:
                 raise

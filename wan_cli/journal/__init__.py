@@ -7,7 +7,7 @@ from typing import Self
 from wan_cli.errors import SetupError
 from wan_cli.journal.claims import Claims
 from wan_cli.journal.keys import KeyIndex
-from wan_cli.journal.port import Conninfo, Engine
+from wan_cli.journal.port import Conninfo, Engine, Patience
 from wan_cli.journal.rows import COLUMNS, first, select
 from wan_cli.journal.schema import TO_FETCH
 from wan_cli.journal.sqlite import Sqlite
@@ -48,14 +48,14 @@ class Journal:
         return cls(Sqlite.open(path, network))
 
     @classmethod
-    def connect(cls, place: str, conninfo: Conninfo, *, spool: Path, patience_s: float) -> Self:
+    def connect(cls, place: str, conninfo: Conninfo, *, spool: Path, patience: Patience) -> Self:
         """Connect to a database; create the tables in an empty one.
 
         Args:
             place: the database in messages, without secrets.
             conninfo: returns the parameters of a connection; it is called for each one.
             spool: the folder for changes that the database cannot take now.
-            patience_s: how long to wait for a database that is away.
+            patience: how long to wait for a database that is away.
 
         Raises:
             SetupError: the extra is not installed, or the server refuses.
@@ -71,7 +71,7 @@ class Journal:
                 f"a history in PostgreSQL needs psycopg ({missing})",
                 hint="pip install 'aimlapi-wan[postgres]'",
             ) from None
-        engine = Postgres.open(place, conninfo, patience_s)
+        engine = Postgres.open(place, conninfo, patience)
         journal = cls(engine, Unwritten(spool))
         journal.warnings += Unwritten(spool).replay(engine)
         return journal

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wan_cli.errors import HistoryAway
 
@@ -10,6 +10,13 @@ Values = Mapping[str, object]
 NO_VALUES: Values = {}
 # Returns the parameters of a new connection: a password may be a token that expires.
 Conninfo = Callable[[], Mapping[str, str]]
+
+
+class Patience(NamedTuple):
+    """How long to wait for a database that is away before work begins, and who is told."""
+
+    seconds: float
+    tell: Callable[[str], None]
 
 
 class Taken(Exception):

@@ -12,7 +12,7 @@ from psycopg import errors as pg
 
 from wan_cli.errors import HistoryAway, SetupError
 from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
-from wan_cli.journal.port import NO_VALUES, Conninfo, Taken, Undecided, Values
+from wan_cli.journal.port import NO_VALUES, Conninfo, Patience, Taken, Undecided, Values
 from wan_cli.journal.refusals import away, explained, refused
 from wan_cli.journal.rows import as_uri
 
@@ -73,26 +73,27 @@ class Postgres:
     # The clock of the server, since those of the machines differ.
     now = "extract(epoch FROM clock_timestamp())::float8"
 
-    def __init__(self, place: str, conninfo: Conninfo, patience_s: float) -> None:
+    def __init__(self, place: str, conninfo: Conninfo, patience: Patience) -> None:
         self.place = place
         self.warnings: list[str] = []
         self._conninfo = conninfo
         self._connection: psycopg.Connection[Any] | None = None
         self._lock_s = LOCK_S
-        self._patience_s = patience_s
+        self._patience: Patience | None = patience
         self._is_in_transaction = False
         self._away: HistoryAway | None = None
         self._again_at = 0.0
+        self._is_told = False
 
     @classmethod
-    def open(cls, place: str, conninfo: Conninfo, patience_s: float) -> Self:
+    def open(cls, place: str, conninfo: Conninfo, patience: Patience) -> Self:
         """Connect, and create the tables in an empty database.
 
         Raises:
-            HistoryAway: the server cannot be reached within `patience_s`.
+            HistoryAway: the server cannot be reached, although wan was patient.
             SetupError: the server refuses, or the tables are of another version.
         """
-        engine = cls(place, conninfo, patience_s)
+        engine = cls(place, conninfo, patience)
         engine.prepare()
         return engine
 
@@ -147,13 +148,17 @@ class Postgres:
         query = _translated(sql) if values else _named(sql)
         # The server may have closed an idle connection: then the next one works at once.
         pause_s = PAUSE_S if self._connection is None else 0.0
-        end = time.monotonic() + self._patience_s
+        patience = None if self._is_in_transaction else self._patience
+        end = time.monotonic() + (patience.seconds if patience else 0.0)
         while True:
             try:
                 return self._send(query, given or None)
-            except HistoryAway:
+            except HistoryAway as away:
                 if self._is_in_transaction or (pause_s and time.monotonic() + pause_s >= end):
                     raise
+                if patience and not self._is_told:
+                    self._is_told = True
+                    patience.tell(f"{away.message}; trying again for {patience.seconds:.0f} s")
             time.sleep(pause_s)
             pause_s = PAUSE_S
 
@@ -244,7 +249,7 @@ class Postgres:
 
     def wait_for_locks(self, seconds: float) -> None:
         """Wait this long, instead of 5 s, while another process claims; wait for no server."""
-        self._patience_s = 0.0
+        self._patience = None
         self._lock_s = max(LOCK_MIN_S, seconds)
 
     def rest(self) -> None:
