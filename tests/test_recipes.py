@@ -19,6 +19,7 @@ import yaml
 
 from tests.fake.api import FakeApi
 from tests.fake.s3 import FakeS3
+from tests.fake.script import forever, refusal
 from tests.recipes import PATIENCE_S, RECIPES, Workplace
 from tests.slurm import Slurm, missing_slurm
 from wan_cli.help import EXIT_CODES
@@ -206,43 +207,79 @@ def python_with(variable: str) -> str:
     return python
 
 
-def test_prefect_runs_a_killed_task_again(place: Workplace, api: FakeApi) -> None:
+@pytest.fixture
+def prefect(place: Workplace) -> list[str]:
+    """The command that runs the flow."""
     python = python_with("WAN_TEST_PREFECT")
     place.replace["retry_delay_seconds=60"] = "retry_delay_seconds=1"
-    place.hold()
-    settings = {
+    place.env |= {
         "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(place.folder / "prefect"),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(PATIENCE_S),
     }
-    with place.start([python, str(place.write("prefect_flow.py"))], **settings) as flow:
+    return [python, str(place.write("prefect_flow.py"))]
+
+
+@pytest.fixture
+def airflow(place: Workplace) -> list[str]:
+    """The command that runs the DAG."""
+    program = str(Path(python_with("WAN_TEST_AIRFLOW")).with_name("airflow"))
+    place.replace["minutes=1"] = "seconds=1"
+    place.env |= {
+        "AIRFLOW_HOME": str(place.folder / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(place.write("airflow_dag.py").parent),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    assert place.run([program, "db", "migrate"])[0] == 0
+    return [program, "dags", "test", "trailer"]
+
+
+def test_prefect_runs_a_killed_task_again(
+    place: Workplace, api: FakeApi, prefect: list[str]
+) -> None:
+    place.hold()
+    with place.start(prefect) as flow:
         place.kill(2)
         out, _err = flow.communicate(timeout=PATIENCE_S)
     assert flow.returncode == 0, out
-
     assert out.count("Retry 1/5") == 2, out
     assert sorted(post.body["prompt"] for post in api.posts) == sorted(PROMPTS)
     assert place.saved == [api.video] * 2
 
 
-def test_airflow_runs_a_killed_task_again(place: Workplace, api: FakeApi) -> None:
-    airflow = Path(python_with("WAN_TEST_AIRFLOW")).with_name("airflow")
-    place.replace["minutes=1"] = "seconds=1"
-    settings = {
-        "AIRFLOW_HOME": str(place.folder / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(place.write("airflow_dag.py").parent),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    }
-    assert place.run([str(airflow), "db", "migrate"], **settings)[0] == 0
+def test_airflow_runs_a_killed_task_again(
+    place: Workplace, api: FakeApi, airflow: list[str]
+) -> None:
     place.hold()
-    with place.start([str(airflow), "dags", "test", "trailer"], **settings) as dag:
+    with place.start(airflow) as dag:
         place.kill(1)
         out, _err = dag.communicate(timeout=PATIENCE_S)
     assert dag.returncode == 0, out
     assert "up_for_retry" in out.lower(), out
     assert sorted(post.body["prompt"] for post in api.posts) == sorted(PROMPTS)
     assert place.saved == [api.video] * 2
+
+
+def test_prefect_does_not_retry_a_refused_request(
+    place: Workplace, api: FakeApi, prefect: list[str]
+) -> None:
+    api.on_post(forever(refusal(400, "not nice")))
+    code, out = place.run(prefect)
+    assert code == 1, out
+    assert "Retry 1/5" not in out
+    assert "returned non-zero exit status 6" in out
+    assert len(api.posts) == 2
+
+
+def test_airflow_does_not_retry_a_refused_request(
+    place: Workplace, api: FakeApi, airflow: list[str]
+) -> None:
+    api.on_post(forever(refusal(400, "not nice")))
+    _code, out = place.run(airflow)
+    assert "wan ended with exit code 6" in out, out
+    assert "up_for_retry" not in out.lower()
+    assert len(api.posts) == 2
 
 
 def test_the_scripts_in_the_recipes_are_correct_shell(place: Workplace) -> None:
