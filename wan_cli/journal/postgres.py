@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from wan_cli.errors import HistoryAway, SetupError
 from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
 from wan_cli.journal.port import NO_VALUES, Conninfo, Patience, Taken, Undecided, Values
-from wan_cli.journal.refusals import away, explained, refused
+from wan_cli.journal.refusals import AGAIN, away, explained, refused
 from wan_cli.journal.rows import as_uri
 
 # "wan1": the number of the lock that makes claims run one after another.
@@ -83,7 +83,7 @@ class Postgres:
         self._is_in_transaction = False
         self._away: HistoryAway | None = None
         self._again_at = 0.0
-        self._is_told = False
+        self._is_told = self._is_known = False
 
     @classmethod
     def open(cls, place: str, conninfo: Conninfo, patience: Patience) -> Self:
@@ -169,30 +169,43 @@ class Postgres:
         except pg.UniqueViolation as cause:
             raise Taken(str(cause)) from None
         except (psycopg.Error, UnicodeEncodeError) as cause:
-            raise explained(self.place, cause) or self._lost(str(cause)) from None
+            raise explained(self.place, cause) or self._lost_at(cause) from None
 
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._connection = None
         if self._is_in_transaction or (self._away and time.monotonic() < self._again_at):
-            raise self._away or self._lost("the connection is closed")
+            raise self._away or self._lost_at(ConnectionError("the connection is closed"))
+        try:
+            self._connection = self._connect()
+        except SetupError as trouble:
+            if not (self._is_known or isinstance(trouble, HistoryAway)):
+                raise
+            # It has worked before: a server that starts again may refuse for a moment.
+            self._again_at = time.monotonic() + AWAY_S
+            raise self._lost(trouble.message) from None
+        self._is_known, self._away = True, None
+        return self._connection
+
+    def _connect(self) -> "psycopg.Connection[Any]":
         options: dict[str, Any] = {**_OPTIONS, **self._conninfo()}
         try:
-            self._connection = psycopg.connect(**options)
+            connection = psycopg.connect(**options)
         except psycopg.Error as cause:
             secret = str(options.get("password") or "")
             words = str(cause).replace(secret, "***") if secret else str(cause)
-            raise refused(self.place, words) or self._lost(words) from None
-        self._connection.prepare_threshold = None
-        self._away = None
-        return self._connection
+            raise refused(self.place, words) or away(self.place, words) from None
+        connection.prepare_threshold = None
+        return connection
+
+    def _lost_at(self, cause: Exception) -> HistoryAway:
+        return self._lost(away(self.place, str(cause)).message)
 
     def _lost(self, words: str) -> HistoryAway:
         """Note that the server is away, and return the error to raise."""
         self._drop()
-        self._away = away(self.place, words)
-        self._again_at = time.monotonic() + AWAY_S
+        self._away = HistoryAway(words, hint=AGAIN)
         return self._away
 
     @contextmanager
@@ -228,11 +241,11 @@ class Postgres:
 
     def _commit(self) -> None:
         if self._connection is None:
-            raise self._away or self._lost("the connection is closed")
+            raise self._away or self._lost_at(ConnectionError("the connection is closed"))
         try:
             self._connection.execute("COMMIT")
         except (psycopg.OperationalError, psycopg.InterfaceError) as cause:
-            lost = self._lost(str(cause))
+            lost = self._lost_at(cause)
             raise Undecided(lost.message, hint=lost.hint) from None
 
     def day(self, column: str) -> str:

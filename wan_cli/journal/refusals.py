@@ -19,6 +19,8 @@ _FOR_GOOD = (
     "definition of service",
 )
 
+AGAIN = "run the same command again when the database is back"
+
 
 def refused(place: str, words: str) -> SetupError | None:
     """Return the error of a server that refuses a connection for good, None for other failures."""
@@ -35,7 +37,7 @@ def away(place: str, words: str) -> HistoryAway:
     # The lines after the first one are guesses about the cause.
     return HistoryAway(
         f"the history {place} cannot be reached: {one_line(words.partition(chr(10))[0], 200)}",
-        hint="run the same command again when the database is back",
+        hint=AGAIN,
     )
 
 
