@@ -2,6 +2,7 @@
 
 from wan_cli.core.items import Item
 from wan_cli.core.run import Run
+from wan_cli.core.verdicts import unreadable
 from wan_cli.errors import HistoryLocked, WanError
 from wan_cli.events import Warned
 
@@ -22,5 +23,9 @@ def tries_later(run: Run, item: Item, trouble: HistoryLocked | None = None) -> b
 
 def fails(run: Run, item: Item, error: WanError) -> None:
     """End an item with its failure; try later if only the history could not be used."""
-    if not (isinstance(error, HistoryLocked) and tries_later(run, item, error)):
-        run.end(item, error)
+    if isinstance(error, HistoryLocked):
+        if tries_later(run, item, error):
+            return
+        if item.generation_id:
+            error = unreadable(item.generation_id, error)
+    run.end(item, error)
