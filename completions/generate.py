@@ -45,6 +45,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...] | str] = {
     "fetch": IDS,
     "show": IDS,
     "recover": IDS,
+    "history copy": FILES,
     "batch": FILES,
     "models": tuple(MODELS),
     "config set": KEYS,

@@ -45,11 +45,11 @@ _wan() {
   command=${words[1]}
   COMPREPLY=()
   if ((${#words[@]} <= 2)); then
-    _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox completion help -h --help -V --version'
+    _wan_words 'generate status fetch list show history recover batch models balance config doctor sandbox completion help -h --help -V --version'
     return
   fi
   case $command in
-    config) ((${#words[@]} > 3)) && command+=" ${words[2]}" ;;
+    history|config) ((${#words[@]} > 3)) && command+=" ${words[2]}" ;;
   esac
   if [[ $cur == --*=* ]]; then
     prev=${cur%%=*}
@@ -131,6 +131,9 @@ _wan_rest() {
     'fetch') flags='--all --wait --no-wait --timeout --poll-interval -o --output --downloads --force --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'list') flags='--status --limit --all --since --search --stats --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'show') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'history') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'history migrate') flags='--json -q --quiet -v --verbose -h --help' ;;
+    'history copy') flags='--json -q --quiet -v --verbose -h --help' ;;
     'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'batch') flags='--format --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'models') flags='--all --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
@@ -154,6 +157,7 @@ _wan_rest() {
     'status') _wan_ids ;;
     'fetch') _wan_ids ;;
     'show') _wan_ids ;;
+    'history copy') _wan_files ;;
     'recover') _wan_ids ;;
     'batch') _wan_files ;;
     'models') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
@@ -161,7 +165,8 @@ _wan_rest() {
     'config get') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost budget_day budget_month sidecar sandbox history history_command generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
     'config unset') _wan_words 'api_key api_key_command base_url output_dir name_template wait timeout poll_interval max_cost budget_day budget_month sidecar sandbox history history_command generate.model generate.audio_url generate.aspect_ratio generate.resolution generate.duration generate.negative_prompt generate.shot_type generate.generate_audio generate.seed generate.enhance_prompt generate.watermark generate.enable_prompt_expansion' ;;
     'completion') _wan_words 'bash zsh fish powershell' ;;
-    'help') _wan_words 'generate status fetch list show recover batch models balance config doctor sandbox completion help exit-codes environment names money machines' ;;
+    'help') _wan_words 'generate status fetch list show history recover batch models balance config doctor sandbox completion help exit-codes environment names money machines' ;;
+    'history') _wan_words 'migrate copy' ;;
     'config') _wan_words 'set get unset list path edit' ;;
   esac
 }

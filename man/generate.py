@@ -80,6 +80,10 @@ def _command(name: str, parser: Any) -> Iterator[str]:
     yield from (".SH SYNOPSIS", f".B {_safe(page.usage)}", ".SH DESCRIPTION", _safe(page.says))
     inner = getattr(parser, "commands", {})
     if inner:
+        own = [(title, rows) for title, rows in page.groups if title != "Commands"]
+        if len(parser.params) > 1:
+            yield ".SH OPTIONS"
+            yield from _groups(page._replace(groups=tuple(own)))
         for word, one in inner.items():
             page_within = page_of(f"{name} {word}", one)
             yield f".SH {_safe(f'wan {name} {word}'.upper())}"

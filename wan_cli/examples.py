@@ -45,6 +45,15 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("wan show @last", "request, file, cost, and how to repeat it"),
         ("wan show @last --json", "for a script"),
     ),
+    "history": (
+        ("wan history", "where it is, what it holds, and whether it can be written"),
+        ("wan history copy old/history.db", "add an old history to the configured one"),
+    ),
+    "history migrate": (("wan history migrate", "after an update of wan on all machines"),),
+    "history copy": (
+        ("wan history copy ~/.local/share/wan/history.db", "a file into the database"),
+        ("wan history copy default backup.db", "the configured history into a file"),
+    ),
     "recover": (
         ("wan recover", "search the account's log for every unknown submission"),
         ("wan recover --forget REF", "give up a submission that was not accepted"),
@@ -98,6 +107,7 @@ CODES: Mapping[str, tuple[int, ...]] = {
     "fetch": tuple(sorted((*_API, 8, 9, 10, 12, 13))),
     "list": (0, 2, 3),
     "show": (0, 2, 3),
+    "history": (0, 2, 3, 11),
     "recover": tuple(sorted((*_API, 9, 10))),
     "batch": tuple(sorted((*_API, *_PAID))),
     "models": (0, 2, 3, 6, 7, 11),

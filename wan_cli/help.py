@@ -9,6 +9,7 @@ COMMANDS = {
     "fetch": "wait for generations and download their videos",
     "list": "list the local history and its total cost",
     "show": "show everything about one generation, and how to repeat it",
+    "history": "show where the history is; migrate or copy it",
     "recover": "resolve submissions whose outcome is unknown",
     "batch": "submit many prompts from a file; run it again to continue",
     "models": "list the Wan models with their prices and options",

@@ -22,7 +22,6 @@ ALIASES: Mapping[str, str] = {
     "submit": "generate",
     "t2v": "generate",
     "ls": "list",
-    "history": "list",
     "ps": "list",
     "stats": "list --stats",
     "jobs": "list",

@@ -88,7 +88,9 @@ def page_of(name: str, command: Any) -> Page:
     arguments = [param for param in command.params if isinstance(param, TyperArgument)]
     inner = getattr(command, "commands", {})
     words = [_in_usage(argument) for argument in arguments]
-    words += ["COMMAND"] if inner else []
+    if inner:
+        # A group with options of its own does something without a command too.
+        words += ["[COMMAND]" if len(command.params) > 1 else "COMMAND"]
     groups = (
         ("Commands", tuple((word, one.help or "") for word, one in inner.items())),
         ("Arguments", tuple((metavar_of(one), one.help or "") for one in arguments)),

@@ -116,20 +116,20 @@ class Workspace(NamedTuple):
         if self.sandbox:
             with (
                 sandbox_server(self.paths.sandbox_dir) as server,
-                self._history(out, keeps) as (journal, written),
+                self.history(out, keeps) as (journal, written),
             ):
                 client = self._client(server.base_url, SANDBOX_KEY)
                 yield Tools(client, journal, "sandbox", written, clock, self.spool)
             return
         key = find_key(self.settings.keys)
-        with self._history(out, keeps) as (journal, written):
+        with self.history(out, keeps) as (journal, written):
             client = self._client_with(key)
             yield Tools(client, journal, key.fingerprint, written, clock, self.spool)
 
     @contextmanager
     def journal(self, out: Output) -> Iterator[Journal]:
         """Open the history to read it; no key is needed."""
-        with self._history(out, keeps=False) as (journal, _written):
+        with self.history(out, keeps=False) as (journal, _written):
             yield journal
 
     @property
@@ -150,7 +150,8 @@ class Workspace(NamedTuple):
         return Journal.connect(address.place, conninfo, spool=spool, patience=patience)
 
     @contextmanager
-    def _history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
+    def history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
+        """Open the history; also yield whether it can be written, if it need not be."""
         try:
             journal = self._opened(out, keeps)
         except HistoryReadOnly as cause:

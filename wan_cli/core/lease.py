@@ -8,6 +8,7 @@ from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.core.tools import Tools, this_host
 from wan_cli.errors import SetupError
 from wan_cli.generation import Status
+from wan_cli.journal import Journal
 from wan_cli.journal.workers import BEAT_S, DEAD_S
 from wan_cli.record import Record
 
@@ -73,20 +74,29 @@ def is_being_sent(tools: Tools, record: Record) -> bool:
     wan cannot see processes of another machine or container: they are running while they say so in
     the history, and for at most as long as a submission can take.
     """
+    return is_under_way(tools.journal, record, tools.clock.now())
+
+
+def is_under_way(journal: Journal, record: Record, now: float) -> bool:
+    """Return the same as `is_being_sent` for a record of any history."""
     if record.status not in (Status.CLAIMED, Status.SENDING):
         return False
     # Use abs(): if the clock was set back, a submission must not count as recent for ever.
-    young = abs(tools.clock.now() - record.updated_at) < SENDING_MAX_S
+    young = abs(now - record.updated_at) < SENDING_MAX_S
     if record.host in (None, this_host()):
         return young and _is_alive(record.pid)
-    return young and is_working(tools, record)
+    return young and _is_beating(journal, record, now)
 
 
 def is_working(tools: Tools, record: Record) -> bool:
     """Whether the process that works on a record has said lately that it is running."""
-    if record.worker is None or not tools.journal.is_shared:
+    return _is_beating(tools.journal, record, tools.clock.now())
+
+
+def _is_beating(journal: Journal, record: Record, now: float) -> bool:
+    if record.worker is None or not journal.is_shared:
         return True
-    seen = tools.journal.workers.seen(record.worker, tools.clock.now())
+    seen = journal.workers.seen(record.worker, now)
     if seen is None or seen.silent_s >= DEAD_S:
         return False
     return seen.host != this_host() or _is_alive(seen.pid)

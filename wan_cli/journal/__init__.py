@@ -41,6 +41,8 @@ class Journal:
         self.unwritten = unwritten
         self._words = Words(engine)
         self._engine = engine
+        # For what few commands do: see `copying`, `facts` and `checks`.
+        self.engine = engine
 
     @classmethod
     def open(cls, path: Path, network: Callable[[Path], str | None] = network) -> Self:
@@ -48,33 +50,55 @@ class Journal:
         return cls(Sqlite.open(path, network))
 
     @classmethod
-    def connect(cls, place: str, conninfo: Conninfo, *, spool: Path, patience: Patience) -> Self:
-        """Connect to a database; create the tables in an empty one.
+    def connect(
+        cls,
+        place: str,
+        conninfo: Conninfo,
+        *,
+        spool: Path | None,
+        patience: Patience,
+        creates: bool = True,
+    ) -> Self:
+        """Connect to a database.
 
         Args:
             place: the database in messages, without secrets.
             conninfo: returns the parameters of a connection; it is called for each one.
             spool: the folder for changes that the database cannot take now.
             patience: how long to wait for a database that is away.
+            creates: create the tables in an empty database.
 
         Raises:
-            SetupError: the extra is not installed, or the server refuses.
+            SetupError: the extra is not installed, the server refuses, or there are no tables.
             HistoryAway: the server cannot be reached.
         """
-        try:
-            # Only a shared journal needs the driver, which takes 60 ms to import.
-            from wan_cli.journal.postgres import Postgres
-        except ImportError as missing:
-            if (missing.name or "").partition(".")[0] not in ("psycopg", ""):
-                raise
-            raise SetupError(
-                f"a history in PostgreSQL needs psycopg ({missing})",
-                hint="pip install 'aimlapi-wan[postgres]'",
-            ) from None
-        engine = Postgres.open(place, conninfo, patience)
+        _need_driver()
+        from wan_cli.journal.migrating import prepare
+        from wan_cli.journal.postgres import Postgres
+
+        engine = Postgres(place, conninfo, patience)
+        prepare(engine, creates=creates)
+        if spool is None:
+            return cls(engine)
         journal = cls(engine, Unwritten(spool))
         journal.warnings += Unwritten(spool).replay(engine)
         return journal
+
+    @staticmethod
+    def migrate(place: str, conninfo: Conninfo, *, patience: Patience) -> int | None:
+        """Bring the tables of a database to this version, or create them.
+
+        Return the version before, None if there were no tables. Raises as `connect` does.
+        """
+        _need_driver()
+        from wan_cli.journal.migrating import migrate
+        from wan_cli.journal.postgres import Postgres
+
+        engine = Postgres(place, conninfo, patience)
+        try:
+            return migrate(engine)
+        finally:
+            engine.close()
 
     @classmethod
     def open_read_only(cls, path: Path) -> Self:
@@ -201,3 +225,17 @@ class Journal:
     def check(self) -> str | None:
         """Return None if the store is intact, else a description of the damage."""
         return self._engine.check()
+
+
+def _need_driver() -> None:
+    """Raise SetupError if the driver of PostgreSQL is not installed."""
+    try:
+        # Only a shared journal needs the driver, which takes 60 ms to import.
+        import psycopg  # noqa: F401
+    except ImportError as missing:
+        if (missing.name or "").partition(".")[0] not in ("psycopg", ""):
+            raise
+        raise SetupError(
+            f"a history in PostgreSQL needs psycopg ({missing})",
+            hint="pip install 'aimlapi-wan[postgres]'",
+        ) from None

@@ -4,7 +4,11 @@ from wan_cli.journal.schema import INDEXES, KEYED, OLD_KEY, TO_FETCH, VERSION
 from wan_cli.journal.totals import NANO, PAID, UNRESOLVED
 from wan_cli.journal.words import ID8
 
-__all__ = ["OLDEST_READ", "SCHEMA", "VERSION"]
+__all__ = ["GRANT", "OLDEST_READ", "SCHEMA", "TABLES", "VERSION"]
+
+TABLES = ("wan_generations", "wan_totals", "wan_workers", "wan_pace", "wan_schema")
+# What a role needs that works with the history, but does not create or migrate its tables.
+GRANT = f"GRANT SELECT, INSERT, UPDATE ON {', '.join(TABLES)} TO ROLE"
 
 # This wan works with databases from this version on: `wan history migrate` only adds to them.
 OLDEST_READ = VERSION

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from wan_cli.errors import HistoryAway
+from wan_cli.errors import HistoryAway, SetupError
 
 Values = Mapping[str, object]
 NO_VALUES: Values = {}
@@ -21,6 +21,10 @@ class Patience(NamedTuple):
 
 class Taken(Exception):
     """A unique index refuses a row: another process has written one for the same purpose."""
+
+
+class RowRefused(SetupError):
+    """The store refuses a row for what is in it; others may be written."""
 
 
 class Undecided(HistoryAway):
@@ -40,6 +44,8 @@ class Engine(Protocol):
     is_shared: bool
     # SQL for the time in seconds since the epoch. Statements that use it have the value `now`.
     now: str
+    # SQL for one row: the version of the schema, and the number of bytes that the store takes.
+    schema_and_size: str
 
     def run(self, sql: str, values: Values = NO_VALUES) -> list[tuple[object, ...]]:
         """Run a query and return its rows."""

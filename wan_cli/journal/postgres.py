@@ -5,19 +5,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
 
 from wan_cli.errors import HistoryAway, SetupError
-from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
 from wan_cli.journal.port import NO_VALUES, Conninfo, Patience, Taken, Undecided, Values
 from wan_cli.journal.refusals import AGAIN, away, explained, refused
 from wan_cli.journal.rows import as_uri
 
 # "wan1": the number of the lock that makes claims run one after another.
-_LOCK = 0x77616E31
+LOCK = 0x77616E31
 LOCK_S = 5.0
 LOCK_MIN_S = 1.0
 # Refuse at once for this long after the server could not be reached, so that nothing hangs.
@@ -47,7 +46,7 @@ _BEGIN = (
     " SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '{}ms'"
 )
 _SERIAL = (
-    f"; SELECT pg_advisory_xact_lock({_LOCK},"
+    f"; SELECT pg_advisory_xact_lock({LOCK},"
     " CAST(CAST('wan_generations' AS regclass) AS oid)::integer)"
 )
 _TABLE = re.compile(r"\b(generations|totals|workers|pace|schema)(?=\b|_)")
@@ -72,6 +71,10 @@ class Postgres:
     is_shared = True
     # The clock of the server, since those of the machines differ.
     now = "extract(epoch FROM clock_timestamp())::float8"
+    schema_and_size = (
+        "SELECT (SELECT max(version) FROM schema),"
+        " pg_total_relation_size(CAST('wan_generations' AS regclass))"
+    )
 
     def __init__(self, place: str, conninfo: Conninfo, patience: Patience) -> None:
         self.place = place
@@ -84,52 +87,6 @@ class Postgres:
         self._away: HistoryAway | None = None
         self._again_at = 0.0
         self._is_told = self._is_known = False
-
-    @classmethod
-    def open(cls, place: str, conninfo: Conninfo, patience: Patience) -> Self:
-        """Connect, and create the tables in an empty database.
-
-        Raises:
-            HistoryAway: the server cannot be reached, although wan was patient.
-            SetupError: the server refuses, or the tables are of another version.
-        """
-        engine = cls(place, conninfo, patience)
-        engine.prepare()
-        return engine
-
-    def prepare(self) -> None:
-        """Check the version of the tables; create them in an empty database."""
-        version = self.version()
-        if version is None:
-            self.migrate()
-        elif version < OLDEST_READ:
-            raise SetupError(
-                f"the history {self.place} was written by an older wan (schema {version}, this wan"
-                f" needs {OLDEST_READ})",
-                hint="wan history migrate, when no older wan uses it any more",
-            )
-        elif version > VERSION:
-            raise SetupError(
-                f"the history {self.place} was written by a newer wan (schema {version}, this wan"
-                f" reads {VERSION})",
-                hint="pip install --upgrade 'aimlapi-wan[postgres]'",
-            )
-
-    def version(self) -> int | None:
-        """Return the version of the tables, None if the database has none."""
-        if self.run("SELECT to_regclass('wan_schema')")[0][0] is None:
-            return None
-        (row,) = self.run("SELECT max(version) FROM schema")
-        return None if row[0] is None else int(str(row[0]))
-
-    def migrate(self) -> None:
-        """Create the tables, or bring them to this version, in one transaction."""
-        with self._transaction(f"; SELECT pg_advisory_xact_lock({_LOCK}, 0)"):
-            for statement in SCHEMA:
-                self.change(statement)
-            version = self.version()
-            if version is None or version < VERSION:
-                self.change("INSERT INTO schema (version) VALUES (:version)", {"version": VERSION})
 
     def run(self, sql: str, values: Values = NO_VALUES) -> list[tuple[object, ...]]:
         """Run a query and return its rows."""
@@ -211,11 +168,12 @@ class Postgres:
     @contextmanager
     def transaction(self, *, serial: bool = False) -> Iterator[None]:
         """Commit all changes of the block durably, or none. Serial ones run one after another."""
-        with self._transaction(_SERIAL if serial else ""):
+        with self.locked(_SERIAL if serial else ""):
             yield
 
     @contextmanager
-    def _transaction(self, lock: str) -> Iterator[None]:
+    def locked(self, lock: str) -> Iterator[None]:
+        """Do the same as `transaction`, after more statements that take a lock."""
         try:
             self._execute(_BEGIN.format(round(self._lock_s * 1000)) + lock, NO_VALUES)
         except SetupError:

@@ -20,6 +20,10 @@ class Sqlite:
     is_shared = False
     # The clock of the command, which tests may set.
     now = ":now"
+    schema_and_size = (
+        "SELECT user_version, page_count * page_size"
+        " FROM pragma_user_version, pragma_page_count, pragma_page_size"
+    )
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, network: str | None = None

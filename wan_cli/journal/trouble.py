@@ -11,6 +11,7 @@ from shlex import quote
 from typing import Final
 
 from wan_cli.errors import HistoryLocked, HistoryReadOnly, SetupError
+from wan_cli.journal.port import RowRefused
 from wan_cli.text import one_line
 
 _NAMES: Final = {
@@ -93,7 +94,7 @@ def trouble(path: Path) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError as cause:
         # The file is intact, but the row conflicts with another one.
-        raise SetupError(
+        raise RowRefused(
             f"the history {path} refuses a row: {one_line(str(cause), 100)}",
             hint="wan doctor",
         ) from None
