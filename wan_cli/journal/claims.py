@@ -86,7 +86,7 @@ class Claims:
         blocking = self._blocking(record, terms)
         if blocking is not None:
             return Claim(blocking=blocking)
-        over = first_over(self._engine, terms.limits, record.price_usd or 0.0)
+        over = first_over(self._engine, terms.limits, record)
         if over is not None:
             return Claim(over=over)
         shared = self._engine.is_shared

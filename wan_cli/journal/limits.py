@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wan_cli.journal.port import Engine
+from wan_cli.record import Record
 
 # The price of a submission until its cost is known; refused ones and failures cost nothing.
 HELD = (
@@ -45,22 +46,32 @@ class Over(NamedTuple):
     held_usd: float
 
 
-def held_usd(engine: Engine, limit: Limit) -> float:
-    """Return the amount that counts for a limit: what is paid, and the price of what is not."""
+def held_usd(engine: Engine, limit: Limit, without: str = "") -> float:
+    """Return the amount that counts for a limit: what is paid, and the price of what is not.
+
+    Args:
+        engine: the journal.
+        limit: which generations count.
+        without: the ref of a submission that does not count.
+    """
     where = "created_at >= :since AND sandbox = 0"
     if limit.budget is not None:
         where = "budget = :budget"
     rows = engine.run(
-        f"SELECT coalesce(sum({HELD}), 0.0) FROM generations WHERE {where}", limit._asdict()
+        f"SELECT coalesce(sum({HELD}), 0.0) FROM generations WHERE {where} AND ref <> :without",
+        {**limit._asdict(), "without": without},
     )
     return float(str(rows[0][0]))
 
 
-def first_over(engine: Engine, limits: Sequence[Limit], price_usd: float) -> Over | None:
-    """Return the first limit that a price would exceed, None if it fits into all of them."""
+def first_over(engine: Engine, limits: Sequence[Limit], record: Record) -> Over | None:
+    """Return the first limit that a submission would exceed, None if it fits into all of them.
+
+    It may stand in the journal already: the answer to an earlier attempt's COMMIT was lost.
+    """
     for limit in limits:
-        held = held_usd(engine, limit)
-        if held + price_usd > limit.usd + _TINY_USD:
+        held = held_usd(engine, limit, record.ref)
+        if held + (record.price_usd or 0.0) > limit.usd + _TINY_USD:
             return Over(limit, held)
     return None
 

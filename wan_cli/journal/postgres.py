@@ -37,12 +37,13 @@ _OPTIONS: dict[str, Any] = {
 }
 # In the round trip of BEGIN, since a pooler drops the options of a session. READ COMMITTED by name:
 # with another default of the server, the look after the lock would see an old picture. The commit
-# must be on disk before anything is sent. A process that stops here must not keep the lock.
+# must be on disk before anything is sent. A process that stops here must lose the lock before
+# others give up waiting for it.
 _BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
     " SELECT set_config('synchronous_commit', 'on', true)"
     " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');"
-    " SET LOCAL idle_in_transaction_session_timeout = '10s';"
+    " SET LOCAL idle_in_transaction_session_timeout = '4s';"
     " SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '{}ms'"
 )
 _SERIAL = (
