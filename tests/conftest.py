@@ -1,5 +1,6 @@
 """Fixtures: a fake API, a home, and the command as a real process with its invariants checked."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,8 +46,8 @@ def work(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
-    """Where the history is: in a `file`, or in `postgres`, if a test asks for that."""
-    return str(getattr(request, "param", "file"))
+    """Where the history is: in a `file`, or in `postgres`, if a test or WAN_TEST_ENGINE says so."""
+    return str(getattr(request, "param", os.environ.get("WAN_TEST_ENGINE", "file")))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -34,13 +35,19 @@ def rows(wan: Wan) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "elapsed_s"} for line in lines]
 
 
-def change_rows(wan: Wan, sql: str, where: str = "1") -> None:
+def change_rows(wan: Wan, sql: str, where: str = "1 = 1") -> None:
     """Change the history as a crash, or another process, would have left it."""
     execute(wan, f"UPDATE generations SET {sql} WHERE {where}")
 
 
 def execute(wan: Wan, sql: str) -> None:
-    """Run a statement on the history."""
+    """Run a statement on the history, in a file or in a database."""
+    if "WAN_HISTORY" in wan.env:
+        import psycopg
+
+        with psycopg.connect(wan.env["WAN_HISTORY"]) as shared:
+            shared.execute(re.sub(r"\bgenerations\b", "wan_generations", sql).encode())
+        return
     with closing(sqlite3.connect(history_of(wan), timeout=10)) as database:
         database.execute(sql)
         database.commit()
