@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,21 @@ def history_url(postgres: Postgres) -> Iterator[str]:
     yield url
     postgres.start()
     postgres.drop(url)
+
+
+@pytest.fixture
+def role(postgres: Postgres, history_url: str) -> Iterator[Callable[..., str]]:
+    """Make a role that has only these rights; return its URL. It goes with the test."""
+    name = f"worker_{os.getpid()}"
+
+    def make(*grants: str) -> str:
+        postgres.execute(history_url, f"CREATE ROLE {name} LOGIN")
+        for grant in grants:
+            postgres.execute(history_url, f"{grant} TO {name}")
+        return history_url.replace("wan@", f"{name}@", 1)
+
+    yield make
+    postgres.execute(history_url, f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,23 +33,6 @@ def change(file: Path, sql: str, *values: object) -> None:
 def shared(postgres: Postgres, url: str, columns: str) -> list[tuple[Any, ...]]:
     found = postgres.execute(url, f"SELECT {columns} FROM wan_generations ORDER BY seq")
     return [tuple(row.values()) for row in found]
-
-
-def as_role(postgres: Postgres, url: str, name: str, *grants: str) -> str:
-    """Return the URL for a role of its own with some rights."""
-    postgres.execute(url, f"DROP ROLE IF EXISTS {name}")
-    postgres.execute(url, f"CREATE ROLE {name} LOGIN")
-    for grant in grants:
-        postgres.execute(url, f"{grant} TO {name}")
-    return url.replace("wan@", f"{name}@", 1)
-
-
-@pytest.fixture
-def role(postgres: Postgres, history_url: str) -> Any:
-    """Make a role with some rights; return its URL. The role goes with the test."""
-    name = f"worker_{os.getpid()}"
-    yield lambda *grants: as_role(postgres, history_url, name, *grants)
-    postgres.execute(history_url, f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 def test_it_says_where_the_file_is_and_what_it_holds(wan: Wan, api: FakeApi, home: Path) -> None:
@@ -86,7 +70,7 @@ def test_it_says_where_the_database_is_without_secrets(
 
 
 def test_a_role_that_cannot_write_can_read(
-    history_url: str, role: Any, wan: Wan, api: FakeApi
+    history_url: str, role: Callable[..., str], wan: Wan, api: FakeApi
 ) -> None:
     wan.env["WAN_HISTORY"] = history_url
     assert wan("generate", "a fox", "-q").code == 0
@@ -104,7 +88,7 @@ def test_a_role_that_cannot_write_can_read(
 
 
 def test_a_role_with_the_documented_rights_works(
-    history_url: str, role: Any, wan: Wan, api: FakeApi
+    history_url: str, role: Callable[..., str], wan: Wan, api: FakeApi
 ) -> None:
     wan.env["WAN_HISTORY"] = history_url
     assert wan("history", "migrate").code == 0
@@ -175,7 +159,7 @@ def test_a_newer_schema_is_left_alone(
 
 
 def test_a_role_without_ddl_does_not_pay_before_the_tables_exist(
-    role: Any, wan: Wan, api: FakeApi
+    role: Callable[..., str], wan: Wan, api: FakeApi
 ) -> None:
     wan.env["WAN_HISTORY"] = role()
     for argv in (["generate", "a fox"], ["list"], ["history", "migrate"]):
@@ -362,7 +346,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_others(
 
 
 def test_a_copy_needs_the_right_to_insert_only(
-    history_url: str, role: Any, wan: Wan, api: FakeApi, home: Path
+    history_url: str, role: Callable[..., str], wan: Wan, api: FakeApi, home: Path
 ) -> None:
     assert wan("generate", "a fox", "--no-wait").code == 0
     wan.env["WAN_HISTORY"] = history_url

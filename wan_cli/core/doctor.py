@@ -2,9 +2,11 @@
 
 import stat
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from wan_cli import __version__
 from wan_cli.api.client import Client
@@ -13,12 +15,17 @@ from wan_cli.config import Settings, load
 from wan_cli.config.keys import find_key, mask
 from wan_cli.config.paths import Paths
 from wan_cli.config.setting import SETTINGS
+from wan_cli.core.lease import is_under_way
 from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.journal import Journal
+from wan_cli.journal.checks import examine
 from wan_cli.journal.schema import VERSION
 from wan_cli.journal.trouble import ELSEWHERE
 from wan_cli.objects import Wanted, try_objects
 from wan_cli.uri import Uri
+
+if TYPE_CHECKING:
+    from wan_cli.journal.postgres import Postgres
 
 CLOCK_OFF_MAX_S = 120.0
 # The price of one clip of 10 s in 1080p.
@@ -72,15 +79,33 @@ def examine_history(file: Path) -> Iterator[Check]:
             yield fine("history", "intact and writable")
             for words in journal.warnings:
                 yield warning("history", words, hint=ELSEWHERE)
-            unresolved = len(journal.unresolved())
-            waiting = len(journal.to_fetch())
+            yield from _generations(journal)
     except WanError as error:
         yield problem("history", error)
-        return
+
+
+def examine_shared(journal: Journal) -> Iterator[Check]:
+    """Check the database that holds the history, the rights of this role, and the generations.
+
+    Raises:
+        SetupError: the database is away, or refuses a question.
+    """
+    # Only the engine of a database is shared.
+    yield from examine(cast("Postgres", journal.engine))
+    yield from _generations(journal)
+
+
+def _generations(journal: Journal) -> Iterator[Check]:
+    now = time.time()
+    unresolved = [one for one in journal.unresolved() if not is_under_way(journal, one, now)]
     if unresolved:
-        words = f"{unresolved} with unknown outcome"
+        words = f"{len(unresolved)} with unknown outcome"
         yield warning("submissions", words, hint="wan recover")
-    if waiting:
+    waiting = len(journal.to_fetch())
+    if waiting and journal.is_shared:
+        # Other machines may be working on them.
+        yield fine("videos", f"{waiting} under way or not saved yet")
+    elif waiting:
         yield warning("videos", f"{waiting} not on disk yet", hint="wan fetch --all")
 
 

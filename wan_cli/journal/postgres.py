@@ -219,6 +219,12 @@ class Postgres:
         """Return a list as the value that `is_in` reads."""
         return list(words)
 
+    def connected_to(self) -> tuple[str, bool]:
+        """Return the server of this connection, and whether the connection is encrypted."""
+        connection = self._connected()
+        info = connection.info
+        return info.hostaddr or info.host, connection.pgconn.ssl_in_use
+
     def wait_for_locks(self, seconds: float) -> None:
         """Wait this long, instead of 5 s, while another process claims; wait for no server."""
         self._patience = None
