@@ -15,11 +15,20 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.fake.api import FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.invariants import KEY
+from tests.fake.postgres import Postgres
 from tests.fake.script import Reply, repeat
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.api.outcome import Submission
@@ -34,6 +43,7 @@ from wan_cli.destination import Destination
 from wan_cli.errors import WanError
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
+from wan_cli.journal.port import Patience
 from wan_cli.listing import Listing
 from wan_cli.models import GenerationRequest
 from wan_cli.record import Outcome, Record
@@ -162,17 +172,20 @@ class Lives(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        path = self.folder / "history.db"
-        self.witness = Journal.open(path)
-        self.histories = [Journal.open(path) for _ in range(2)]
+        self.witness = self.opened()
+        self.histories = [self.opened() for _ in range(2)]
         self.clients = [
             MortalClient(self.api.base_url, self.is_journalled, self.time) for _ in range(2)
         ]
 
+    def opened(self) -> Journal:
+        """Open the history as a process of its own does."""
+        return Journal.open(self.folder / "history.db")
+
     def is_journalled(self, label: str) -> None:
         """I1: the row is on disk, visible to every process, before the submission begins."""
         # A separate connection, because this runs in a worker.
-        with Journal.open(self.folder / "history.db") as witness:
+        with self.opened() as witness:
             record = witness.find(label)
         assert record is not None
         assert record.status is Status.CLAIMED
@@ -372,12 +385,43 @@ class Lives(RuleBasedStateMachine):
         assert not list(self.work.glob("*.part"))
 
 
+class SharedLives(Lives):
+    """The same with a history in a database."""
+
+    postgres: Postgres
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = self.postgres.create()
+
+    def opened(self) -> Journal:
+        given = {name: str(value) for name, value in conninfo_to_dict(self.url).items()}
+        none = Patience(0.0, lambda _words: None)
+        spool = self.folder / "spool"
+        return Journal.connect("db", lambda: given, spool=spool, patience=none)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.postgres.drop(self.url)
+
+
+def chosen(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=12,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 TestLives = Lives.TestCase
-TestLives.settings = settings(
-    max_examples=25,
-    stateful_step_count=12,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestLives.settings = chosen(25)
+
+
+def test_with_a_database_it_is_the_same(postgres: Postgres) -> None:
+    SharedLives.postgres = postgres
+    run_state_machine_as_test(SharedLives, settings=chosen(10))
