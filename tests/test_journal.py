@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
@@ -28,6 +29,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
 
+@BOTH
 def test_eight_processes_write_one_history(api: FakeApi, wan: Wan) -> None:
     runs = [wan.start("generate", f"fox {number}", "--no-wait") for number in range(8)]
     assert [(run.wait().code, run.err.count("error")) for run in runs] == [(0, 0)] * 8
@@ -134,6 +136,7 @@ def test_no_lock_is_held_while_waiting(api: FakeApi, wan: Wan, home: Path) -> No
     running.kill()
 
 
+@BOTH
 def test_lists_by_status_and_text_and_limit(api: FakeApi, wan: Wan) -> None:
     for prompt in ("a red fox", "a blue fox", "a cat"):
         assert wan("generate", prompt, "--no-wait", "-q").code == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands.test_family import NEW, new_model
 from tests.commands.test_pictures_sent import photo
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.records import GenerationState
@@ -54,6 +55,7 @@ def test_a_row_that_was_fetched_by_its_id_is_known_to_its_batch(
     assert prompts(api) == ["a fox runs", "a dog runs"]
 
 
+@BOTH
 @pytest.mark.parametrize("count", [["--count", "2"], []])
 def test_a_variation_continues_with_what_an_earlier_command_submitted(
     wan: Wan, api: FakeApi, count: list[str]
@@ -115,6 +117,7 @@ def test_a_catalogue_that_is_away_makes_no_other_request_of_a_row(
     assert new_model == NEW
 
 
+@BOTH
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '["\\ud800"]', "[" * 100_000])
 def test_what_json_cannot_say_is_refused_and_the_history_stays_sound(
     wan: Wan, api: FakeApi, new_model: str, value: str
@@ -126,6 +129,7 @@ def test_what_json_cannot_say_is_refused_and_the_history_stays_sound(
     assert api.posts == []
 
 
+@BOTH
 @pytest.mark.parametrize("value", ["duration=[5]", 'resolution={"a":1}'])
 def test_a_field_of_any_shape_is_fetched_as_any_other(wan: Wan, api: FakeApi, value: str) -> None:
     words = ["--model", "acme/none", "--unchecked", "--field", value, "--no-wait"]

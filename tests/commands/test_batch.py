@@ -11,6 +11,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal
@@ -40,6 +41,7 @@ def videos(result: Result) -> list[str]:
     return sorted(Path(line).name.rpartition("-")[0] for line in result.out.splitlines())
 
 
+@BOTH
 def test_all_rows_become_files_and_a_second_run_pays_nothing(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
@@ -52,6 +54,7 @@ def test_all_rows_become_files_and_a_second_run_pays_nothing(
     assert sent(api) == once(*PROMPTS)
 
 
+@BOTH
 def test_after_a_row_is_added_a_run_pays_only_for_that_row(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
@@ -61,6 +64,7 @@ def test_after_a_row_is_added_a_run_pays_only_for_that_row(
     assert sent(api) == once(*PROMPTS, "a wolf")
 
 
+@BOTH
 def test_equal_rows_are_two_videos(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\na fox\n")
     for _ in range(2):
@@ -207,6 +211,7 @@ def test_wan_finds_a_folder_without_write_permission_before_it_pays(
     assert api.posts == []
 
 
+@BOTH
 def test_shards_share_the_rows(wan: Wan, api: FakeApi, file: Path) -> None:
     even = wan("batch", "--yes", file.name, "--shard", "0/2")
     assert videos(even) == ["a-fox", "an-owl"]
@@ -256,6 +261,7 @@ def test_the_next_run_submits_only_the_refused_row_again(
     assert sent(api) == once(*PROMPTS)
 
 
+@BOTH
 def test_a_failed_generation_is_submitted_again_only_on_request(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
@@ -309,6 +315,7 @@ def test_if_the_server_is_down_batch_exits_with_11_and_sends_nothing(
     assert sent(api) == once("a fox")
 
 
+@BOTH
 def test_batch_finds_a_lost_reply_in_the_log_and_does_not_pay_again(
     wan: Wan, api: FakeApi, file: Path
 ) -> None:
@@ -334,6 +341,7 @@ def test_an_unknown_outcome_is_10_until_the_log_shows_it(
     assert sent(api) == once(*PROMPTS)
 
 
+@BOTH
 def test_again_submits_a_row_whose_outcome_is_unknown(wan: Wan, api: FakeApi, file: Path) -> None:
     file.write_text("a fox\n")
     api.on_post(Reply(status=502, accept=False))
@@ -346,6 +354,7 @@ def test_again_submits_a_row_whose_outcome_is_unknown(wan: Wan, api: FakeApi, fi
     assert sent(api) == once("a fox")
 
 
+@BOTH
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_batch_continues_where_it_stopped(
     wan: Wan, api: FakeApi, file: Path, number: int
@@ -579,6 +588,7 @@ def test_generate_continues_with_a_submission_of_a_killed_batch(
 # Costs.
 
 
+@BOTH
 def test_the_budget_limits_the_whole_batch(wan: Wan, api: FakeApi, file: Path) -> None:
     over = wan("batch", "--yes", file.name, "--max-cost", "4.7")
     assert (over.code, api.posts) == (5, [])
@@ -716,6 +726,7 @@ def test_batch_does_not_ask_with_yes_or_if_there_is_nothing_to_pay(
     assert sent(api) == once(*PROMPTS)
 
 
+@BOTH
 def test_rows_of_one_key_wait_for_the_submission_of_the_first(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:

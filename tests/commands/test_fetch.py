@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.cdn import CdnReply
 from tests.fake.process import Wan
@@ -31,6 +32,7 @@ def test_fetch_downloads_once(wan: Wan, api: FakeApi) -> None:
     assert len(api.cdn.requests) == 2
 
 
+@BOTH
 def test_the_history_keeps_the_hash_of_the_video(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan, "a fox")
     assert "sha256" not in wan("status", generation_id, "--json").json_lines[0]
@@ -48,6 +50,7 @@ def test_no_wait_exits_with_8_and_prints_no_path(wan: Wan, api: FakeApi) -> None
     assert f"hint: wan fetch {generation_id}" in result.err
 
 
+@BOTH
 def test_all_fetches_everything_that_is_not_on_disk(wan: Wan, api: FakeApi, work: Path) -> None:
     submitted(wan, "a fox", "-o", "fox.mp4")
     submitted(wan, "a hen", "-o", "sub/hen.mp4")

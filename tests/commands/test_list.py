@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply
@@ -15,6 +16,7 @@ from wan_cli.output.table import width_of
 NO_KEY = {"AIMLAPI_API_KEY": None}
 
 
+@BOTH
 def test_an_empty_history_is_not_an_error(wan: Wan, api: FakeApi) -> None:
     result = wan("list", env=NO_KEY)
     assert (result.code, result.out) == (0, "")
@@ -40,6 +42,7 @@ def test_an_empty_history_points_to_the_generations_of_the_sandbox(wan: Wan) -> 
     assert words not in listed.err
 
 
+@BOTH
 def test_list_prints_the_newest_first_and_the_amount_spent(wan: Wan, api: FakeApi) -> None:
     ids = [
         wan("generate", prompt, "--no-wait").out.strip() for prompt in ("A Fox", "a hen", "an owl")
@@ -66,6 +69,7 @@ def test_list_prints_the_newest_first_and_the_amount_spent(wan: Wan, api: FakeAp
     assert len(api.gets) == gets
 
 
+@BOTH
 def test_stats_sum_by_day_and_model(wan: Wan, api: FakeApi) -> None:
     for prompt in ("a fox", "a hen"):
         assert wan("generate", prompt, "--no-wait").code == 0
@@ -96,6 +100,7 @@ def test_stats_on_a_terminal_are_a_table_with_the_total(wan: Wan, api: FakeApi) 
     assert heads.split() == ["DAY", "MODEL", "CLIPS", "CREDITS", "COST"]
 
 
+@BOTH
 def test_a_failed_generation_costs_nothing(wan: Wan, api: FakeApi) -> None:
     api.error = {"message": "not nice"}
     assert wan("generate", "a fox").code == 9
@@ -165,6 +170,7 @@ def test_a_table_fits_any_terminal(wan: Wan, api: FakeApi, columns: int) -> None
     assert lines[3] == "2 of 3 (--limit N, --all)"[:columns] or columns == 20
 
 
+@BOTH
 def test_all_lists_the_whole_history(wan: Wan, api: FakeApi) -> None:
     ids = three(wan, *(f"fox {number}" for number in range(23)))
     few, whole = wan("list"), wan("list", "--all")
@@ -194,6 +200,7 @@ def test_list_ends_quietly_if_its_reader_exits(wan: Wan, api: FakeApi) -> None:
 HOSTILE = "a\tfox\nin\r\nthe \x1b[31msnow\x1b]0;t\x07 \u202egnp\u2066 \x85 \u2028 end"
 
 
+@BOTH
 def test_any_prompt_is_one_cell_of_one_row(wan: Wan, api: FakeApi) -> None:
     (made,) = three(wan, HOSTILE)
     result = wan("list")

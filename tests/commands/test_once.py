@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
@@ -17,6 +18,7 @@ def other_machine(tmp_path: Path) -> dict[str, str | None]:
     return {"WAN_HOME": str(tmp_path / "other-home")}
 
 
+@BOTH
 def test_a_second_run_prints_the_same_path_and_pays_nothing(wan: Wan, api: FakeApi) -> None:
     first = wan("generate", "a fox", "--once", "build-7")
     again = wan("generate", "a fox", "--once", "build-7", "--max-cost", "0")
@@ -57,6 +59,7 @@ def test_a_second_run_waits_for_the_generation_in_flight(wan: Wan, api: FakeApi)
     assert len(api.posts) == 1
 
 
+@BOTH
 def test_after_a_failure_on_the_server_it_submits_again(wan: Wan, api: FakeApi) -> None:
     api.error = {"name": "ModerationError", "message": "no"}
     assert wan("generate", "a fox", "--once", "build-7").code == 9
@@ -79,6 +82,7 @@ def test_a_second_run_notices_an_earlier_failure_and_submits_again(wan: Wan, api
     assert len(api.posts) == 2
 
 
+@BOTH
 def test_a_refused_submission_leaves_the_key_free(wan: Wan, api: FakeApi) -> None:
     api.on_post(refusal(400, "not nice"))
     assert wan("generate", "a fox", "--once", "build-7").code == 6
@@ -86,6 +90,7 @@ def test_a_refused_submission_leaves_the_key_free(wan: Wan, api: FakeApi) -> Non
     assert len(api.accepted) == 1
 
 
+@BOTH
 def test_a_key_stands_for_one_request(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a fox", "--once", "build-7", "--no-wait").code == 0
     for argv in (["a red fox"], ["a fox", "--duration", "5"]):
@@ -117,6 +122,7 @@ def test_an_invalid_key_is_refused(wan: Wan, api: FakeApi, key: str) -> None:
     assert "is not a key of 1 to 200 printable characters" in result.err
 
 
+@BOTH
 def test_two_processes_at_the_same_time_submit_once(wan: Wan, api: FakeApi, work: Path) -> None:
     argv = ("generate", "a fox", "--once", "build-7", "-o", "clip.mp4")
     both = [wan.start(*argv) for _ in range(2)]
@@ -126,6 +132,7 @@ def test_two_processes_at_the_same_time_submit_once(wan: Wan, api: FakeApi, work
     assert [path.name for path in work.iterdir()] == ["clip.mp4"]
 
 
+@BOTH
 def test_a_run_continues_the_submission_of_a_killed_process(wan: Wan, api: FakeApi) -> None:
     api.on_post(Reply(fault="hang"))
     running = wan.start("generate", "a fox", "--once", "build-7")
@@ -308,6 +315,7 @@ def test_a_key_names_its_generation(wan: Wan, api: FakeApi, work: Path) -> None:
     assert "--once another" in result.err
 
 
+@BOTH
 def test_a_key_names_the_attempt_that_counts(wan: Wan, api: FakeApi) -> None:
     api.allow_multiple = True
     words = ["generate", "a fox", "--once", "K", "--no-wait"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Running, Wan
 from tests.fake.script import Reply
@@ -20,6 +21,7 @@ def hanging(wan: Wan, api: FakeApi, *options: str) -> Running:
     return running
 
 
+@BOTH
 def test_a_process_killed_during_its_post_ends_in_one_payment_and_one_file(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
@@ -36,6 +38,7 @@ def test_a_process_killed_during_its_post_ends_in_one_payment_and_one_file(
     assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
 
 
+@BOTH
 def test_fetch_all_first_resolves_unknown_submissions(wan: Wan, api: FakeApi, work: Path) -> None:
     running = hanging(wan, api)
     running.kill()
@@ -44,6 +47,7 @@ def test_fetch_all_first_resolves_unknown_submissions(wan: Wan, api: FakeApi, wo
     assert [path.read_bytes() for path in work.glob("*.mp4")] == [api.video]
 
 
+@BOTH
 def test_fetch_all_reports_what_stays_unknown(wan: Wan, api: FakeApi) -> None:
     api.log_lag = api.ledger_lag = True
     running = hanging(wan, api)
@@ -106,6 +110,7 @@ def test_nothing_to_resolve_is_not_a_failure(wan: Wan) -> None:
     assert wan("recover", "--adopt", "a", "--forget", "b").code == 2
 
 
+@BOTH
 def test_recover_skips_the_submission_of_a_live_process(wan: Wan, api: FakeApi) -> None:
     running = hanging(wan, api, "--no-wait", "--timeout", "60")
     result = wan("recover", "--json")

@@ -1,5 +1,6 @@
 """wan status, run as a real command: exit codes by state, ids in every form."""
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
@@ -83,6 +84,7 @@ def test_an_id_that_begins_with_a_dash_can_be_adopted(wan: Wan, api: FakeApi) ->
     assert wan("status", "@last").out.startswith(DASHED)
 
 
+@BOTH
 def test_an_ambiguous_prefix_is_refused(wan: Wan, api: FakeApi) -> None:
     api.ids = ["abcdef1111111111111-A", "abcdef2222222222222-B"]
     submitted(wan)
@@ -146,6 +148,7 @@ def test_status_retries_after_a_short_failure(api: FakeApi, wan: Wan) -> None:
     assert len(api.gets) == 3
 
 
+@BOTH
 def test_status_prints_the_path_of_the_file(wan: Wan, api: FakeApi) -> None:
     generation_id = submitted(wan)
     api.generations[generation_id].status = "completed"

@@ -36,14 +36,15 @@ class Break:
 class Proxy(Server):
     """Listens on its own port of 127.0.0.1. `refuse()` and `listen()` are an outage and its end.
 
-    `fired` holds the breaks that have happened. `commits` counts the transactions that the server
-    has committed, whatever the client was told.
+    `fired` holds the breaks that have happened, `statements` the SQL of the clients. `commits`
+    counts the transactions that the server has committed, whatever the client was told.
     """
 
     def __init__(self, address: Path | tuple[str, int]) -> None:
         super().__init__()
         self.fired: list[Break] = []
         self.commits = 0
+        self.statements: list[str] = []
         self._address = address
         self._breaks: list[Break] = []
         self._flowing = threading.Event()
@@ -139,6 +140,7 @@ class _Link:
         for message in _messages(self._client):
             if b"BEGIN" in message:
                 transaction = b""
+            self._proxy.statements += _statements(message)
             found = self._proxy.next_break(message, transaction)
             transaction += message
             if found is not None and found.when == "before" and not self._act(found):
@@ -190,6 +192,13 @@ def _messages(client: socket.socket) -> Iterator[bytes]:
             if not head and message[4:6] == b"\x00\x03":
                 head = 1
             yield message
+
+
+def _statements(message: bytes) -> list[str]:
+    """Return the SQL of a message: Query has only that, Parse has a name before it."""
+    fields = message[5:].split(b"\x00")
+    sql = {b"Q": fields[:1], b"P": fields[1:2]}.get(message[:1], [])
+    return [each.decode() for each in sql]
 
 
 def _connect(address: Path | tuple[str, int]) -> socket.socket:
