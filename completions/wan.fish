@@ -36,7 +36,7 @@ complete -c wan -n __wan_none -a history -d 'show where the history is; migrate 
 complete -c wan -n __wan_none -a recover -d 'resolve submissions whose outcome is unknown'
 complete -c wan -n __wan_none -a batch -d 'submit many prompts from a file; run it again to continue'
 complete -c wan -n __wan_none -a models -d 'list the Wan models with their prices and options'
-complete -c wan -n __wan_none -a balance -d 'print the account’s balance'
+complete -c wan -n __wan_none -a balance -d 'print the account’s balance and the key’s limit'
 complete -c wan -n __wan_none -a config -d 'read and change the configuration'
 complete -c wan -n __wan_none -a doctor -d 'check the key, the files, the API and the clock'
 complete -c wan -n __wan_none -a sandbox -d 'serve the same API on this machine, for free'

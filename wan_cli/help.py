@@ -13,7 +13,7 @@ COMMANDS = {
     "recover": "resolve submissions whose outcome is unknown",
     "batch": "submit many prompts from a file; run it again to continue",
     "models": "list the Wan models with their prices and options",
-    "balance": "print the account's balance",
+    "balance": "print the account's balance and the key's limit",
     "config": "read and change the configuration",
     "doctor": "check the key, the files, the API and the clock",
     "sandbox": "serve the same API on this machine, for free",

@@ -163,7 +163,8 @@ BLOCKS: Mapping[str, tuple[Block, ...]] = {
         " pays for at most one video per KEY. Running wan batch again never pays twice for a row.",
         "A crash, a lost connection or Ctrl-C loses nothing: wan fetch --all downloads what is paid"
         " for. If a command ends with 10, wan recover finds out what happened.",
-        "wan balance prints what is left; wan list --stats prints what was spent.",
+        "wan balance prints what the account and the key have left; wan list --stats prints what"
+        " was spent.",
     ),
     "machines": (
         "The history is a file on one machine, for all wan processes there. Keep WAN_HOME between"

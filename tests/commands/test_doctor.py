@@ -82,3 +82,68 @@ def test_the_sandbox_needs_no_key(wan: Wan, api: FakeApi) -> None:
     result = wan("doctor", "--sandbox", env={"AIMLAPI_API_KEY": None})
     assert result.code == 0
     assert "the sandbox needs none" in result.out
+
+
+def key_line(wan: Wan) -> tuple[str, str]:
+    """Return the level and the text of the check of the key's limit."""
+    result = wan("doctor", "--json")
+    assert result.code == 0, result.err
+    (check,) = [line for line in result.json_lines if line["check"] == "key limit"]
+    assert (check["level"] == "warning") == bool(check["hint"])
+    return check["level"], check["text"]
+
+
+def test_the_limit_and_the_scopes_of_the_key_are_shown(wan: Wan, api: FakeApi) -> None:
+    assert key_line(wan) == ("ok", "none; scopes: all")
+    api.key |= {"limit": {"threshold": 50, "retention": "month"}, "monthly_usage": 12.5}
+    api.key["scopes"] = ["model:video", "billing:read"]
+    words = "37.50 USD left of 50.00 USD a month; scopes: model:video, billing:read"
+    assert key_line(wan) == ("ok", words)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ({"scopes": ["model:image"]}, "the key may not make videos; none; scopes: model:image"),
+        ({"scopes": ["model:videos"]}, "the key may not make videos; none; scopes: model:videos"),
+        ({"disabled": True}, "the key is disabled; none; scopes: all"),
+        (
+            {"limit": {"threshold": 20, "retention": "month"}, "monthly_usage": 18.5},
+            "1.50 USD left of 20.00 USD a month; scopes: all: less than one clip",
+        ),
+        (
+            {"limit": {"threshold": 2.5, "retention": "day"}},
+            "at least 1.00 USD left of 2.50 USD a day; scopes: all: less than one clip",
+        ),
+        (
+            {"limit": {"threshold": 1, "retention": "no_reset"}, "monthly_usage": 0},
+            "at most 1.00 USD left of 1.00 USD in total; scopes: all: less than one clip",
+        ),
+    ],
+)
+def test_a_key_that_cannot_make_the_next_video_is_a_warning(
+    wan: Wan, api: FakeApi, key: dict[str, object], words: str
+) -> None:
+    api.key |= key
+    api.add_log_row("today", credits_used=3_000_000)
+    assert key_line(wan) == ("warning", words)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(status=404), "unknown (the API does not say)"),
+        (Reply(status=403), "unknown (the API does not allow this: scripted)"),
+        (Reply(status=500), "unknown (cannot reach the API"),
+        (Reply(body={"data": []}), "unknown (wan cannot read the answer of /v1/key)"),
+    ],
+    ids=["404", "403", "500", "odd"],
+)
+def test_a_limit_that_the_api_does_not_say_is_no_trouble(
+    wan: Wan, api: FakeApi, reply: Reply, words: str
+) -> None:
+    api.on_key(forever(reply))
+    level, text = key_line(wan)
+    assert level == "ok"
+    assert text.startswith(words)
+    assert "123.45 USD" in wan("doctor").out

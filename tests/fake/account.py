@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.fake.catalogue import MODEL
-from tests.fake.records import GenerationState, Row, charge, log_row, new_ids, select
+from tests.fake.records import GenerationState, Row, charge, log_row, new_ids, select, stamp
 from tests.fake.script import Reply, refusal
 from tests.fake.server import Request
 
@@ -56,6 +56,8 @@ class Account:
         self.ledger_lag = False
         self.log_pages = Pages()
         self.ledger_pages = Pages()
+        # What GET /v1/key says of a key, beside what it has spent this month.
+        self.key: Row = {"name": "tests", "disabled": False, "scopes": None, "limit": None}
         self._new_id = new_ids()
 
     def now(self) -> datetime:
@@ -144,6 +146,41 @@ class Account:
         more = at + limit < len(rows)
         page = {"next_cursor": f"after-{at + limit}" if more else None, "has_more": more}
         return Reply(body={"data": rows[at : at + limit], "pagination": page})
+
+    def about_key(self, request: Request) -> Reply:
+        """Answer GET /v1/key."""
+        key = key_of(request)
+        spent = self._usage(key, stamp(self._month()), stamp(self.now()))
+        data = {"prefix": key[:8], "monthly_usage": spent["spend"], **self.key}
+        return Reply(body={"data": data})
+
+    def usage(self, request: Request) -> Reply:
+        """Answer GET /v2/usage."""
+        wanted, now = request.parameters, self.now()
+        period = wanted.get("period")
+        if period not in (None, "24h", "7d", "30d"):
+            return refusal(400, "period: expected 24h, 7d or 30d", request.path)
+        days = {"7d": 7, "30d": 30}.get(period or "", 1)
+        start = wanted.get("start") or stamp(now - timedelta(days=days))
+        try:
+            body = self._usage(key_of(request), start, wanted.get("end") or stamp(now))
+        except ValueError as cause:
+            return refusal(400, str(cause), request.path)
+        return Reply(body=body)
+
+    def _usage(self, key: str, start: str, end: str) -> Row:
+        rows = select(self.log_rows(key), "created", start, end, status="succeeded")
+        return {
+            "api_key_prefix": key[:8],
+            "start": start,
+            "end": end,
+            "spend": sum(row["cost"]["usd"] for row in rows),
+            "currency": "USD",
+            "requests": len(rows),
+        }
+
+    def _month(self) -> datetime:
+        return self.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def key_of(request: Request) -> str:

@@ -73,6 +73,8 @@ class FakeApi(Account, Server):
         self.on_logs: Script[Reply] = Script()
         self.on_transactions: Script[Reply] = Script()
         self.on_billing: Script[Reply] = Script()
+        self.on_key: Script[Reply] = Script()
+        self.on_usage: Script[Reply] = Script()
         self.on_models: Script[Reply] = Script()
         self.on_metrics: Script[Reply] = Script()
         self._routes: dict[str, tuple[Script[Reply], Callable[[Request], Reply]]] = {
@@ -80,6 +82,8 @@ class FakeApi(Account, Server):
             "/v2/logs": (self.on_logs, self.logs),
             "/v2/billing/transactions": (self.on_transactions, self.transactions),
             "/v2/billing": (self.on_billing, self._billing),
+            "/v1/key": (self.on_key, self.about_key),
+            "/v2/usage": (self.on_usage, self.usage),
             "/v1/models": (self.on_models, self._models),
             "/models/metrics": (self.on_metrics, self._metrics),
         }

@@ -20,7 +20,8 @@ def label_of(request: Request) -> str | None:
 
 
 def is_allowed(request: Request) -> bool:
-    return not request.path.startswith("/v2/") or bool(key_of(request))
+    needs_key = request.path.startswith("/v2/") or request.path == "/v1/key"
+    return not needs_key or bool(key_of(request))
 
 
 def parse(raw: bytes) -> Row:

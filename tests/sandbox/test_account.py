@@ -31,6 +31,21 @@ def test_log_ledger_and_balance_agree(api: Api):
     assert api.ledger()[0]["client_request_id"] == "wan-a.1"
 
 
+def test_the_key_has_no_limit_and_its_usage_is_that_of_the_log(api: Api):
+    api.post()
+    api.post(prompt="[error] b")
+    api.log_of(2)
+    key = api.get("/v1/key").json()["data"]
+    assert (key["disabled"], key["scopes"], key["limit"]) == (False, None, None)
+    usage = api.get("/v2/usage", period="24h").json()
+    assert (usage["spend"], usage["currency"], usage["requests"]) == (0.25, "USD", 1)
+    assert key["monthly_usage"] == usage["spend"]
+    past = api.get("/v2/usage", start="2026-01-01T00:00:00Z", end="2026-02-01T00:00:00Z").json()
+    assert (past["spend"], past["requests"]) == (0, 0)
+    for path in ("/v1/key", "/v2/usage"):
+        assert api.get(path, headers={}).status_code == 401
+
+
 def test_logs_are_filtered_and_paged(api: Api):
     ids = [api.post(prompt=f"[error] {number}").json()["id"] for number in range(5)]
     api.log_of(5)
@@ -51,6 +66,9 @@ def test_a_wrong_query_is_refused(api: Api):
         ("/v2/logs", "status=done"),
         ("/v2/logs", "start=yesterday"),
         ("/v2/logs", "start=2026-01-01T00:00:00Z&end=2026-06-01T00:00:00Z"),
+        ("/v2/usage", "period=fortnight"),
+        ("/v2/usage", "start=yesterday"),
+        ("/v2/usage", "start=2026-01-01T00:00:00Z&end=2026-06-01T00:00:00Z"),
         ("/v2/billing/transactions", "cursor=zzz"),
         ("/v2/billing/transactions", "direction=OUT"),
     ):

@@ -1,4 +1,4 @@
-"""wan balance: print the account's balance."""
+"""wan balance: print the account's balance, and what its key may spend and has spent."""
 
 from wan_cli.commands import options
 from wan_cli.commands.manual import PageCommand
@@ -15,12 +15,18 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Print the account's balance in USD."""
+    """Print the account's balance in USD, what the key may still spend, and what it has spent."""
+    # Help does not need these imports.
+    from wan_cli.core.balance import standing
+    from wan_cli.core.tools import CLOCK
+    from wan_cli.output.balance import balance_json, balance_text
+
     out = begin(json=json, quiet=quiet, verbose=verbose, sandbox=sandbox)
     space = workspace(out, sandbox=sandbox)
     with space.client() as client:
-        balance, currency = client.balance()
+        found = standing(client, CLOCK.get().now())
         mark = " (sandbox)" if space.sandbox or client.is_sandbox else ""
-    words = f"{balance:.2f} {currency}".strip() + mark
-    out.result({"balance": balance, "currency": currency}, words)
+    if found.why:
+        out.note(f"what the key may spend and has spent is not complete: {found.why}")
+    out.result(balance_json(found), balance_text(found, mark))
     return 0

@@ -15,6 +15,7 @@ from wan_cli.core.doctor import (
     examine_history,
     examine_shared,
 )
+from wan_cli.core.tools import CLOCK
 from wan_cli.errors import WanError
 from wan_cli.output import Output
 from wan_cli.uri import Uri
@@ -43,7 +44,7 @@ def examine(out: Output, *, sandbox: bool | None) -> Iterator[Check]:
         yield examine_bucket(settings.output_dir)
     if all(check.level is not Level.PROBLEM for check in checks):
         with space.client() as client:
-            yield from examine_api(client)
+            yield from examine_api(client, CLOCK.get().now())
     else:
         yield _skipped("API, clock, balance", checks)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from wan_cli import __version__
+from wan_cli.account import VIDEO_SCOPE
 from wan_cli.api.client import Client
 from wan_cli.checkup import Check, fine, problem, warning
 from wan_cli.config import Settings, load
 from wan_cli.config.keys import find_key, mask
 from wan_cli.config.paths import Paths
 from wan_cli.config.setting import SETTINGS
+from wan_cli.core.balance import Extra
 from wan_cli.core.lease import is_under_way
 from wan_cli.errors import SetupError, Unreachable, WanError
 from wan_cli.journal import Journal
@@ -133,8 +135,11 @@ def examine_bucket(prefix: Uri) -> Check:
     return problem("bucket", error) if error else fine("bucket", f"{prefix} can be written")
 
 
-def examine_api(client: Client) -> Iterator[Check]:
-    """Ask the API for the balance; the reply also shows that API, key and clock are right."""
+def examine_api(client: Client, now: float) -> Iterator[Check]:
+    """Ask the API for the balance; the reply also shows that API, key and clock are right.
+
+    `now` is seconds since the epoch.
+    """
     try:
         balance, currency = client.balance()
     except Unreachable as error:
@@ -154,9 +159,30 @@ def examine_api(client: Client) -> Iterator[Check]:
         yield warning("clock", words, hint="timedatectl status")
     else:
         yield fine("clock", f"within {abs(offset):.0f} s of the API's clock")
+    yield _examine_key(client, now)
     words = f"{balance:.2f} {currency}".strip()
     if balance < BALANCE_MIN_USD:
         hint = "top up the account before the next wan generate"
         yield warning("balance", f"{words}: less than one clip", hint=hint)
     else:
         yield fine("balance", words)
+
+
+def _examine_key(client: Client, now: float) -> Check:
+    """Check what the key may do. The API need not say it."""
+    extra = Extra(client, now)
+    key = extra.key()
+    if key is None:
+        return fine("key limit", f"unknown ({extra.why or 'the API does not say'})")
+    left = extra.left(key)
+    words = f"{key.limit_words(left)}; scopes: {key.scope_words}"
+    other = "use another key: wan config set api_key"
+    if key.disabled:
+        return warning("key limit", f"the key is disabled; {words}", hint=other)
+    if not key.may_make_videos:
+        hint = f"add the scope {VIDEO_SCOPE} to the key, or {other}"
+        return warning("key limit", f"the key may not make videos; {words}", hint=hint)
+    if left is not None and left.usd < BALANCE_MIN_USD:
+        hint = "raise the limit of the key before the next wan generate"
+        return warning("key limit", f"{words}: less than one clip", hint=hint)
+    return fine("key limit", words)

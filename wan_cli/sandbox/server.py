@@ -24,6 +24,7 @@ from wan_cli.sandbox.model_routes import Models
 from wan_cli.sandbox.pictures import Pictures
 from wan_cli.sandbox.renders import Renders
 from wan_cli.sandbox.replies import ApiError, refused
+from wan_cli.sandbox.spending import Spending
 from wan_cli.sandbox.store import Store
 
 Tell = Callable[[str, str, int], None]
@@ -150,6 +151,7 @@ def _app(store: Store, pictures: Pictures, renders: Renders, speed: float) -> St
         Generations(store, pictures, renders, signer, speed),
         Cdn(store, renders, signer),
         Account(store),
+        Spending(store),
         Models(speed),
     )
     app = Starlette(

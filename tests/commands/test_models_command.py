@@ -1,8 +1,7 @@
-"""wan models and wan balance, run as real commands."""
+"""wan models, run as a real command."""
 
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
-from tests.fake.script import Reply, forever
 from tests.terminal import on_terminal, screen
 from wan_cli.models import MODELS
 from wan_cli.output.table import width_of
@@ -66,19 +65,3 @@ def test_without_the_api_models_still_prints_what_each_model_accepts(
     assert result.code == 0
     assert MODEL in result.out
     assert "warning: " in result.err
-
-
-def test_the_balance_is_one_line(wan: Wan, api: FakeApi) -> None:
-    result = wan("balance")
-    assert (result.code, result.out, result.err) == (0, "123.45 USD\n", "")
-    assert wan("balance", "--json").json_lines == [{"balance": 123.45, "currency": "USD"}]
-
-
-def test_balance_says_why_it_cannot_get_the_balance(
-    wan: Wan, api: FakeApi, closed_port: int
-) -> None:
-    assert wan("balance", env=NO_KEY).code == 3
-    api.on_billing(forever(Reply(status=401)))
-    assert wan("balance", "--json").json_lines[0]["exit_code"] == 4
-    env = {"WAN_BASE_URL": f"http://127.0.0.1:{closed_port}"}
-    assert wan("balance", env=env).code == 11
