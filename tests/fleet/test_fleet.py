@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.fake.api import FakeApi
+from tests.fake.pooler import Pooler
 from tests.fake.postgres import Postgres
 from tests.fake.process import Wan
 from tests.fake.s3 import FakeS3
@@ -97,7 +98,7 @@ def test_machines_that_are_killed_pay_for_each_row_once(
     cap = f"{ROWS * PRICE_USD:.4f}"
     argv = ["batch", name, "--output-dir", "s3://clips/run", "--max-cost", cap, "--concurrency"]
     # It searches the log for a killed submission until the timeout.
-    argv += ["3", "--poll-interval", "0.2", "--timeout", "20"]
+    argv += ["3", "--poll-interval", "0.2", "--timeout", "12"]
 
     def crash() -> None:
         postgres.crash()
@@ -134,12 +135,12 @@ def test_machines_together_slow_down_after_a_rate_limit(
     wan: Wan, api: FakeApi, fleet: Fleet, witness: Witness
 ) -> None:
     api.on_post(Reply(status=429, headers={"Retry-After": "1"}))
-    name = batch_file(wan.work, *animals(16))
+    name = batch_file(wan.work, *animals(12))
     words = ["batch", name, "--yes", "--no-wait", "--concurrency", "1"]
     assert {*fleet.run(words)} == {0}
     limited = [post.time for post in api.posts if not post.accepted]
     # Some were on their way when the limit came; after it, one each half second at most.
-    later = len(animals(16)) - MACHINES
+    later = len(animals(12)) - MACHINES
     took_s = (api.posts[-1].time - limited[0]).total_seconds()
     assert took_s >= 1.0 + (later - 1) * FIRST_PAUSE_S
     assert witness.unjournalled == []
@@ -153,3 +154,15 @@ def test_one_key_on_all_machines_is_one_generation(
     assert [seen.status for seen in witness.seen] == ["sending"]
     assert [run.out.split() for run in wan.runs[1:]] == [s3.videos] * MACHINES
     assert len(s3.videos) == 1
+
+
+def test_machines_may_share_connections_by_a_pooler(
+    pooler: Pooler, wan: Wan, fleet: Fleet, witness: Witness
+) -> None:
+    wan.env["WAN_HISTORY"] = pooler.url(wan.env["WAN_HISTORY"])
+    name = batch_file(wan.work, *animals(2 * MACHINES))
+    words = ["batch", name, "--yes", "--no-wait", "--timeout", "10"]
+    codes = fleet.run(words, kills=MACHINES)
+    assert {*witness.accepted.values()} == {1}
+    assert witness.unjournalled == []
+    assert {*codes} == ({0} if len(witness.accepted) == 2 * MACHINES else {10})
