@@ -44,7 +44,8 @@ class Postgres:
         initdb = find_program("initdb", *_FOLDERS)
         if initdb is None:
             raise Absent(f"no PostgreSQL: apt-get install postgresql, or set {OTHER_SERVER}")
-        self._programs = initdb.parent
+        # A link may lead to it from a folder without the others.
+        self.programs = initdb.resolve().parent
         self.keeper = Keeper("postgres")
 
     def __enter__(self) -> Self:
@@ -129,12 +130,12 @@ class Postgres:
     def _create(self) -> None:
         data = self.keeper.folder / "data"
         words = ["-U", "wan", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync"]
-        self.keeper.run(self._programs / "initdb", "-D", data, *words)
+        self.keeper.run(self.programs / "initdb", "-D", data, *words)
         with (data / "postgresql.conf").open("a") as file:
             file.write(_SETTINGS.format(folder=self.keeper.folder))
 
     def _control(self, *words: str) -> None:
-        self.keeper.run(self._programs / "pg_ctl", "-s", "-D", self.keeper.folder / "data", *words)
+        self.keeper.run(self.programs / "pg_ctl", "-s", "-D", self.keeper.folder / "data", *words)
 
     def _end(self, number: signal.Signals) -> None:
         if self._other:

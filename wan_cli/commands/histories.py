@@ -2,12 +2,10 @@
 
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wan_cli.commands.workspace import PATIENCE_S, READING_PATIENCE_S, Workspace, workspace
-from wan_cli.config.password import password
 from wan_cli.core.lease import is_under_way
 from wan_cli.errors import SetupError, UsageError, WanError
 from wan_cli.journal import Journal
@@ -23,7 +21,6 @@ from wan_cli.text import one_line
 
 if TYPE_CHECKING:
     from wan_cli.database import Address
-    from wan_cli.journal.port import Conninfo
 
     Store = Path | Address
 
@@ -110,7 +107,7 @@ def migrate_(*, json: bool, quiet: bool, verbose: bool) -> int:
         return 0
     place = address.place
     patience = Patience(PATIENCE_S, out.note)
-    before = Journal.migrate(place, _conninfo(space, address), patience=patience)
+    before = Journal.migrate(place, space.conninfo(address), patience=patience)
     done = f"migrated from schema {before} to {VERSION}"
     if before is None:
         done = f"created the tables, schema {VERSION}"
@@ -178,23 +175,8 @@ def _opened(out: Output, space: Workspace, store: "Store", *, writes: bool) -> J
         if not store.is_file():
             raise UsageError(f"there is no history {one_line(str(store), 200)}", hint="wan history")
         return Journal.open_read_only(store)
-    return Journal.connect(
-        store.place,
-        _conninfo(space, store),
-        spool=None,
-        patience=Patience(PATIENCE_S if writes else READING_PATIENCE_S, out.note),
-        creates=writes,
-    )
-
-
-def _conninfo(space: Workspace, address: "Address") -> "Conninfo":
-    """Return the parameters of a connection; only the configured database gets its password."""
-
-    def conninfo() -> Mapping[str, str]:
-        secret = password(space.settings) if address == space.address else None
-        return address.conninfo(os.environ, secret)
-
-    return conninfo
+    patience_s = PATIENCE_S if writes else READING_PATIENCE_S
+    return space.connected(out, store, patience_s, creates=writes)
 
 
 def _copied(out: Output, journal: Journal, copy: Journal) -> Copied:

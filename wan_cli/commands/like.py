@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from wan_cli.commands.workspace import Workspace
+from wan_cli.commands.workspace import READING_PATIENCE_S, Workspace
 from wan_cli.core.named import check_word
 from wan_cli.errors import UsageError
 from wan_cli.journal import Journal
@@ -23,7 +23,7 @@ def request_like(space: Workspace, out: Output, word: str) -> dict[str, Value]:
     """
     with space.journal(out) as journal:
         check_word(journal, word)
-        record = journal.find(word) or _of_other_history(space, word)
+        record = journal.find(word) or _of_other_history(space, out, word)
     shown = one_line(word, 60)
     if record is None:
         raise UsageError(f"--like {shown}: it is not in the history", hint="wan list")
@@ -62,9 +62,13 @@ def refuse_lost_pictures(fields: Mapping[str, object]) -> None:
             )
 
 
-def _of_other_history(space: Workspace, word: str) -> Record | None:
-    file = space._replace(sandbox=not space.sandbox).history_file
-    if not file.is_file():
+def _of_other_history(space: Workspace, out: Output, word: str) -> Record | None:
+    """Look into the history of the service from the sandbox, and vice versa; change neither."""
+    there = space._replace(sandbox=not space.sandbox)
+    if there.address is not None:
+        with there.connected(out, there.address, READING_PATIENCE_S, creates=False) as shared:
+            return shared.find(word)
+    if not there.history_file.is_file():
         return None
-    with Journal.open_read_only(file) as other:
+    with Journal.open_read_only(there.history_file) as other:
         return other.find(word)

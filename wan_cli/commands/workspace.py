@@ -12,7 +12,7 @@ from wan_cli.config.password import password
 from wan_cli.config.paths import Paths, paths
 from wan_cli.errors import HistoryReadOnly, SetupError
 from wan_cli.journal import Journal
-from wan_cli.journal.port import Patience
+from wan_cli.journal.port import Conninfo, Patience
 from wan_cli.numbers import parse_duration
 from wan_cli.output import Output
 from wan_cli.uri import Place
@@ -138,32 +138,57 @@ class Workspace(NamedTuple):
         return None if self.sandbox else self.settings.history
 
     def _opened(self, out: Output, keeps: bool) -> Journal:
-        address, settings = self.address, self.settings
+        address = self.address
         if address is None:
             return Journal.open(self.history_file)
+        spool = self.paths.history_file.parent / "spool"
+        patience_s = PATIENCE_S if keeps else READING_PATIENCE_S
+        return self.connected(out, address, patience_s, spool=spool)
+
+    def connected(
+        self,
+        out: Output,
+        address: "Address",
+        patience_s: float,
+        *,
+        spool: Path | None = None,
+        creates: bool = True,
+    ) -> Journal:
+        """Connect to a database; see `Journal.connect`."""
+        patience = Patience(patience_s, out.note)
+        return Journal.connect(
+            address.place, self.conninfo(address), spool=spool, patience=patience, creates=creates
+        )
+
+    def conninfo(self, address: "Address") -> Conninfo:
+        """Return the parameters of a connection; only the configured database gets its password."""
 
         def conninfo() -> Mapping[str, str]:
-            return address.conninfo(os.environ, password(settings))
+            is_own = address == self.settings.history
+            return address.conninfo(os.environ, password(self.settings) if is_own else None)
 
-        patience = Patience(PATIENCE_S if keeps else READING_PATIENCE_S, out.note)
-        spool = self.paths.history_file.parent / "spool"
-        return Journal.connect(address.place, conninfo, spool=spool, patience=patience)
+        return conninfo
 
     @contextmanager
     def history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
-        """Open the history; also yield whether it can be written, if it need not be."""
+        """Open the history, and tell whether it can be written. With `keeps` it must be."""
+        is_written = True
         try:
             journal = self._opened(out, keeps)
         except HistoryReadOnly as cause:
             if keeps or self.address:
                 raise
             out.warn(f"{cause.message}; wan cannot record this")
-            journal, keeps = Journal.open_read_only(self.history_file), False
-        else:
-            keeps = True
+            journal, is_written = Journal.open_read_only(self.history_file), False
         with journal:
             out.warn_all(journal.warnings)
-            yield journal, keeps
+            if journal.engine.is_read_only:
+                words = f"the history {journal.place} cannot be written: its server is a standby"
+                if keeps:
+                    raise HistoryReadOnly(words, hint="wan doctor")
+                out.warn(f"{words}; wan cannot record this")
+                is_written = False
+            yield journal, is_written
 
     def timing(
         self,

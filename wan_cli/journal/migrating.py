@@ -26,7 +26,10 @@ def prepare(engine: Postgres, *, creates: bool) -> None:
 
 def version_of(engine: Postgres) -> int | None:
     """Return the version of the tables, None if the database has none."""
-    if engine.run("SELECT to_regclass('wan_schema')")[0][0] is None:
+    query = "SELECT to_regclass('wan_schema'), pg_is_in_recovery()"
+    ((table, is_standby),) = engine.run(query)
+    engine.is_read_only = bool(is_standby)
+    if table is None:
         return None
     (row,) = engine.run("SELECT max(version) FROM schema")
     return None if row[0] is None else int(str(row[0]))

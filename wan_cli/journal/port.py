@@ -42,6 +42,8 @@ class Engine(Protocol):
     warnings: list[str]
     # Whether several machines use it at the same time.
     is_shared: bool
+    # Whether the store is a standby of another server, which writes to it alone.
+    is_read_only: bool
     # SQL for the time in seconds since the epoch. Statements that use it have the value `now`.
     now: str
     # SQL for one row: the version of the schema, and the number of bytes that the store takes.

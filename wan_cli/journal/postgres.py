@@ -80,6 +80,7 @@ class Postgres:
     def __init__(self, place: str, conninfo: Conninfo, patience: Patience) -> None:
         self.place = place
         self.warnings: list[str] = []
+        self.is_read_only = False
         self._conninfo = conninfo
         self._connection: psycopg.Connection[Any] | None = None
         self._lock_s = LOCK_S

@@ -18,6 +18,7 @@ class Sqlite:
     """An open SQLite file; see `port.Engine`."""
 
     is_shared = False
+    is_read_only = False
     # The clock of the command, which tests may set.
     now = ":now"
     schema_and_size = (
