@@ -90,6 +90,7 @@ _wan() {
     'list --search') : ;;
     'recover --adopt') : ;;
     'recover --forget') _wan_ids ;;
+    'recover --settle-absent') : ;;
     'batch --format') _wan_words 'jsonl json csv tsv text' ;;
     'batch --model') _wan_words 'alibaba/wan-2-6-t2v alibaba/wan-2-6-i2v alibaba/wan-2-6-image-to-video-flash alibaba/wan-2-6-r2v alibaba/wan-2-7-t2v alibaba/wan-2-7-i2v alibaba/wan-2-7-r2v alibaba/wan2.5-t2v-preview alibaba/wan2.5-i2v-preview' ;;
     'batch --image') _wan_files ;;
@@ -134,7 +135,7 @@ _wan_rest() {
     'history') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'history migrate') flags='--json -q --quiet -v --verbose -h --help' ;;
     'history copy') flags='--json -q --quiet -v --verbose -h --help' ;;
-    'recover') flags='--adopt --forget --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
+    'recover') flags='--adopt --forget --settle-absent --orphans -y --yes --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'batch') flags='--format --model --image --first-frame --reference --video --audio-url --aspect-ratio --resolution --duration --negative-prompt --shot-type --multi-shot --single-shot --generate-audio --no-generate-audio --seed --enhance-prompt --no-enhance-prompt --watermark --no-watermark --enable-prompt-expansion --no-enable-prompt-expansion --field --unchecked --shrink --concurrency --downloads --shard --wait --no-wait --timeout --poll-interval --output-dir --force --sidecar --no-sidecar -n --dry-run --max-cost -y --yes --fail-fast --keep-going --retry-failed --again --as --no-lookup --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'models') flags='--all --sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;
     'balance') flags='--sandbox --no-sandbox --json -q --quiet -v --verbose -h --help' ;;

@@ -149,6 +149,9 @@ complete -c wan -n '__wan_in history copy' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in history copy' -F
 complete -c wan -n '__wan_in recover' -l adopt -d 'Record that generation ID belongs to the submission' -x
 complete -c wan -n '__wan_in recover' -l forget -d 'Record that the submission was not accepted' -x -k -a '(__wan_ids)'
+complete -c wan -n '__wan_in recover' -l settle-absent -d 'Give up what is older (such as 24h) and left no trace in the account' -x
+complete -c wan -n '__wan_in recover' -l orphans -d 'List paid generations of wan that the history does not have'
+complete -c wan -n '__wan_in recover' -s y -l yes -d 'Give up without asking; a script needs it'
 complete -c wan -n '__wan_in recover' -l sandbox -l no-sandbox -d 'Use the free API on this machine, which needs no key'
 complete -c wan -n '__wan_in recover' -l json -d 'Print one JSON object per line on stdout'
 complete -c wan -n '__wan_in recover' -s q -l quiet -d 'Print only errors on stderr'

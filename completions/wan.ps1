@@ -11,7 +11,7 @@ Register-ArgumentCompleter -Native -CommandName wan -ScriptBlock {
     'history' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'history migrate' = @('--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'history copy' = @('--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
-    'recover' = @('--adopt', '--forget', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
+    'recover' = @('--adopt', '--forget', '--settle-absent', '--orphans', '-y', '--yes', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'batch' = @('--format', '--model', '--image', '--first-frame', '--reference', '--video', '--audio-url', '--aspect-ratio', '--resolution', '--duration', '--negative-prompt', '--shot-type', '--multi-shot', '--single-shot', '--generate-audio', '--no-generate-audio', '--seed', '--enhance-prompt', '--no-enhance-prompt', '--watermark', '--no-watermark', '--enable-prompt-expansion', '--no-enable-prompt-expansion', '--field', '--unchecked', '--shrink', '--concurrency', '--downloads', '--shard', '--wait', '--no-wait', '--timeout', '--poll-interval', '--output-dir', '--force', '--sidecar', '--no-sidecar', '-n', '--dry-run', '--max-cost', '-y', '--yes', '--fail-fast', '--keep-going', '--retry-failed', '--again', '--as', '--no-lookup', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'models' = @('--all', '--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')
     'balance' = @('--sandbox', '--no-sandbox', '--json', '-q', '--quiet', '-v', '--verbose', '-h', '--help')

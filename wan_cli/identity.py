@@ -17,6 +17,7 @@ _VERSION = re.compile(r"/v[12]$")
 
 ONCE_MAX_CHARS = 200
 _HEX_CHARS = 32
+_LABEL = re.compile(r"wan-[0-9a-f]{32}\.[0-9]{1,6}")
 # The variables that identify a task of an orchestrator; the last one may be missing. Airflow and
 # GitHub Actions do not set theirs: a mapped task or a matrix must pass it to wan.
 _TASKS: Mapping[str, tuple[str, ...]] = {
@@ -147,6 +148,11 @@ class Label(NamedTuple):
     def next(self) -> "Label":
         """The label of the next attempt."""
         return self._replace(attempt=self.attempt + 1)
+
+
+def is_label(text: str | None) -> bool:
+    """Whether a text is a label that wan made."""
+    return _LABEL.fullmatch(text or "") is not None
 
 
 def label_base(key: str, body: str) -> str:

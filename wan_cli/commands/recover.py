@@ -27,6 +27,23 @@ def command(
             "--forget", metavar="REF", help="Record that the submission was not accepted."
         ),
     ] = None,
+    settle_absent: Annotated[
+        str | None,
+        typer.Option(
+            "--settle-absent",
+            metavar="AGE",
+            help="Give up what is older (such as 24h) and left no trace in the account.",
+        ),
+    ] = None,
+    orphans: Annotated[
+        bool,
+        typer.Option(
+            "--orphans", help="List paid generations of wan that the history does not have."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Give up without asking; a script needs it.")
+    ] = False,
     sandbox: options.Sandbox = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -39,6 +56,9 @@ def command(
         ref,
         adopt=adopt,
         forget_ref=forget_,
+        settle_absent_age=settle_absent,
+        lists_orphans=orphans,
+        yes=yes,
         sandbox=sandbox,
         json=json,
         quiet=quiet,

@@ -41,13 +41,13 @@ class Findings(NamedTuple):
 def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
     """Look in the account's log for each unresolved submission, or only for the named one."""
     outcomes = []
-    meant = _meant(tools, word)
-    for record in meant:
+    records = meant(tools, word)
+    for record in records:
         if is_being_sent(tools, record):
             yield Note(being_sent(record).message)
             continue
         outcomes.append((yield from _recover(tools, record)))
-    if not meant:
+    if not records:
         yield Note("no submission is unresolved")
     return outcomes
 
@@ -66,6 +66,11 @@ def _recover(tools: Tools, record: Record) -> Events[Outcome]:
         findings = find(tools, record)
     except WanError as failure:
         return Outcome(record, unknown(record, f"the log cannot be read: {failure.message}"))
+    return (yield from settle(tools, record, findings))
+
+
+def settle(tools: Tools, record: Record, findings: Findings) -> Events[Outcome]:
+    """Write what a search of the log has found; return the outcome of the submission."""
     record = tools.journal.reread(record)
     if not record.status.is_unresolved:
         # The command that submitted it has resolved it meanwhile.
@@ -173,7 +178,12 @@ def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
     return [Outcome(given_up)]
 
 
-def _meant(tools: Tools, word: str | None) -> list[Record]:
+def meant(tools: Tools, word: str | None) -> list[Record]:
+    """Return the unresolved submissions that a word names; None: all of them.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
     unresolved = tools.journal.unresolved()
     if word is None:
         return unresolved
@@ -192,7 +202,7 @@ def _meant(tools: Tools, word: str | None) -> list[Record]:
 
 def _the_one(tools: Tools, word: str | None, command: str) -> Record:
     """Return the unresolved submission that `word` names, or the only one."""
-    found = _meant(tools, word)
+    found = meant(tools, word)
     if not found:
         raise UsageError("no submission is unresolved", hint="wan list")
     if len(found) > 1:
@@ -204,14 +214,14 @@ def _the_one(tools: Tools, word: str | None, command: str) -> Record:
     return found[0]
 
 
-def find(tools: Tools, record: Record) -> Findings:
+def find(tools: Tools, record: Record, *, needs_ledger: bool = False) -> Findings:
     """Search the log for a submission, and the log and the ledger for candidates.
 
     If the window around the submission is empty, the clock may have been wrong when it was made:
     then search the whole log, newest first.
 
     Raises:
-        WanError: the log cannot be read now.
+        WanError: the log cannot be read now; or the ledger, if it is needed.
     """
     rows = log_rows(tools.client, record, seconds=ACCOUNT_SECONDS)
     start, end = window(tools.client, record)
@@ -229,6 +239,8 @@ def find(tools: Tools, record: Record) -> Findings:
     try:
         charges = list(tools.client.charges(start, end, seconds=ACCOUNT_SECONDS))
     except WanError:
+        if needs_ledger:
+            raise
         # Show the candidates from the log even if the ledger cannot be read.
         charges = []
     ids = {row.id for row in rows} | {charge.id for charge in charges}

@@ -17,17 +17,17 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return bool(stream and stream.isatty())
 
 
-def confirm(question: str) -> None:
+def confirm(question: str, *, unless: str = "not confirmed; nothing was sent") -> None:
     """Ask on the terminal, and return if the answer is yes.
 
     Raises:
-        UsageError: the answer is not yes.
+        UsageError: the answer is not yes; `unless` is its message.
     """
     screen = sys.stderr if _is_terminal(sys.stderr) else sys.stdout
     screen.write(f"{question} [y/N] ")
     screen.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("not confirmed; nothing was sent", hint=_HINT)
+        raise UsageError(unless, hint=_HINT)
 
 
 def no_consent() -> UsageError:
