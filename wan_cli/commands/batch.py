@@ -132,7 +132,7 @@ def command(
     budget = paying.budget_of(space, max_cost)
     if dry_run:
         return rows.dry_run(out, space, plan, budget, timeout, retry_failed=retry_failed)
-    with space.tools(out) as tools:
+    with space.tools(out, timeout=timeout) as tools:
         timing = space.timing(tools, timeout, poll_interval, each=True)
         terms = Terms(
             timing,

@@ -45,7 +45,7 @@ def fetch(
         stdout=stdout,
     )
     check_words(space, out, words)
-    with space.tools(out, keeps=False) as tools:
+    with space.tools(out, keeps=False, timeout=timeout) as tools:
         timing = space.timing(tools, timeout, poll_interval)
         records = [] if everything else named(tools, words, chosen, to_save=True)
         if output is not None and chosen.is_remote:

@@ -83,7 +83,7 @@ def _one(
     # An object may be that of the generation to continue with: the history must tell first.
     if terms.once is None and not place.is_remote:
         place.prepare(overwrite=terms.force, sidecar=terms.sidecar)
-    with space.tools(out) as tools:
+    with space.tools(out, timeout=terms.timeout) as tools:
         timing = space.timing(tools, terms.timeout, terms.poll_interval)
         order, known = out.follow(find_known(tools, order, timing, service, lookup=terms.lookup))
         accepts_saved = terms.stdout is None
@@ -114,7 +114,7 @@ def _several(
     requests = requests_of(request, count)
     service = service_of(space.settings.base_url, sandbox=space.sandbox)
     made: list[Record] = []
-    with space.tools(out) as tools:
+    with space.tools(out, timeout=terms.timeout) as tools:
         timing = space.timing(tools, terms.timeout, terms.poll_interval, each=True)
         variations = []
         for asked, place in zip(requests, places, strict=True):

@@ -27,7 +27,7 @@ def status_(
     space = workspace(out, sandbox=sandbox)
     folder = parse_destination(None, space.output_dir, space.settings.name_template)
     check_words(space, out, words)
-    with space.tools(out, keeps=False) as tools:
+    with space.tools(out, keeps=False, timeout=timeout) as tools:
         records = named(tools, words, folder)
         timing = space.timing(tools, timeout, poll_interval)
         outcomes = status(tools, records, timing, watch=watch)

@@ -100,12 +100,15 @@ class Workspace(NamedTuple):
         return Client(url, key, trace=self.trace, **origin)
 
     @contextmanager
-    def tools(self, out: Output, *, keeps: bool = True) -> Iterator["Tools"]:
+    def tools(
+        self, out: Output, *, keeps: bool = True, timeout: str | None = None
+    ) -> Iterator["Tools"]:
         """Open the client and the history.
 
         Args:
             out: where warnings go.
             keeps: the history must be writable. Otherwise a read-only history is enough.
+            timeout: the value of --timeout; wait no longer for a database.
 
         Raises:
             SetupError: no key, no history, or the sandbox's extra is not installed.
@@ -116,13 +119,13 @@ class Workspace(NamedTuple):
         if self.sandbox:
             with (
                 sandbox_server(self.paths.sandbox_dir) as server,
-                self.history(out, keeps) as (journal, written),
+                self.history(out, keeps, timeout) as (journal, written),
             ):
                 client = self._client(server.base_url, SANDBOX_KEY)
                 yield Tools(client, journal, "sandbox", written, clock, self.spool)
             return
         key = find_key(self.settings.keys)
-        with self.history(out, keeps) as (journal, written):
+        with self.history(out, keeps, timeout) as (journal, written):
             client = self._client_with(key)
             yield Tools(client, journal, key.fingerprint, written, clock, self.spool)
 
@@ -137,12 +140,13 @@ class Workspace(NamedTuple):
         """The database of the history; None: it is a file, as it always is in the sandbox."""
         return None if self.sandbox else self.settings.history
 
-    def _opened(self, out: Output, keeps: bool) -> Journal:
+    def _opened(self, out: Output, keeps: bool, timeout: str | None) -> Journal:
         address = self.address
         if address is None:
             return Journal.open(self.history_file)
         spool = self.paths.history_file.parent / "spool"
-        patience_s = PATIENCE_S if keeps else READING_PATIENCE_S
+        most_s = PATIENCE_S if keeps else READING_PATIENCE_S
+        patience_s = min(most_s, self._seconds(timeout))
         return self.connected(out, address, patience_s, spool=spool)
 
     def connected(
@@ -170,11 +174,13 @@ class Workspace(NamedTuple):
         return conninfo
 
     @contextmanager
-    def history(self, out: Output, keeps: bool) -> Iterator[tuple[Journal, bool]]:
+    def history(
+        self, out: Output, keeps: bool, timeout: str | None = None
+    ) -> Iterator[tuple[Journal, bool]]:
         """Open the history, and tell whether it can be written. With `keeps` it must be."""
         is_written = True
         try:
-            journal = self._opened(out, keeps)
+            journal = self._opened(out, keeps, timeout)
         except HistoryReadOnly as cause:
             if keeps or self.address:
                 raise
@@ -190,6 +196,9 @@ class Workspace(NamedTuple):
                 is_written = False
             yield journal, is_written
 
+    def _seconds(self, timeout: str | None) -> float:
+        return parse_duration("--timeout", timeout) or self.settings.timeout
+
     def timing(
         self,
         tools: "Tools",
@@ -203,7 +212,7 @@ class Workspace(NamedTuple):
         With `each`, every generation has its own deadline, counted from its submission.
         """
         interval = parse_duration("--poll-interval", poll_interval) or self.settings.poll_interval
-        seconds = parse_duration("--timeout", timeout) or self.settings.timeout
+        seconds = self._seconds(timeout)
         median_s = None
         if self.sandbox:
             # Times learned from the service do not apply to the sandbox, which is much faster.

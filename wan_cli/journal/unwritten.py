@@ -11,6 +11,7 @@ from wan_cli.journal.rows import COLUMNS, as_uri, to_columns, to_record
 from wan_cli.journal.writing import save
 from wan_cli.record import Record
 from wan_cli.storage import replace_whole
+from wan_cli.text import one_line
 
 
 class Unwritten:
@@ -41,19 +42,25 @@ class Unwritten:
     def replay(self, engine: Engine) -> list[str]:
         """Write the changes of earlier commands to the journal; return a line about each.
 
-        A change that cannot be written now stays for the next command.
+        A change that cannot be read, or not be written now, stays for the next command.
         """
         try:
             files = sorted(self._folder.glob("*.json"))
         except OSError:
             return []
-        written = []
+        lines = []
         for file in files:
-            with suppress(SetupError, OSError, ValueError, KeyError, TypeError):
-                record = self._replayed(engine, json.loads(file.read_bytes()))
-                file.unlink(missing_ok=True)
-                written.append(f"{record.handle} is in the history now; it was not before")
-        return written
+            try:
+                with suppress(SetupError, FileNotFoundError):
+                    record = self._replayed(engine, json.loads(file.read_bytes()))
+                    file.unlink(missing_ok=True)
+                    lines.append(f"{record.handle} is in the history now; it was not before")
+            except (OSError, ValueError, KeyError, TypeError) as cause:
+                lines.append(
+                    f"cannot read {file}, which belongs into the history"
+                    f" ({one_line(str(cause), 100)}); delete it after: wan recover"
+                )
+        return lines
 
     def _replayed(self, engine: Engine, kept: dict[str, list[str]]) -> Record:
         values = dict(zip(kept["columns"], kept["row"], strict=True))
