@@ -207,3 +207,23 @@ def test_the_sandbox_answers_like_the_service(wan: Wan) -> None:
     assert lines[0] == f"{data['balance']:.2f} USD (sandbox)"
     assert lines[1] == "key limit: none (sandbox)"
     assert lines[2].endswith("this month (1 request) (sandbox)")
+
+
+def test_the_budgets_of_the_configuration_leave_what_is_not_spent(wan: Wan, api: FakeApi) -> None:
+    assert wan("generate", "a fox", "--no-wait").code == 0
+    env = {"WAN_BUDGET_DAY": "10", "WAN_BUDGET_MONTH": "1"}
+    lines = wan("balance", env=env).out.splitlines()
+    assert lines[0] == BALANCE
+    assert lines[-2:] == [
+        "budget_day: 8.43 USD left of 10.00 USD",
+        "budget_month: 0.00 USD left of 1.00 USD",
+    ]
+    (data,) = wan("balance", "--json", env=env).json_lines
+    assert [budget["name"] for budget in data["budgets"]] == ["budget_day", "budget_month"]
+
+
+def test_a_history_that_is_away_does_not_cost_the_balance(wan: Wan, closed_port: int) -> None:
+    env = {"WAN_BUDGET_DAY": "10", "WAN_HISTORY": f"postgresql://wan@127.0.0.1:{closed_port}/wan"}
+    result = wan("balance", env=env)
+    assert (result.code, result.out.splitlines()[0]) == (0, BALANCE)
+    assert "what the budgets leave is unknown: the history postgresql://wan@127.0.0.1" in result.err

@@ -17,6 +17,7 @@ def command(
 ) -> int:
     """Print the account's balance in USD, what the key may still spend, and what it has spent."""
     # Help does not need these imports.
+    from wan_cli.commands.budgets import budgets_left
     from wan_cli.core.balance import standing
     from wan_cli.core.tools import CLOCK
     from wan_cli.output.balance import balance_json, balance_text
@@ -28,5 +29,6 @@ def command(
         mark = " (sandbox)" if space.sandbox or client.is_sandbox else ""
     if found.why:
         out.note(f"what the key may spend and has spent is not complete: {found.why}")
-    out.result(balance_json(found), balance_text(found, mark))
+    budgets = budgets_left(out, space, CLOCK.get().now())
+    out.result(balance_json(found, budgets), balance_text(found, mark, budgets))
     return 0

@@ -7,6 +7,7 @@ from typing import Self
 from wan_cli.errors import SetupError
 from wan_cli.journal.claims import Claims
 from wan_cli.journal.keys import KeyIndex
+from wan_cli.journal.limits import Limit, held_usd
 from wan_cli.journal.port import Conninfo, Engine, Patience
 from wan_cli.journal.rows import COLUMNS, first, select
 from wan_cli.journal.schema import TO_FETCH
@@ -218,6 +219,10 @@ class Journal:
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
         """Return the durations in seconds of the last finished generations of a request's class."""
         return durations(self._engine, request)
+
+    def held_usd(self, limit: Limit) -> float:
+        """Return the amount that counts for a limit."""
+        return held_usd(self._engine, limit)
 
     def join_budget(self, budget: str, keys: Collection[str]) -> None:
         """Count the generations of some keys for a batch's budget."""
