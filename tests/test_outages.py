@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from tests.fake.api import FakeApi
@@ -266,6 +267,54 @@ def test_a_role_needs_no_more_rights_than_the_hint_says(
     result = wan("generate", "a fox", env=env)
     assert result.code == 0, result.err
     assert wan("list", env=env).code == 0
+
+
+@pytest.fixture
+def locked(postgres: Postgres, history_url: str) -> Iterator[str]:
+    """A role that needs PASSWORD."""
+    if postgres.is_other:
+        pytest.skip("the rules of a server that is not the tests' own")
+    name = f"locked_of_{urlsplit(history_url).path.strip('/')}"
+    postgres.execute(history_url, f"CREATE ROLE {name} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    rules = postgres.keeper.folder / "data" / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(f"local all {name} scram-sha-256\n{before}")
+    postgres.configure()
+
+    def asks() -> bool:
+        try:
+            postgres.execute(history_url.replace("wan@", f"{name}:wrong@"), "SELECT 1")
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    # The server reads its rules a moment later.
+    wait_until(asks)
+    yield name
+    postgres.execute(history_url, f"REASSIGN OWNED BY {name} TO wan; DROP ROLE {name}")
+    rules.write_text(before)
+    postgres.configure()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(f":{PASSWORD}-not", "password authentication failed"), ("", "no password supplied")],
+)
+def test_a_wrong_password_is_refused_and_not_shown(
+    locked: str, wan: Wan, api: FakeApi, given: str, words: str
+) -> None:
+    url = wan.env["WAN_HISTORY"]
+    wrong = {"WAN_HISTORY": url.replace("wan@", f"{locked}{given}@")}
+    right = {"WAN_HISTORY": url.replace("wan@", f"{locked}:{PASSWORD}@")}
+    api.check_history = False
+    result = wan("generate", "a fox", env=wrong)
+    assert (result.code, result.out) == (3, ""), result.err
+    assert words in result.err
+    assert api.posts == []
+    shown = wan("doctor", env=wrong), wan("config", "list", env=right), wan("list", env=right)
+    assert [each.code for each in shown[1:]] == [0, 0], shown[2].err
+    for each in (result, *shown):
+        assert PASSWORD not in each.err + each.out
 
 
 def test_without_psycopg_the_command_that_installs_it_is_named(

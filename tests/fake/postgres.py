@@ -66,6 +66,11 @@ class Postgres:
         port = url.port or 5432
         return Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else (host, port)
 
+    @property
+    def is_other(self) -> bool:
+        """Whether the server is not the tests' own."""
+        return bool(self._other)
+
     def url(self, database: str) -> str:
         """Return the URL of a database."""
         base = self._other or f"postgresql://wan@/?host={self.keeper.folder}"
