@@ -117,6 +117,15 @@ def test_machines_that_are_killed_pay_for_each_row_once(
     assert {*codes} == ({10} if unsent else {0}), fleet.ends
     assert videos_of(api, s3) == sorted(str(post.id) for post in api.accepted)
     assert len(s3.videos) == len(api.accepted) == ROWS - len(unsent)
+    if unsent:
+        # Two days later the account has no trace of them: the user's word frees the rows.
+        old = "UPDATE wan_generations SET created_at = created_at - 172800 WHERE id IS NULL"
+        postgres.execute(wan.env["WAN_HISTORY"], old)
+        assert wan("recover", "--settle-absent", "24h", "--yes").code == 0
+        assert {*fleet.run(argv)} == {0}, fleet.ends
+    assert {*witness.accepted} == {*animals(ROWS)}
+    assert {*witness.accepted.values()} == {1}
+    assert len(s3.videos) == len(api.accepted) == ROWS
 
 
 def test_machines_together_stay_below_the_cap(
