@@ -14,6 +14,7 @@ from tests.fake.api import FakeApi
 from tests.fake.pooler import Pooler
 from tests.fake.postgres import Postgres
 from tests.fake.process import Wan
+from tests.fake.proxy import Break, Proxy
 from wan_cli.journal.schema import VERSION
 
 GRANT = "GRANT SELECT, INSERT, UPDATE ON wan_generations, wan_totals"
@@ -312,6 +313,18 @@ def test_a_failure_does_not_hide_a_video(
     assert shared(postgres, history_url, "id, row_key IS NULL") == [(mine, True), (its, False)]
 
 
+def test_an_id_that_is_known_without_its_request_is_not_copied(
+    history_url: str, wan: Wan, api: FakeApi, postgres: Postgres, home: Path
+) -> None:
+    made = wan("generate", "a fox", "--no-wait", env={"WAN_HISTORY": history_url}).out.strip()
+    assert wan("fetch", made).code == 0
+    assert rows(home / "history.db", "id") == [(made,)]
+    wan.env["WAN_HISTORY"] = history_url
+    done = wan("history", "copy", str(home / "history.db"))
+    assert (done.code, done.out) == (0, "copied 0, known 1, skipped 0\n")
+    assert shared(postgres, history_url, "id") == [(made,)]
+
+
 def test_a_submission_under_way_is_not_copied(
     history_url: str, wan: Wan, api: FakeApi, postgres: Postgres, home: Path
 ) -> None:
@@ -355,6 +368,38 @@ def test_a_copy_needs_the_right_to_insert_only(
     wan.env["WAN_HISTORY"] = role(f"GRANT SELECT, INSERT ON {TABLES}", "GRANT UPDATE ON wan_totals")
     done = wan("history", "copy", str(home / "history.db"))
     assert (done.code, done.out) == (0, "copied 1, known 0, skipped 0\n")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_copy_that_is_cut_short_continues(
+    history_url: str, proxy: Proxy, wan: Wan, api: FakeApi, home: Path, when: Any
+) -> None:
+    api.check_history = False
+    for prompt in ("a fox", "a cat"):
+        assert wan("generate", prompt, "--no-wait").code == 0
+    wan.env["WAN_HISTORY"] = proxy.url(history_url)
+    assert wan("history", "migrate").code == 0
+    proxy.break_at(Break(when=when, since=b"INSERT INTO wan_generations"))
+    cut = wan("history", "copy", str(home / "history.db"))
+    assert (cut.code, cut.out) == (11, "")
+    assert "hint: run the same command again" in cut.err
+    there = 2 if when == "after" else 0
+    done = wan("history", "copy", str(home / "history.db"))
+    assert done.out == f"copied {2 - there}, known {there}, skipped 0\n"
+
+
+def test_two_copies_at_once_copy_each_generation_once(
+    history_url: str, wan: Wan, api: FakeApi, postgres: Postgres, home: Path
+) -> None:
+    for prompt in ("a fox", "a cat", "a dog"):
+        assert wan("generate", prompt, "--no-wait").code == 0
+    wan.env["WAN_HISTORY"] = history_url
+    assert wan("history", "migrate").code == 0
+    running = [wan.start("history", "copy", str(home / "history.db"), "--json") for _ in range(3)]
+    done = [one.wait() for one in running]
+    assert [one.code for one in done] == [0, 0, 0]
+    assert sum(one.json_lines[0]["copied"] for one in done) == 3
+    assert len(shared(postgres, history_url, "id")) == 3
 
 
 def test_it_works_through_a_pooler(

@@ -1,6 +1,6 @@
 """Copy the records of one history into another; what is there already stays as it is."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from wan_cli.generation import Status
@@ -11,6 +11,8 @@ from wan_cli.text import one_line
 
 # Claims of other processes wait while one part is written.
 _PART = 200
+# The rows of one statement: with more values, SQLite takes long to find each by its name.
+_ROWS = 20
 _ALL = (*COLUMNS, *DERIVED)
 _REFUSED = (Status.UNSENT, Status.REJECTED)
 
@@ -106,7 +108,8 @@ class Copy:
             new = [record for record in records if record.ref not in known]
             busy = [record for record in new if self._is_under_way(record)]
             fit, unkeyed = self._with_free_keys([one for one in new if one not in busy])
-            self._insert(fit, before=before)
+            for start in range(0, len(fit), _ROWS):
+                self._insert(fit[start : start + _ROWS], before=before)
         return Copied(
             copied=len(fit),
             known=len(known),
@@ -124,14 +127,10 @@ class Copy:
     def _with_free_keys(self, records: Sequence[Record]) -> tuple[list[Record], list[str]]:
         """Return records whose keys the target can take, and the names of those that lost theirs.
 
-        A generation that exists takes the next try after failures. A failure must not become the
-        newest try of a key, since the next run would pay again.
+        After failures, it takes the next try. After anything else it loses its key: a failure must
+        not become the newest try of a key, since the next run would pay again.
         """
-        keys = {record.row_key for record in records if record.row_key} - {None}
-        columns = "row_key, try, status, ref"
-        held: dict[str, list[tuple[int, str, str]]] = {}
-        for key, number, status, ref in self._rows(columns, "row_key", keys):
-            held.setdefault(str(key), []).append((int(str(number)), str(status), str(ref)))
+        held = self._held({record.row_key for record in records if record.row_key})
         refs = [ref for tries in held.values() for _number, _status, ref in tries]
         own = self._refs(self._source, "ref", refs)
         fit, unkeyed = [], []
@@ -143,7 +142,7 @@ class Copy:
                 if ref not in own and status not in _REFUSED
             ]
             if record.row_key and others and record.status not in _REFUSED:
-                if record.status is Status.ERROR or {*others} != {Status.ERROR}:
+                if {*others} != {Status.ERROR}:
                     fit.append(_without_key(record))
                     unkeyed.append(record.handle)
                     continue
@@ -154,8 +153,6 @@ class Copy:
         return fit, unkeyed
 
     def _insert(self, records: Sequence[Record], *, before: bool) -> None:
-        if not records:
-            return
         values: dict[str, object] = {}
         marks = []
         lowest = 0
@@ -173,10 +170,19 @@ class Copy:
             values,
         )
 
-    def _rows(self, columns: str, name: str, words: Iterable[str]) -> list[tuple[object, ...]]:
+    def _held(self, keys: Collection[str]) -> dict[str, list[tuple[int, str, str]]]:
+        """Return the try, the status and the ref of each record of the target with these keys."""
         target = self._target
-        query = f"SELECT {columns} FROM generations WHERE {target.is_in(name, 'words')}"
-        return target.run(query, {"words": target.many([*words])})
+        each = (
+            f"SELECT {name}, try, status, ref FROM generations WHERE {target.is_in(name, 'keys')}"
+            for name in ("row_key", "other_key")
+        )
+        found: dict[str, list[tuple[int, str, str]]] = {}
+        for key, number, status, ref in target.run(
+            " UNION ".join(each), {"keys": target.many([*keys])}
+        ):
+            found.setdefault(str(key), []).append((int(str(number)), str(status), str(ref)))
+        return found
 
     def _refs(self, engine: Engine, name: str, words: Sequence[str]) -> set[str]:
         """Return those of the words that a column of a history has."""
