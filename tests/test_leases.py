@@ -44,7 +44,7 @@ class Machine:
     def wait_for_looks(self, count: int = 3) -> None:
         """Wait until a command has looked in the history for the one that works on the row."""
         query = (
-            "SELECT query_start FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            "SELECT query_start FROM pg_stat_activity WHERE application_name = 'wan'"
             " AND query LIKE '%seen_at FROM wan_workers%'"
         )
         seen: set[object] = set()
