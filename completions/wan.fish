@@ -147,7 +147,7 @@ complete -c wan -n '__wan_in history copy' -s q -l quiet -d 'Print only errors o
 complete -c wan -n '__wan_in history copy' -s v -l verbose -d 'Print requests and responses on stderr, not the key'
 complete -c wan -n '__wan_in history copy' -s h -l help -d 'Show the help'
 complete -c wan -n '__wan_in history copy' -F
-complete -c wan -n '__wan_in recover' -l adopt -d 'Record that generation ID belongs to the submission' -x
+complete -c wan -n '__wan_in recover' -l adopt -d 'Record that generation ID belongs to the submission, or is one of --orphans' -x
 complete -c wan -n '__wan_in recover' -l forget -d 'Record that the submission was not accepted' -x -k -a '(__wan_ids)'
 complete -c wan -n '__wan_in recover' -l settle-absent -d 'Give up what is older (such as 24h) and left no trace in the account' -x
 complete -c wan -n '__wan_in recover' -l orphans -d 'List paid generations of wan that the history does not have'

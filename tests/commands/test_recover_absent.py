@@ -1,4 +1,4 @@
-"""wan recover --settle-absent and --orphans: what left no trace, and what no record explains."""
+"""wan recover --settle-absent: submissions that left no trace in the account."""
 
 import sqlite3
 import sys
@@ -155,23 +155,143 @@ def test_only_one_thing_at_a_time(wan: Wan, other: list[str]) -> None:
     assert wan("recover", "--settle-absent", "24h", *other).code == 2
 
 
-def test_orphans_are_paid_generations_of_wan_that_the_history_lacks(wan: Wan, api: FakeApi) -> None:
-    assert wan("generate", "a dog", "--no-wait").code == 0
-    label = f"wan-{'0' * 32}.1"
-    lost = api.add_generation(client_request_id=label)
-    api.add_generation(client_request_id="of-another-program")
-    api.add_generation()
-    (row,) = wan("recover", "--orphans", "--json").json_lines
-    assert (row["id"], row["client_request_id"]) == (lost.id, label)
-    result = wan("recover", "--orphans")
-    assert result.out.startswith(f"{lost.id}  ")
-    assert f"to save a video: wan fetch {lost.id}" in result.err
-    assert wan("fetch", lost.id).code == 0
-    after = wan("recover", "--orphans")
-    assert (after.code, after.out) == (0, "")
-    assert "has all generations" in after.err
+def change(wan: Wan, sql: str) -> None:
+    """Change the history as another process, or an older one, would have left it."""
+    with closing(sqlite3.connect(Path(wan.env["WAN_HOME"]) / "history.db")) as database:
+        database.execute(f"UPDATE generations SET {sql}")
+        database.commit()
 
 
-def test_an_unresolved_submission_is_no_orphan(wan: Wan, api: FakeApi) -> None:
+def test_yes_without_an_age_is_refused(wan: Wan, api: FakeApi) -> None:
+    lose(wan, api)
+    result = wan("recover", "--yes")
+    assert result.code == 2
+    assert "hint: wan recover --settle-absent 24h --yes" in result.err
+    assert wan("recover").code == 10
+
+
+def test_a_row_of_a_batch_is_free_after_it_was_given_up(wan: Wan, api: FakeApi, work: Path) -> None:
+    (work / "prompts.txt").write_text("a fox\nan owl\n")
+    api.log_lag = api.ledger_lag = True
+    api.on_post(NEVER)
+    first = wan("batch", "prompts.txt", "--yes", "--timeout", "1", "--concurrency", "1")
+    assert first.code == 10
+    api.log_lag = api.ledger_lag = False
+    change(wan, f"created_at = created_at - {DAY_S} WHERE status = 'unknown'")
+    result = settle(wan, "--yes", "--json")
+    (row,) = result.json_lines
+    assert (result.code, row["status"], row["error"]["code"]) == (0, "rejected", "absent")
+    before = len(api.gets)
+    assert wan("recover", "-q").code == 0
+    searched = [get for get in api.gets[before:] if get.path == "/v2/billing/transactions"]
+    assert searched == []
+    assert wan("batch", "prompts.txt", "--yes").code == 0
+    assert len(api.accepted) == 2
+    assert len(list(work.glob("*.mp4"))) == 2
+
+
+def test_one_that_left_a_trace_does_not_keep_the_others(wan: Wan, api: FakeApi) -> None:
+    lose(wan, api)
+    lose(wan, api, "--seed", "7", reply=LOST)
+    api.log_labels = False
+    api.on_post.clear()
+    change(wan, f"created_at = created_at - 3 * {DAY_S} WHERE request NOT LIKE '%seed%'")
+    result = settle(wan, "--yes", "--json")
+    assert result.code == 10
+    assert sorted(row["status"] for row in result.json_lines) == ["rejected", "unknown"]
+
+
+@pytest.mark.parametrize("model", ["alibaba/wan-2-6-t2v", "wan-2-6-t2v", ""])
+@pytest.mark.parametrize("source", ["log", "ledger"])
+def test_a_row_without_a_label_keeps_it_unknown(
+    wan: Wan, api: FakeApi, source: str, model: str
+) -> None:
+    lose(wan, api)
+    add = api.add_log_row if source == "log" else api.add_charge
+    add("strange-id", created=api.now() - timedelta(seconds=DAY_S), model=model)
+    result = settle(wan, "--yes")
+    assert result.code == 10
+    assert "strange-id" in result.err
+
+
+def test_rows_of_other_models_and_of_other_programs_explain_themselves(
+    wan: Wan, api: FakeApi
+) -> None:
+    lose(wan, api)
+    when = {"created": api.now() - timedelta(seconds=DAY_S)}
+    api.add_log_row("a-chat", model="openai/gpt-9", **when)
+    api.add_charge("a-chat", model="openai/gpt-9", **when)
+    api.add_log_row("of-another-program", client_request_id="job-7", **when)
+    api.add_charge("of-another-program", **when)
+    api.add_log_row("failed", status="failed", **when)
+    assert settle(wan, "--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        # The last attempt may have been made hours after the first.
+        "client_request_id = replace(client_request_id, '.1', '.2')",
+        # Nobody knows how wrong the clock was.
+        "server_offset_s = NULL",
+    ],
+    ids=["attempts", "clock"],
+)
+def test_where_the_time_is_uncertain_the_whole_log_is_searched(
+    wan: Wan, api: FakeApi, doubt: str
+) -> None:
     lose(wan, api, reply=LOST, old_s=0)
-    assert wan("recover", "--orphans").out == ""
+    # The window around the submission has a row, and the submission's own row is a day later.
+    change(wan, f"created_at = created_at - {DAY_S}, {doubt}")
+    api.add_log_row(
+        "another", client_request_id="job-7", created=api.now() - timedelta(seconds=DAY_S)
+    )
+    result = settle(wan, "--yes", "--json")
+    (row,) = result.json_lines
+    assert (result.code, row["id"]) == (0, api.posts[0].id)
+    assert len(api.posts) == 1
+
+
+def test_the_whole_log_is_searched_in_a_window_that_the_service_allows(
+    wan: Wan, api: FakeApi
+) -> None:
+    # The fake API refuses a window of more than 92 days, as the service does.
+    lose(wan, api, reply=LOST, old_s=0)
+    change(wan, f"created_at = created_at - 3 * {DAY_S}")
+    assert wan("recover").code == 0
+
+
+def test_the_log_does_not_go_back_for_ever(wan: Wan, api: FakeApi) -> None:
+    lose(wan, api, old_s=92 * DAY_S)
+    result = settle(wan, "--yes")
+    assert result.code == 10
+    assert "the account's log does not go back to it" in result.err
+    assert wan("recover", "--forget", str(api.posts[0].label)).code == 0
+
+
+def test_the_log_of_another_service_proves_nothing(wan: Wan, api: FakeApi) -> None:
+    lose(wan, api)
+    change(wan, "base_url = 'https://another.example'")
+    result = settle(wan, "--yes")
+    assert result.code == 10
+    assert "it was submitted to https://another.example" in result.err
+
+
+def test_what_another_process_finds_during_the_question_is_kept(wan: Wan, api: FakeApi) -> None:
+    lose(wan, api)
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "wan_cli", "recover", "--settle-absent", "12h"],
+        env={**wan.env, "TERM": "xterm"},
+        cwd=str(wan.work),
+        timeout=30,
+        encoding="utf-8",
+    )
+    child.expect_exact("give them up? [y/N] ")
+    found = api.add_generation(client_request_id=api.posts[0].label)
+    assert wan("recover").code == 0
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+    child.close()
+    (row,) = wan("list", "--json").json_lines
+    assert (row["id"], row["status"]) == (found.id, "queued")

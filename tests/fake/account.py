@@ -111,6 +111,7 @@ class Account:
         wanted = request.parameters
         try:
             limit, offset = self.log_pages.limit(wanted), int(wanted.get("offset", 0))
+            check_window(wanted.get("start"), wanted.get("end"))
             rows = select(
                 self.log_rows(key_of(request)),
                 "created",
@@ -163,6 +164,7 @@ class Account:
         days = {"7d": 7, "30d": 30}.get(period or "", 1)
         start = wanted.get("start") or stamp(now - timedelta(days=days))
         try:
+            check_window(start, wanted.get("end"))
             body = self._usage(key_of(request), start, wanted.get("end") or stamp(now))
         except ValueError as cause:
             return refusal(400, str(cause), request.path)
@@ -181,6 +183,20 @@ class Account:
 
     def _month(self) -> datetime:
         return self.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def check_window(start: str | None, end: str | None) -> None:
+    """Check a window of times.
+
+    Raises:
+        ValueError: more than 92 days.
+    """
+    if start and end and _time(end) - _time(start) > timedelta(days=92):
+        raise ValueError("start, end: expected a window of at most 92 days")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def key_of(request: Request) -> str:

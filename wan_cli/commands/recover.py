@@ -18,7 +18,9 @@ def command(
     adopt: Annotated[
         str | None,
         typer.Option(
-            "--adopt", metavar="ID", help="Record that generation ID belongs to the submission."
+            "--adopt",
+            metavar="ID",
+            help="Record that generation ID belongs to the submission, or is one of --orphans.",
         ),
     ] = None,
     forget_: Annotated[

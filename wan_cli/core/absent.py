@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from wan_cli.core.evidence import LOG_S, find
 from wan_cli.core.lease import is_being_sent
-from wan_cli.core.recover import Events, find, meant, settle
+from wan_cli.core.recover import Events, meant, settle
+from wan_cli.core.settle import BEFORE_S
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import being_sent, ended, unknown
 from wan_cli.errors import UsageError, WanError
 from wan_cli.events import Note
 from wan_cli.generation import Status
+from wan_cli.identity import is_of
 from wan_cli.record import Outcome, Record
 
 # The error code of a submission that was given up because it left no trace.
@@ -39,11 +42,12 @@ def check_age(seconds: float) -> float:
     return seconds
 
 
-def find_absent(tools: Tools, older_s: float, word: str | None) -> Events[Absent]:
+def find_absent(tools: Tools, older_s: float, word: str | None, service: str) -> Events[Absent]:
     """Search the log and the ledger for each unresolved submission that is old enough.
 
     One that is found is settled, as `wan recover` does. One without a row in the log is absent
-    only if the ledger has no charge around it that other records do not explain.
+    only if the ledger has no charge around it that other records do not explain. `service` is the
+    API in use, whose log says nothing about submissions to another one.
     """
     absent: list[Record] = []
     others: list[Outcome] = []
@@ -59,7 +63,7 @@ def find_absent(tools: Tools, older_s: float, word: str | None) -> Events[Absent
             others.append(Outcome(record, unknown(record, words)))
         else:
             yield Note(f"looking for {record.ref} in the account's log and ledger")
-            outcome = yield from _searched(tools, record)
+            outcome = yield from _searched(tools, record, service)
             if outcome is None:
                 absent.append(record)
             else:
@@ -67,13 +71,24 @@ def find_absent(tools: Tools, older_s: float, word: str | None) -> Events[Absent
     return Absent(absent, others)
 
 
-def _searched(tools: Tools, record: Record) -> Events[Outcome | None]:
-    """Return the outcome of a submission that left a trace, or may have; None if it left none."""
+def _why_unseen(tools: Tools, record: Record, service: str) -> str | None:
+    """Return why the log in use cannot show a submission, None if it can."""
     if record.key_fingerprint != tools.key_fingerprint:
-        words = "it was submitted with another key, whose log this key does not show"
+        return "it was submitted with another key, whose log this key does not show"
+    if not is_of(record.base_url, service):
+        return f"it was submitted to {record.base_url}"
+    if tools.clock.now() - record.created_at > LOG_S - BEFORE_S:
+        return "the account's log does not go back to it; wan recover --forget gives it up"
+    return None
+
+
+def _searched(tools: Tools, record: Record, service: str) -> Events[Outcome | None]:
+    """Return the outcome of a submission that left a trace, or may have; None if it left none."""
+    words = _why_unseen(tools, record, service)
+    if words is not None:
         return Outcome(record, unknown(record, words))
     try:
-        findings = find(tools, record, needs_ledger=True)
+        findings = find(tools, record, strictly=True)
     except WanError as failure:
         return Outcome(
             record, unknown(record, f"the log or the ledger cannot be read: {failure.message}")

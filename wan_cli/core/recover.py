@@ -1,14 +1,15 @@
 """wan recover: resolve submissions with unknown outcome, from the log or the user's decision."""
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from wan_cli.account import Charge, LogRow
-from wan_cli.api.client import ACCOUNT_SECONDS
+from wan_cli.core.evidence import Candidate, Findings, find
 from wan_cli.core.lease import is_being_sent
-from wan_cli.core.settle import adopted, log_rows, match, rows_between, window
+from wan_cli.core.orphans import note_orphans, record_of_orphan
+from wan_cli.core.settle import adopted
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import about, being_sent, changes, ended, unknown
+from wan_cli.destination import Destination
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
 from wan_cli.events import Event, Note, Warned
 from wan_cli.generation import Status
@@ -17,25 +18,9 @@ from wan_cli.text import one_line
 
 T = TypeVar("T")
 Events = Generator[Event, None, T]
-# The log goes back this far.
-LOG_S = 92 * 86_400.0
 # `wan-` and the minimum length of an id prefix.
 REF_MIN_CHARS = 10
-
-
-class Candidate(NamedTuple):
-    """A paid generation in the window that belongs to no record: perhaps this submission's."""
-
-    id: str
-    model: str
-    created_at: float | None
-
-
-class Findings(NamedTuple):
-    """The result of a log search: the row with our label, or candidates, or nothing."""
-
-    row: LogRow | None = None
-    candidates: tuple[Candidate, ...] = ()
+NONE_UNRESOLVED = "no submission is unresolved"
 
 
 def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
@@ -48,7 +33,8 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
             continue
         outcomes.append((yield from _recover(tools, record)))
     if not records:
-        yield Note("no submission is unresolved")
+        yield Note(NONE_UNRESOLVED)
+        yield from note_orphans(tools)
     return outcomes
 
 
@@ -125,8 +111,18 @@ def _still_unknown(record: Record, candidates: Sequence[Candidate]) -> OutcomeUn
     )
 
 
-def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[Outcome]]:
-    """Assign a generation to the unresolved submission, as the user decided.
+def adopt_id(
+    tools: Tools,
+    generation_id: str,
+    word: str | None,
+    folder: Destination,
+    *,
+    is_orphan: bool = False,
+) -> Events[list[Outcome]]:
+    """Add a generation to the history, as the user decided.
+
+    It belongs to the unresolved submission. If there is none, or with `is_orphan`, it is one of
+    the log that no record explains; its video will go to `folder`.
 
     Raises:
         UsageError: the id belongs to another record, or several submissions are unresolved.
@@ -137,6 +133,17 @@ def adopt_id(tools: Tools, generation_id: str, word: str | None) -> Events[list[
         raise UsageError(
             f"{one_line(generation_id, 80)} is in the history already", hint="wan list"
         )
+    if is_orphan or (word is None and not tools.journal.unresolved()):
+        found = yield from record_of_orphan(tools, generation_id, folder)
+        if found is not None:
+            yield Note(f"{found.id} is in the history now; next: wan fetch {found.id}")
+            return [_confirmed(tools, found)]
+        if is_orphan:
+            raise UsageError(
+                f"{one_line(generation_id, 80)} is no generation of the account's log that has a"
+                " label of wan and is missing in the history",
+                hint="wan recover --orphans",
+            )
     record = _the_one(tools, word, f"--adopt {generation_id}")
     yield Note(f"asking the API for {one_line(generation_id, 80)}")
     generation = tools.client.generation(generation_id)
@@ -204,7 +211,7 @@ def _the_one(tools: Tools, word: str | None, command: str) -> Record:
     """Return the unresolved submission that `word` names, or the only one."""
     found = meant(tools, word)
     if not found:
-        raise UsageError("no submission is unresolved", hint="wan list")
+        raise UsageError(NONE_UNRESOLVED, hint="wan list")
     if len(found) > 1:
         refs = ", ".join(record.ref for record in found[:5])
         raise UsageError(
@@ -212,51 +219,3 @@ def _the_one(tools: Tools, word: str | None, command: str) -> Record:
             hint=f"wan recover {found[0].ref} {command}",
         )
     return found[0]
-
-
-def find(tools: Tools, record: Record, *, needs_ledger: bool = False) -> Findings:
-    """Search the log for a submission, and the log and the ledger for candidates.
-
-    If the window around the submission is empty, the clock may have been wrong when it was made:
-    then search the whole log, newest first.
-
-    Raises:
-        WanError: the log cannot be read now; or the ledger, if it is needed.
-    """
-    rows = log_rows(tools.client, record, seconds=ACCOUNT_SECONDS)
-    start, end = window(tools.client, record)
-    row = match(record, rows)
-    if row:
-        return Findings(row)
-    if not rows:
-        now = tools.clock.now() + (tools.client.server_offset_s or 0.0)
-        row = match(
-            record,
-            rows_between(tools.client, record, now - LOG_S, now + 3600.0, seconds=ACCOUNT_SECONDS),
-        )
-        if row:
-            return Findings(row)
-    try:
-        charges = list(tools.client.charges(start, end, seconds=ACCOUNT_SECONDS))
-    except WanError:
-        if needs_ledger:
-            raise
-        # Show the candidates from the log even if the ledger cannot be read.
-        charges = []
-    ids = {row.id for row in rows} | {charge.id for charge in charges}
-    explained = tools.journal.explained_ids(ids)
-    return Findings(None, candidates(record, rows, charges, explained))
-
-
-def candidates(
-    record: Record, rows: Sequence[LogRow], charges: Sequence[Charge], explained: set[str]
-) -> tuple[Candidate, ...]:
-    """Return the paid generations without a label that belong to no record, once each."""
-    labelled = {row.id for row in rows if row.client_request_id or not row.succeeded}
-    found: dict[str, Candidate] = {}
-    items: list[LogRow | Charge] = [*rows, *charges]
-    for item in items:
-        strange = item.id not in explained | labelled and item.model in ("", record.model)
-        if strange and item.id not in found:
-            found[item.id] = Candidate(item.id, item.model, item.created_at)
-    return tuple(found.values())

@@ -34,7 +34,7 @@ def named(
     records: dict[str, Record] = {}
     for word in words:
         check_word(tools.journal, word)
-        record = tools.journal.find(word) or _foreign(tools, word, folder)
+        record = tools.journal.find(word) or foreign(tools, word, folder)
         if to_save and is_foreign(record) and record.file is None:
             record = tools.save_new(
                 record, folder=str(folder.folder), name_template=folder.name_template
@@ -43,7 +43,8 @@ def named(
     return list(records.values())
 
 
-def _foreign(tools: Tools, word: str, folder: Destination) -> Record:
+def foreign(tools: Tools, word: str, folder: Destination) -> Record:
+    """Return a new record of a generation of which only the id is known."""
     now = tools.clock.now()
     return Record(
         ref=f"id-{word}",

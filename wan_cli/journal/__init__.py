@@ -209,13 +209,6 @@ class Journal:
         rows = self._engine.run(" UNION ".join(each), {"ids": self._engine.many(wanted)})
         return {str(word) for (word,) in rows}
 
-    def explained_labels(self, labels: Iterable[str]) -> set[str]:
-        """Return the labels that a record of the history has."""
-        is_known = self._engine.is_in("client_request_id", "labels")
-        query = f"SELECT client_request_id FROM generations WHERE {is_known}"
-        rows = self._engine.run(query, {"labels": self._engine.many([*labels])})
-        return {str(label) for (label,) in rows}
-
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
         """Return the durations in seconds of the last finished generations of a request's class."""
         return durations(self._engine, request)
