@@ -1,15 +1,15 @@
 """wan recover --orphans: paid generations of wan that no record of the history explains."""
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.engines import BOTH
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever
+from tests.trials import change_rows
 
 NEVER = Reply(fault="close", accept=False)
 LOST = Reply(fault="close", accept=True)
@@ -25,6 +25,7 @@ def lose(wan: Wan, api: FakeApi, reply: Reply) -> None:
     api.log_lag = api.ledger_lag = False
 
 
+@BOTH
 def test_orphans_are_paid_generations_of_wan_that_the_history_lacks(wan: Wan, api: FakeApi) -> None:
     assert wan("generate", "a dog", "--no-wait").code == 0
     lost = api.add_generation(client_request_id=LABEL)
@@ -94,6 +95,7 @@ def test_a_failure_was_not_paid_for_and_is_no_orphan(wan: Wan, api: FakeApi) -> 
     assert wan("recover", "--orphans").out == ""
 
 
+@BOTH
 @pytest.mark.parametrize("words", [["--orphans"], []])
 def test_an_adopted_orphan_is_fetched_like_any_other(
     wan: Wan, api: FakeApi, work: Path, words: list[str]
@@ -133,15 +135,13 @@ def test_an_orphan_is_not_given_to_an_unresolved_submission(wan: Wan, api: FakeA
     ]
 
 
+@BOTH
 def test_a_submission_that_was_given_up_too_early_gets_its_generation(
     wan: Wan, api: FakeApi, work: Path
 ) -> None:
     lose(wan, api, LOST)
     api.log_lag = api.ledger_lag = True
-    home = Path(wan.env["WAN_HOME"]) / "history.db"
-    with closing(sqlite3.connect(home)) as database:
-        database.execute("UPDATE generations SET created_at = created_at - 86400")
-        database.commit()
+    change_rows(wan, "created_at = created_at - 86400")
     assert wan("recover", "--settle-absent", "24h", "--yes").code == 0
     api.log_lag = api.ledger_lag = False
     assert wan("recover", "--orphans").out.startswith(f"{api.posts[0].id}  ")
