@@ -204,9 +204,7 @@ def test_the_sandbox_answers_like_the_service(wan: Wan) -> None:
     assert data["key"] == {"name": "sandbox", "disabled": False, "month_usd": 0.5}
     assert data["spent_24h"] == data["spent_month"] == {"usd": 0.5, "requests": 1}
     lines = wan("balance", "--sandbox", env=NO_KEY).out.splitlines()
-    assert lines[0] == f"{data['balance']:.2f} USD (sandbox)"
-    assert lines[1] == "key limit: none (sandbox)"
-    assert lines[2].endswith("this month (1 request) (sandbox)")
+    assert lines == [f"{data['balance']:.2f} USD (sandbox)"]
 
 
 def test_the_budgets_of_the_configuration_leave_what_is_not_spent(wan: Wan, api: FakeApi) -> None:

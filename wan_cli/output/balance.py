@@ -16,10 +16,15 @@ class BudgetLeft(NamedTuple):
 
 
 def balance_text(found: Standing, mark: str, budgets: Sequence[BudgetLeft] = ()) -> str:
-    """Return the balance, and on further lines what else is known. `mark` names the sandbox."""
+    """Return the balance, and on further lines what else is known.
+
+    `mark` names the sandbox, whose balance is all that anybody wants to know.
+    """
     lines = [f"{found.balance:.2f} {found.currency}".strip() + mark]
+    if mark:
+        return lines[0]
     if found.key is not None:
-        lines.append(f"key limit: {found.key.limit_words(found.left)}{mark}")
+        lines.append(f"key limit: {found.key.limit_words(found.left)}")
         if found.key.disabled:
             lines.append("key: disabled")
         if found.key.scopes is not None:
@@ -30,7 +35,7 @@ def balance_text(found: Standing, mark: str, budgets: Sequence[BudgetLeft] = ())
         if usage is not None
     ]
     if spent:
-        lines.append(f"spent with this key: {', '.join(spent)}{mark}")
+        lines.append(f"spent with this key: {', '.join(spent)}")
     lines += [
         f"{budget.name}: {budget.left_usd:.2f} USD left of {budget.limit_usd:.2f} USD"
         for budget in budgets
