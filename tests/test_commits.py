@@ -76,6 +76,7 @@ def test_a_process_that_stops_inside_a_claim_does_not_hold_up_others(
     stopped.kill(signal.SIGSTOP)
     try:
         proxy.release()
+    assert "is in the history now" in wan("list").err
         held = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"
         wait_until(lambda: postgres.execute(history_url, held))
         other = {"WAN_HOME": str(tmp_path / "other")}
@@ -86,3 +87,36 @@ def test_a_process_that_stops_inside_a_claim_does_not_hold_up_others(
     assert stopped.wait().code == 0, stopped.err
     assert stopped.out == result.out
     assert len(api.posts) == len(rows(postgres, history_url)) == 1
+
+
+@pytest.mark.parametrize("written", [SENDING, ACCEPTED])
+def test_a_commit_that_comes_too_late_is_made_again(
+    wan: Wan,
+    api: FakeApi,
+    proxy: Proxy,
+    postgres: Postgres,
+    history_url: str,
+    written: bytes,
+) -> None:
+    assert wan("list").code == 0
+    # The server ends the transaction of a process that has stopped for 4 s.
+    proxy.break_at(Break(when="before", how="delay", delay=4.6, since=written))
+    result = wan("generate", "a fox", "-o", "fox.mp4", "--timeout", "60")
+    assert (result.code, len(proxy.fired)) == (0, 1), result.err
+    (post,) = api.posts
+    (row,) = rows(postgres, history_url)
+    assert (row["id"], row["status"]) == (post.id, "completed")
+
+
+def test_a_database_that_falls_silent_does_not_hold_up_a_command(
+    wan: Wan, api: FakeApi, proxy: Proxy
+) -> None:
+    assert wan("list").code == 0
+    api.looks = 1_000_000
+    api.on_accept = lambda _state: proxy.silence()
+    running = wan.start("generate", "a fox", "--timeout", "3")
+    wait_until(lambda: api.accepted)
+    result = running.wait(25)
+    assert (result.code, result.out) == (13, f"{api.posts[0].id}\n"), result.err
+    proxy.release()
+    assert "is in the history now" in wan("list").err

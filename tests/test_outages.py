@@ -159,9 +159,46 @@ def test_an_old_spooled_change_does_not_undo_a_newer_one(
     assert wan("fetch", one.id).code == 0
     done = rows(postgres, history_url)
     kept.write_bytes(text)
-    assert wan("list").code == 0
+    assert "is in the history now" not in wan("list").err
     assert rows(postgres, history_url) == done
     assert not kept.exists()
+
+
+def test_another_accepted_id_is_not_lost_with_its_spooled_change(
+    wan: Wan,
+    api: FakeApi,
+    proxy: Proxy,
+    postgres: Postgres,
+    history_url: str,
+    spool: Path,
+    leaving: None,
+) -> None:
+    assert wan("generate", "a fox", "--timeout", "1").code == 13
+    proxy.listen()
+    (kept,) = spool.iterdir()
+    (id_,) = api.generations
+    postgres.execute(history_url, "UPDATE wan_generations SET id = 'another-id', status = 'queued'")
+    api.check_history = False
+    result = wan("list")
+    assert f"{id_} was accepted, but the history has another-id for it" in result.err
+    assert kept.exists()
+
+
+def test_a_spooled_change_waits_for_its_own_database(
+    wan: Wan, api: FakeApi, proxy: Proxy, postgres: Postgres, spool: Path, leaving: None
+) -> None:
+    assert wan("generate", "a fox", "--timeout", "1").code == 13
+    (kept,) = spool.iterdir()
+    other = postgres.create()
+    api.check_history = False  # The other database is gone at the end.
+    try:
+        result = wan("list", env={"WAN_HISTORY": other})
+        assert (result.code, result.out) == (0, "")
+        assert kept.exists()
+    finally:
+        postgres.drop(other)
+    proxy.listen()
+    assert "is in the history now" in wan("list").err
 
 
 def test_a_lost_reply_of_the_api_stays_unknown(
@@ -224,6 +261,7 @@ def test_a_batch_goes_on_after_an_outage(
         ("database", 3, "does not exist"),
         ("user", 3, "does not exist"),
         ("port", 11, "cannot be reached"),
+        ("host", 3, "cannot be opened"),
     ],
 )
 def test_a_wrong_address_is_refused_without_its_password(
@@ -235,6 +273,7 @@ def test_a_wrong_address_is_refused_without_its_password(
         "database": url.replace(database, "nowhere"),
         "user": url.replace("wan:", "nobody:"),
         "port": re.sub(r":\d+/", f":{closed_port}/", url),
+        "host": re.sub(r"@[^/]+/", f"@{'a' * 64}.example/", url),
     }[change]
     api.check_history = False
     wan.env |= {"WAN_HISTORY": changed, "WAN_TIMEOUT": "1"}

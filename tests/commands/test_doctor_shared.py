@@ -158,7 +158,7 @@ def test_another_encoding_is_a_problem(postgres: Postgres, wan: Wan, api: FakeAp
     finally:
         postgres.drop(url)
     assert done.code == 3
-    assert "the encoding LATIN1" in check(done, "history tables")["text"]
+    assert "the encoding LATIN1" in check(done, "history")["text"]
 
 
 def test_a_read_only_default_changes_nothing(

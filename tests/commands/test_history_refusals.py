@@ -152,3 +152,11 @@ def test_words_of_the_sandbox_are_told_apart(history_url: str, wan: Wan, api: Fa
         assert done.code == 2
         assert "is a generation of the sandbox" in done.err
         assert "hint: add --sandbox to the same command" in done.err
+
+
+def test_a_variable_of_libpq_does_not_change_the_encoding(history_url: str, wan: Wan) -> None:
+    wan.env["WAN_HISTORY"] = history_url
+    env = {"PGCLIENTENCODING": "SQL_ASCII"}
+    assert wan("generate", "a fox 🦊", "--no-wait", env=env).code == 0
+    (row,) = wan("list", "--json", env=env).json_lines
+    assert row["request"]["prompt"] == "a fox 🦊"

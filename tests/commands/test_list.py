@@ -258,3 +258,11 @@ def test_a_state_of_the_table_is_a_filter_too(wan: Wan, api: FakeApi) -> None:
         assert shown.split()[0] == state
     assert len(wan("list", "--status", "completed").out.splitlines()) == 2
     assert wan("list", "--status", "queued").out.startswith(queued)
+
+
+def test_a_very_long_search_finds_nothing(wan: Wan) -> None:
+    assert wan("generate", "a fox", "--no-wait").code == 0
+    result = wan("list", "--search", "x" * 60_000)
+    assert (result.code, result.out) == (0, "")
+    (row,) = wan("list", "--search", "A FOX", "--json").json_lines
+    assert row["request"]["prompt"] == "a fox"

@@ -51,19 +51,17 @@ def is_of_other(tools: Tools, record: Record) -> bool:
     return journal.is_shared and record.worker not in (None, journal.workers.me)
 
 
-def followed(tools: Tools, record: Record | None) -> Record | None:
-    """Return a record as another process has left it, None if that has ended: work on it then."""
-    if record is None:
-        return None
-    try:
-        current = tools.journal.reread(record)
-        if is_of_other(tools, current) and is_working(tools, current):
-            return current
-        if not tools.journal.take_over(current, this_host(), tools.clock.now()):
-            return current
-    except SetupError:
-        # Without the journal, this process asks the API itself.
-        return None
+def followed(tools: Tools, record: Record) -> Record | None:
+    """Return a record as another process has left it, None if that has ended: work on it then.
+
+    Raises:
+        SetupError: the history cannot be read or written.
+    """
+    current = tools.journal.reread(record)
+    if is_of_other(tools, current) and is_working(tools, current):
+        return current
+    if not tools.journal.take_over(current, this_host(), tools.clock.now()):
+        return current
     # A video that was saved needs no more work.
     return current if current.file else None
 
@@ -85,11 +83,17 @@ def is_under_way(journal: Journal, record: Record, now: float) -> bool:
     young = abs(now - record.updated_at) < SENDING_MAX_S
     if record.host in (None, this_host()):
         return young and _is_alive(record.pid)
-    return young and _is_beating(journal, record, now)
+    if journal.is_shared and record.worker is not None:
+        # By the clock of the database: those of the machines may differ.
+        return _is_beating(journal, record, now)
+    return young
 
 
 def is_working(tools: Tools, record: Record) -> bool:
-    """Whether the process that works on a record has said lately that it is running."""
+    """Whether the process that works on a record has said lately that it is running.
+
+    A process that nobody can see counts as running.
+    """
     return _is_beating(tools.journal, record, tools.clock.now())
 
 

@@ -240,6 +240,9 @@ class Run:
         except SetupError as trouble:
             if record is not None:
                 return Outcome(record, error or trouble)
+            if item.generation_id and isinstance(error, SetupError):
+                # Its own exit code would say that nothing was spent.
+                error = unreadable(item.generation_id, error)
             return Outcome(None, error or unreadable(item.generation_id or item.ref, trouble))
         if record is None:
             return Outcome(None, error)

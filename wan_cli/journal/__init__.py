@@ -140,7 +140,7 @@ class Journal:
 
         A file needs none of this: where it cannot be written, nothing else can.
         """
-        return self.unwritten is not None and self.unwritten.keep(record, changed)
+        return self.unwritten is not None and self.unwritten.keep(self.place, record, changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
         """Save the changes of many records, without those that another record stands against."""
@@ -189,7 +189,7 @@ class Journal:
 
     def newest(self, listing: Listing) -> list[Record]:
         """Return the newest records that match, newest first."""
-        return select(self._engine, *newest(listing))
+        return select(self._engine, *newest(self.engine, listing))
 
     def total(self, listing: Listing) -> Spent:
         """Return the number and the total cost of all records that match, ignoring the limit."""

@@ -99,10 +99,6 @@ def _rights(engine: "Postgres") -> Check:
 
 def _tables(engine: "Postgres") -> Check:
     name = "history tables"
-    encoding = _setting(engine, "server_encoding")
-    if encoding != "UTF8":
-        words = f"the database has the encoding {encoding}: prompts need UTF8"
-        return problem(name, SetupError(words, hint="createdb -E UTF8 -T template0 NAME"))
     rows = engine.run(
         "SELECT relname FROM pg_class WHERE relpersistence <> 'p'"
         f" AND oid IN ({', '.join(f'to_regclass({table!r})' for table in TABLES)})"

@@ -4,6 +4,7 @@ from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
 from wan_cli.journal.postgres import LOCK, Postgres
 from wan_cli.journal.refusals import Denied, not_its_owner, other_version
 
+MIGRATING_S = 3600.0
 # Indexes of a long history take their time; another process that migrates takes as long.
 _BEGIN = (
     "; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';"
@@ -43,6 +44,7 @@ def migrate(engine: Postgres) -> int | None:
     Raises:
         SetupError: the tables are of a newer version, or this role may not create them.
     """
+    usual_s, engine.limit_s = engine.limit_s, MIGRATING_S
     try:
         with engine.locked(_BEGIN):
             version = version_of(engine)
@@ -54,4 +56,6 @@ def migrate(engine: Postgres) -> int | None:
                 engine.change("INSERT INTO schema (version) VALUES (:new)", {"new": VERSION})
     except Denied as cause:
         raise not_its_owner(engine.place, cause) from None
+    finally:
+        engine.limit_s = usual_s
     return version

@@ -34,7 +34,8 @@ class Undecided(HistoryAway):
 class Engine(Protocol):
     """One store of the journal. Statements are SQL that all engines read, with `:name` values.
 
-    Every method raises SetupError: the journal is damaged, locked, read-only or away.
+    Every method raises SetupError: the journal is damaged, locked, read-only or away. `change` and
+    `transaction` also raise Taken, which is no error for users.
     """
 
     # Names the store in messages; it has no secrets.
@@ -71,6 +72,9 @@ class Engine(Protocol):
 
     def is_in(self, column: str, name: str) -> str:
         """Return SQL for: the column is one of the values of the list `:name`."""
+
+    def contains(self, column: str, name: str) -> str:
+        """Return SQL for: the column contains the text `:name`."""
 
     def many(self, words: Sequence[str]) -> object:
         """Return a list as the value that `is_in` reads."""

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -11,8 +11,9 @@ import psycopg
 from psycopg import errors as pg
 
 from wan_cli.errors import HistoryAway, SetupError
+from wan_cli.journal.connecting import READING_S, WORKING_S, Connection, connect
 from wan_cli.journal.port import NO_VALUES, Conninfo, Patience, Taken, Undecided, Values
-from wan_cli.journal.refusals import AGAIN, away, explained, refused
+from wan_cli.journal.refusals import AGAIN, away, explained
 from wan_cli.journal.rows import as_uri
 
 # "wan1": the number of the lock that makes claims run one after another.
@@ -23,18 +24,6 @@ LOCK_MIN_S = 1.0
 AWAY_S = 0.4
 # Try again this often, before a command begins its work, to reach a server that is away.
 PAUSE_S = 0.5
-# The options of each connection: it must notice soon that the server's machine is gone.
-_OPTIONS: dict[str, Any] = {
-    "autocommit": True,
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "application_name": "wan",
-    # It binds values on this side: a pooler may lose prepared statements.
-    "cursor_factory": psycopg.ClientCursor,
-}
 # In the round trip of BEGIN, since a pooler drops the options of a session. READ COMMITTED by name:
 # with another default of the server, the look after the lock would see an old picture. The commit
 # must be on disk before anything is sent. A process that stops here must lose the lock before
@@ -82,8 +71,10 @@ class Postgres:
         self.warnings: list[str] = []
         self.is_read_only = False
         self._conninfo = conninfo
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
         self._lock_s = LOCK_S
+        # How long a statement may take, by the clock of this machine.
+        self.limit_s = READING_S
         self._patience: Patience | None = patience
         self._is_in_transaction = False
         self._away: HistoryAway | None = None
@@ -124,20 +115,20 @@ class Postgres:
     def _send(self, query: str, values: Values | None) -> "psycopg.Cursor[Any]":
         connection = self._connected()
         try:
-            return connection.execute(query, values)
+            return connection.execute(query, values, self.limit_s)
         except pg.UniqueViolation as cause:
             raise Taken(str(cause)) from None
         except (psycopg.Error, UnicodeEncodeError) as cause:
             raise explained(self.place, cause) or self._lost_at(cause) from None
 
-    def _connected(self) -> "psycopg.Connection[Any]":
-        if self._connection is not None and not self._connection.closed:
+    def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.is_open:
             return self._connection
-        self._connection = None
+        self._drop()
         if self._is_in_transaction or (self._away and time.monotonic() < self._again_at):
             raise self._away or self._lost_at(ConnectionError("the connection is closed"))
         try:
-            self._connection = self._connect()
+            self._connection = connect(self.place, self._conninfo)
         except SetupError as trouble:
             if not (self._is_known or isinstance(trouble, HistoryAway)):
                 raise
@@ -146,17 +137,6 @@ class Postgres:
             raise self._lost(trouble.message) from None
         self._is_known, self._away = True, None
         return self._connection
-
-    def _connect(self) -> "psycopg.Connection[Any]":
-        options: dict[str, Any] = {**_OPTIONS, **self._conninfo()}
-        try:
-            connection = psycopg.connect(**options)
-        except psycopg.Error as cause:
-            secret = str(options.get("password") or "")
-            words = str(cause).replace(secret, "***") if secret else str(cause)
-            raise refused(self.place, words) or away(self.place, words) from None
-        connection.prepare_threshold = None
-        return connection
 
     def _lost_at(self, cause: Exception) -> HistoryAway:
         return self._lost(away(self.place, str(cause)).message)
@@ -195,7 +175,7 @@ class Postgres:
     def _roll_back(self) -> None:
         if self._connection is not None:
             try:
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK", None, self.limit_s)
             except psycopg.Error:
                 self._drop()
 
@@ -203,8 +183,11 @@ class Postgres:
         if self._connection is None:
             raise self._away or self._lost_at(ConnectionError("the connection is closed"))
         try:
-            self._connection.execute("COMMIT")
-        except (psycopg.OperationalError, psycopg.InterfaceError) as cause:
+            self._connection.execute("COMMIT", None, self.limit_s)
+        except psycopg.Error as cause:
+            if known := explained(self.place, cause):
+                self._drop()
+                raise known from None
             lost = self._lost_at(cause)
             raise Undecided(lost.message, hint=lost.hint) from None
 
@@ -216,19 +199,22 @@ class Postgres:
         """Return SQL for: the column is one of the values of the list `:name`."""
         return f"{column} = ANY(:{name})"
 
+    def contains(self, column: str, name: str) -> str:
+        """Return SQL for: the column contains the text `:name`."""
+        return f"strpos({column}, :{name}) > 0"
+
     def many(self, words: Sequence[str]) -> object:
         """Return a list as the value that `is_in` reads."""
         return list(words)
 
     def connected_to(self) -> tuple[str, bool]:
         """Return the server of this connection, and whether the connection is encrypted."""
-        connection = self._connected()
-        info = connection.info
-        return info.hostaddr or info.host, connection.pgconn.ssl_in_use
+        raw = self._connected().raw
+        return raw.info.hostaddr or raw.info.host, raw.pgconn.ssl_in_use
 
     def wait_for_locks(self, seconds: float) -> None:
         """Wait this long, instead of 5 s, while another process claims; wait for no server."""
-        self._patience = None
+        self._patience, self.limit_s = None, WORKING_S
         self._lock_s = max(LOCK_MIN_S, seconds)
 
     def rest(self) -> None:
@@ -242,8 +228,7 @@ class Postgres:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(psycopg.Error):
-                connection.close()
+            connection.close()
 
     def close(self) -> None:
         """Close the connection."""

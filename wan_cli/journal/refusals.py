@@ -1,5 +1,7 @@
 """Explain what a PostgreSQL server refuses, and that it is away."""
 
+from collections.abc import Callable
+
 import psycopg
 from psycopg import errors as pg
 
@@ -29,6 +31,9 @@ _FOR_GOOD = {
     "not permitted to log in": _ADDRESS,
     "permission denied": _ADDRESS,
     "definition of service": _ADDRESS,
+    "invalid ": _ADDRESS,
+    "could not parse": _ADDRESS,
+    "could not match": _ADDRESS,
 }
 
 
@@ -36,9 +41,15 @@ class Denied(SetupError):
     """The role has not the right to run a statement."""
 
 
-def refused(place: str, words: str) -> SetupError | None:
-    """Return the error of a server that refuses a connection for good, None for other failures."""
+def refused(place: str, words: str, cause: Exception) -> SetupError | None:
+    """Return the error of a connection that can never work, None for other failures.
+
+    libpq names no kind of failure: only its words, and the server's, tell them apart.
+    """
     hint = next((hint for known, hint in _FOR_GOOD.items() if known in words), None)
+    if isinstance(cause, psycopg.ProgrammingError | UnicodeError):
+        # The parameters themselves make no sense.
+        hint = hint or _ADDRESS
     if hint is None:
         return None
     return SetupError(
@@ -83,24 +94,53 @@ def not_its_owner(place: str, cause: SetupError) -> SetupError:
 
 
 def explained(place: str, cause: Exception) -> SetupError | None:
-    """Return the error for a statement that the server refused, None if the server is away."""
+    """Return the error for a statement that the server refused.
+
+    None: the connection is broken, or the server has ended the transaction.
+    """
     words = one_line(str(cause), 200)
-    if isinstance(cause, pg.LockNotAvailable | pg.QueryCanceled | pg.DeadlockDetected):
-        return HistoryLocked(
-            f"the history {place} is locked by another process ({words})",
-            hint="try again in a moment",
-        )
-    if isinstance(cause, pg.ReadOnlySqlTransaction | pg.DiskFull) or "recovery" in words:
-        return HistoryReadOnly(f"the history {place} cannot be written: {words}", hint="wan doctor")
-    if isinstance(cause, pg.InsufficientPrivilege):
-        return Denied(
-            f"the history {place} does not allow this role to do that: {words}", hint=GRANT
-        )
-    if isinstance(cause, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
-        return SetupError(
-            f"the tables of the history {place} are not those of this wan: {words}",
-            hint="wan history migrate",
-        )
-    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        return None
+    if "recovery" in words and isinstance(cause, psycopg.NotSupportedError):
+        return _read_only(place, words)
+    error = next((error for kinds, error in _EXPLAINED if isinstance(cause, kinds)), None)
+    return error(place, words) if error else None
+
+
+def _locked(place: str, words: str) -> SetupError:
+    return HistoryLocked(
+        f"the history {place} is locked by another process ({words})",
+        hint="try again in a moment",
+    )
+
+
+def _read_only(place: str, words: str) -> SetupError:
+    return HistoryReadOnly(f"the history {place} cannot be written: {words}", hint="wan doctor")
+
+
+def _denied(place: str, words: str) -> SetupError:
+    return Denied(f"the history {place} does not allow this role to do that: {words}", hint=GRANT)
+
+
+def _other_tables(place: str, words: str) -> SetupError:
+    return SetupError(
+        f"the tables of the history {place} are not those of this wan: {words}",
+        hint="wan history migrate",
+    )
+
+
+def _row_refused(place: str, words: str) -> SetupError:
     return RowRefused(f"the history {place} refuses a row: {words}", hint="wan doctor")
+
+
+def _statement_refused(place: str, words: str) -> SetupError:
+    return SetupError(f"the history {place} refuses a statement: {words}", hint="wan doctor")
+
+
+# The first line that fits counts.
+_EXPLAINED: tuple[tuple[tuple[type[Exception], ...], Callable[[str, str], SetupError]], ...] = (
+    ((pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected), _locked),
+    ((pg.ReadOnlySqlTransaction, pg.DiskFull), _read_only),
+    ((pg.InsufficientPrivilege,), _denied),
+    ((pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction), _other_tables),
+    ((psycopg.DataError, psycopg.IntegrityError, UnicodeEncodeError), _row_refused),
+    ((psycopg.ProgrammingError, psycopg.NotSupportedError), _statement_refused),
+)

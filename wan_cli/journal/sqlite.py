@@ -108,6 +108,10 @@ class Sqlite:
         """Return SQL for: the column is one of the values of the list `:name`."""
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
 
+    def contains(self, column: str, name: str) -> str:
+        """Return SQL for: the column contains the text `:name`."""
+        return f"instr({column}, :{name}) > 0"
+
     def many(self, words: Sequence[str]) -> object:
         """Return a list as the value that `is_in` reads."""
         return json.dumps(words)

@@ -55,7 +55,6 @@ TOTALS = (
 _FILTERS = {
     "status": "status = :status",
     "since": "created_at >= :since",
-    "search": "prompt_folded LIKE :search ESCAPE '!'",
 }
 
 # The states that differ from a single status.
@@ -66,10 +65,10 @@ _STATES = {
 }
 
 
-def newest(listing: Listing) -> tuple[str, Values]:
+def newest(engine: Engine, listing: Listing) -> tuple[str, Values]:
     """Return the condition and the values of the query for the newest rows that match."""
     limit = "" if listing.limit == NO_LIMIT else " LIMIT :limit"
-    return f"{_filtered(listing)} ORDER BY seq DESC{limit}", _filter(listing)
+    return f"{_filtered(engine, listing)} ORDER BY seq DESC{limit}", _filter(listing)
 
 
 def spent(engine: Engine, listing: Listing, *, by_day: bool = False) -> list[Spent]:
@@ -84,7 +83,7 @@ def spent(engine: Engine, listing: Listing, *, by_day: bool = False) -> list[Spe
     rows = engine.run(
         f"SELECT {columns}, count(*), coalesce(sum(credits_used) {paid}, 0),"
         f" coalesce(sum(cost_usd) {paid}, 0.0) FROM generations"
-        f" WHERE {_filtered(listing)} {groups}",
+        f" WHERE {_filtered(engine, listing)} {groups}",
         _filter(listing),
     )
     return [_spent(row, 1) for row in rows]
@@ -116,19 +115,20 @@ def durations(engine: Engine, request: Mapping[str, object]) -> list[float]:
     return [float(row[0]) for row in rows]
 
 
-def _filtered(listing: Listing) -> str:
+def _filtered(engine: Engine, listing: Listing) -> str:
     """Return only the requested conditions, so that a covering index can serve the query."""
-    filters = _FILTERS | {"status": _STATES.get(listing.status or "", _FILTERS["status"])}
+    filters = _FILTERS | {
+        "status": _STATES.get(listing.status or "", _FILTERS["status"]),
+        "search": engine.contains("prompt_folded", "search"),
+    }
     wanted = [condition for name, condition in filters.items() if getattr(listing, name)]
     return " AND ".join(wanted) or "1 = 1"
 
 
 def _filter(listing: Listing) -> Values:
-    words = (listing.search or "").casefold().replace("\0", " ")
-    pattern = words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return {
         "status": listing.status,
         "since": listing.since,
-        "search": f"%{pattern}%",
+        "search": (listing.search or "").casefold().replace("\0", " "),
         "limit": listing.limit,
     }

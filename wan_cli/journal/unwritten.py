@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wan_cli.errors import SetupError
 from wan_cli.journal.port import Engine
-from wan_cli.journal.rows import COLUMNS, as_uri, to_columns, to_record
+from wan_cli.journal.rows import COLUMNS, as_uri, first, to_columns, to_record
 from wan_cli.journal.writing import save
 from wan_cli.record import Record
 from wan_cli.storage import replace_whole
@@ -21,14 +21,17 @@ class Unwritten:
         self._folder = folder
         self._kept: set[str] = set()
 
-    def keep(self, record: Record, changed: Collection[str]) -> bool:
-        """Keep a record and the names of its changed fields; return whether they are on disk."""
+    def keep(self, place: str, record: Record, changed: Collection[str]) -> bool:
+        """Keep a record and the names of its changed fields; return whether they are on disk.
+
+        `place` is the history that lacks them.
+        """
         values = to_columns(record)
         row = [as_uri(v) if isinstance(v := values[name], bytes) else v for name in COLUMNS]
-        text = json.dumps({"columns": COLUMNS, "row": row, "changed": [*changed]})
+        kept = {"place": place, "columns": COLUMNS, "row": row, "changed": [*changed]}
         self._kept.add(record.ref)
         try:
-            replace_whole(self._file(record), text.encode(), private=True)
+            replace_whole(self._file(record), json.dumps(kept).encode(), private=True)
         except (OSError, RuntimeError):
             return False
         return True
@@ -48,13 +51,11 @@ class Unwritten:
             files = sorted(self._folder.glob("*.json"))
         except OSError:
             return []
-        lines = []
+        lines: list[str] = []
         for file in files:
             try:
                 with suppress(SetupError, FileNotFoundError):
-                    record = self._replayed(engine, json.loads(file.read_bytes()))
-                    file.unlink(missing_ok=True)
-                    lines.append(f"{record.handle} is in the history now; it was not before")
+                    lines += self._replayed(engine, file)
             except (OSError, ValueError, KeyError, TypeError) as cause:
                 lines.append(
                     f"cannot read {file}, which belongs into the history"
@@ -62,11 +63,24 @@ class Unwritten:
                 )
         return lines
 
-    def _replayed(self, engine: Engine, kept: dict[str, list[str]]) -> Record:
+    def _replayed(self, engine: Engine, file: Path) -> list[str]:
+        """Write one file to the journal; return a line about it, if there is one to say."""
+        content = file.read_bytes()
+        kept = json.loads(content)
+        if "place" in kept and kept["place"] != engine.place:
+            return []
         values = dict(zip(kept["columns"], kept["row"], strict=True))
         record = to_record([values[name] for name in COLUMNS])
-        save(engine, record, kept["changed"])
-        return record
+        is_new = save(engine, record, kept["changed"])
+        current = first(engine, "ref = :ref", {"ref": record.ref}) or record
+        if record.id not in (current.id, current.other_id):
+            return [
+                f"{record.id} was accepted, but the history has {current.id} for it; delete"
+                f" {file} after: wan fetch {record.id}"
+            ]
+        if file.read_bytes() == content:
+            file.unlink(missing_ok=True)
+        return [f"{record.handle} is in the history now; it was not before"] if is_new else []
 
     def _file(self, record: Record) -> Path:
         return self._folder / f"{record.ref}.json"

@@ -62,7 +62,8 @@ def save(engine: Engine, record: Record, changed: Collection[str]) -> bool:
 def save_all(engine: Engine, records: Collection[Record], changed: Collection[str]) -> None:
     """Write the changed fields of all records, without those that another one stands against."""
     try:
-        with engine.transaction():
+        # Serial: two of them must not lock the same rows in another order.
+        with engine.transaction(serial=True):
             for record in records:
                 put(engine, record, changed)
     except Taken:
