@@ -9,6 +9,7 @@ from wan_cli.core.budget import Budget
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.files import is_elsewhere, placed
 from wan_cli.core.items import Goal, Order
+from wan_cli.core.lease import in_record, is_of_other
 from wan_cli.core.lookup import Events, look_up, unsearched
 from wan_cli.core.plan import Entry, Plan
 from wan_cli.core.save import DOWNLOADS, Saving
@@ -209,15 +210,12 @@ class Batch:
             if is_elsewhere(record, place):
                 record, error = self._placed(entry, record)
         elif error is None:
-            record = self.tools.save_new(
-                record,
-                row=row.number,
-                folder=str(place.folder),
-                name=place.name,
-                name_template=place.name_template,
-            )
+            if not is_of_other(self.tools, record):
+                # A process of another machine may save the video where the record says.
+                record = self.tools.save_new(record, row=row.number, **in_record(place))
             if self.terms.wait:
-                engine.add(record, deadline=engine.run.deadline_of_new(), row=row.number)
+                deadline = engine.run.deadline_of_new()
+                engine.add(record, deadline=deadline, row=row.number).destination = place
                 return
         yield self._named(Outcome(record, error, row.number, is_earlier=has_ended))
 

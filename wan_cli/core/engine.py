@@ -71,8 +71,8 @@ class Engine:
         self._lease = Lease(tools)
         self._deferral: Deferral | None = None
 
-    def add(self, record: Record, *, deadline: float | None = None, row: int | None = None) -> None:
-        """Add a generation of an earlier command: poll it, or settle its submission."""
+    def add(self, record: Record, *, deadline: float | None = None, row: int | None = None) -> Item:
+        """Add a generation of an earlier command, to poll or to settle; return its item."""
         run = self.run
         item = run.new_item(Step.WATCH, deadline)
         item.row = row
@@ -87,6 +87,7 @@ class Engine:
             item.ref = record.ref
             run.end(item, without_id(record), record)
         self._put(item)
+        return item
 
     def submit(self, order: Order) -> None:
         """Queue a request; the engine submits requests in order, when there is room."""
@@ -164,8 +165,7 @@ class Engine:
                 self._begin(work, lane.waiting.popleft())
         while self._has_room(now):
             item = self.run.new_item(Step.SUBMIT, self.run.deadline_of_new())
-            item.order = self._coming.popleft()
-            item.row = item.order.row
+            item.takes(self._coming.popleft())
             self._open.add(item)
             self._begin(self._works[Step.SUBMIT], item)
 

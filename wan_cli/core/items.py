@@ -109,6 +109,7 @@ class Item:
         "alias_seen",
         "counted_as",
         "deadline",
+        "destination",
         "due",
         "expectation",
         "failures",
@@ -152,6 +153,9 @@ class Item:
         self.due = now
         # The request to submit; None for a generation of an earlier command.
         self.order: Order | None = None
+        # Where this run saves its video, whatever the record says; None: the goal or the record
+        # says it. Others share the object.
+        self.destination: Destination | None = None
         self.row: int | None = None
         self.number = 0
         # The ref of its submission in the history, and refs of earlier ones that do not block it.
@@ -201,6 +205,10 @@ class Item:
         self.kept: Kept = NOTHING_KEPT
         self.tries_from = now
         self.received = 0
+
+    def takes(self, order: Order) -> None:
+        """Take a request to submit, with its place."""
+        self.order, self.row, self.destination = order, order.row, order.destination
 
     @property
     def is_open(self) -> bool:

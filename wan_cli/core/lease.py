@@ -6,6 +6,7 @@ from math import inf
 
 from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.core.tools import Tools, this_host
+from wan_cli.destination import Destination
 from wan_cli.errors import SetupError
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
@@ -51,8 +52,10 @@ def is_of_other(tools: Tools, record: Record) -> bool:
     return journal.is_shared and record.worker not in (None, journal.workers.me)
 
 
-def followed(tools: Tools, record: Record) -> Record | None:
+def followed(tools: Tools, record: Record, place: Destination | None) -> Record | None:
     """Return a record as another process has left it, None if that has ended: work on it then.
+
+    The record that is taken over gets the place of this run, if it has one.
 
     Raises:
         SetupError: the history cannot be read or written.
@@ -62,8 +65,19 @@ def followed(tools: Tools, record: Record) -> Record | None:
         return current
     if not tools.journal.take_over(current, this_host(), tools.clock.now()):
         return current
+    if place is not None:
+        current = tools.save_new(current, **in_record(place))
     # A video that was saved needs no more work.
     return current if current.file else None
+
+
+def in_record(place: Destination) -> dict[str, object]:
+    """Return the values of a record for the place of its video."""
+    return {
+        "folder": str(place.folder),
+        "name": place.name,
+        "name_template": place.name_template,
+    }
 
 
 def is_being_sent(tools: Tools, record: Record) -> bool:

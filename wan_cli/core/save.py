@@ -95,7 +95,7 @@ class Saving:
     def _place(self, item: Item, record: Record) -> Destination:
         """Return where to save a video: with --force, never where this command has saved one."""
         goal = self._run.goal
-        place = goal.destination or destination_of(record)
+        place = item.destination or goal.destination or destination_of(record)
         if not goal.overwrite or goal.stdout is not None:
             return place
         path = free = place.path_of(record)
@@ -213,7 +213,7 @@ class Saving:
         run = self._run
         record = run.record_if_known(item)
         if record and record.accepted and run.goal.stdout is None:
-            place = run.goal.destination or destination_of(record)
+            place = item.destination or run.goal.destination or destination_of(record)
             target = place.path_of(record)
             if isinstance(target, Uri):
                 target = spooled(run.tools.spool, record.accepted.id)

@@ -103,6 +103,9 @@ class Settling:
         if item.settles_earlier:
             words = f"an identical request was accepted before as {record.id}: continuing with it"
             run.tell(Warned(words))
+            if item.order and item.order.keys is None:
+                # It was made for another purpose: its video goes where that wanted it.
+                item.destination = None
         else:
             run.tell(Note(f"the submission was accepted as {record.id}"))
         run.submitted()

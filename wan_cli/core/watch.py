@@ -59,7 +59,7 @@ class Watching:
     def _follows(self, item: Item) -> bool:
         """Do what another process has seen; return False to poll, since it has ended."""
         run = self._run
-        record = followed(run.tools, run.record_of(item))
+        record = followed(run.tools, run.record_of(item), item.destination)
         if record is None:
             item.follows = False
             return False
