@@ -584,6 +584,21 @@ def test_generate_continues_with_a_submission_of_a_killed_batch(
     assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
+def test_generate_saves_the_video_of_a_killed_batch_where_the_batch_wanted_it(
+    wan: Wan, api: FakeApi, file: Path, work: Path
+) -> None:
+    api.on_post(Reply(fault="hang"))
+    running = wan.start("batch", "--yes", file.name, "--output-dir", "clips")
+    wait_until(lambda: len(api.accepted) == 1)
+    running.kill()
+    running.wait()
+    api.release()
+    result = wan("generate", "a fox", "-o", "own.mp4")
+    assert result.code == 0
+    assert Path(result.out.strip()).parent == work / "clips"
+    assert not (work / "own.mp4").exists()
+    assert len(api.posts) == 1
+
 
 # Costs.
 
