@@ -584,7 +584,8 @@ def test_generate_continues_with_a_submission_of_a_killed_batch(
     assert wan("batch", "--yes", file.name).code == 0
     assert sent(api) == once(*PROMPTS)
 
-def test_generate_saves_the_video_of_a_killed_batch_where_the_batch_wanted_it(
+
+def test_a_variation_that_was_a_row_of_a_killed_batch_is_saved_where_the_batch_wanted_it(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
     api.on_post(Reply(fault="hang"))
@@ -593,11 +594,11 @@ def test_generate_saves_the_video_of_a_killed_batch_where_the_batch_wanted_it(
     running.kill()
     running.wait()
     api.release()
-    result = wan("generate", "a fox", "-o", "own.mp4")
-    assert result.code == 0
-    assert Path(result.out.strip()).parent == work / "clips"
-    assert not (work / "own.mp4").exists()
-    assert len(api.posts) == 1
+    result = wan("generate", "a fox", "--count", "2", "--yes", "-o", "own.mp4")
+    assert result.code == 0, result.err
+    folders = {Path(line).parent for line in result.out.splitlines()}
+    assert folders == {work, work / "clips"}
+    assert len(api.posts) == 2
 
 
 # Costs.
