@@ -4,39 +4,30 @@ Starting Python and importing takes ten times as long as most commands. A fork o
 as real: a process of its own, with its argv, environment, streams, signals, main() and exit code.
 """
 
+import functools
+import gc
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
 import sys
 import traceback
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+import wan_cli
+
 REQUEST_MAX = 100_000
-_IMPORTED = (
-    "wan_cli.main",
-    "wan_cli.process",
-    "wan_cli.cli",
-    "wan_cli.api.transport",
-    "wan_cli.download.connection",
-    "wan_cli.journal.postgres",
-    "wan_cli.commands.balance",
-    "wan_cli.commands.doctor",
-    "wan_cli.commands.fetch",
-    "wan_cli.commands.generate",
-    "wan_cli.commands.list",
-    "wan_cli.commands.models",
-    "wan_cli.commands.recover",
-    "wan_cli.commands.status",
-)
+# Only some commands need these, and they are large.
+_SANDBOX = "wan_cli.sandbox"
 
 
 def main() -> None:
     """Serve the socket whose number is the first argument, until it is closed."""
-    for name in _IMPORTED:
-        import_module(name)
+    _import(wan_cli)
     sock = socket.socket(fileno=int(sys.argv[1]))
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
@@ -49,16 +40,38 @@ def main() -> None:
                     _bury(sock, selector, key)
 
 
+def _import(package: ModuleType) -> None:
+    """Import all modules of a package, and leave them alone when garbage is collected.
+
+    A fork that looked at each object would copy the memory of all.
+    """
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if module.name not in (_SANDBOX, "wan_cli.__main__"):
+            imported = import_module(module.name)
+            if module.ispkg:
+                _import(imported)
+    gc.collect()
+    gc.freeze()
+
+
+@functools.cache
+def _import_sandbox() -> None:
+    _import(import_module(_SANDBOX))
+
+
 def _fork(sock: socket.socket, selector: selectors.BaseSelector) -> bool:
     """Start the requested command; return whether there was a request."""
     data, fds, _, _ = socket.recv_fds(sock, REQUEST_MAX, 3)
     if not data:
         return False
+    request = json.loads(data)
+    if {"sandbox", "--sandbox"} & {*request["argv"]}:
+        _import_sandbox()
     pid = os.fork()
     if pid == 0:
         selector.close()
         sock.close()
-        _become(json.loads(data), fds)
+        _become(request, fds)
     for fd in fds:
         os.close(fd)
     selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
