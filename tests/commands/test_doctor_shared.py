@@ -15,6 +15,7 @@ from tests.fake.api import FakeApi
 from tests.fake.pooler import Pooler
 from tests.fake.postgres import Postgres
 from tests.fake.process import Result, Wan
+from tests.fake.waiting import wait_until
 from wan_cli.journal.schema import VERSION
 
 Role = Callable[..., str]
@@ -27,7 +28,22 @@ def check(result: Result, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shared(history_url: str, wan: Wan) -> str:
+def durable(postgres: Postgres) -> Iterator[None]:
+    """A server that waits for the disk, as in production."""
+
+    def setting() -> str:
+        return str(postgres.execute(postgres.url("postgres"), "SHOW fsync")[0]["fsync"])
+
+    before = setting()
+    postgres.configure(fsync="on")
+    # The server reads its settings a moment later.
+    wait_until(lambda: setting() == "on")
+    yield
+    postgres.configure(fsync=before)
+
+
+@pytest.fixture
+def shared(durable: None, history_url: str, wan: Wan) -> str:
     """The URL of a database with the tables of a history, which `wan` uses."""
     wan.env["WAN_HISTORY"] = history_url
     assert wan("history", "migrate", "-q").code == 0

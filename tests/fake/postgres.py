@@ -19,12 +19,15 @@ from tests.fake.waiting import wait_until
 OTHER_SERVER = "WAN_TEST_POSTGRES"
 # Debian's package puts the programs into no folder of PATH.
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
-# The default settings, except that the server listens only on a socket in its own folder.
+# The default settings, except that the server listens only on a socket in its own folder, and that
+# it does not wait for the disk: the system outlives each server that a test crashes, so what a
+# server has written is not lost, and what it has only promised to write still is.
 _SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
 external_pid_file = '{folder}/postgres.pid'
 shared_buffers = 16MB
+fsync = off
 """
 
 
