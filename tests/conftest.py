@@ -21,6 +21,19 @@ from tests.fake.proxy import Proxy
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("wan", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("wan")
+# These run for seconds each. They start first, so that no process of pytest is left alone with one.
+_LONG = (
+    "tests/test_docs_examples.py",
+    "tests/fleet/test_fleet.py",
+    "tests/test_recipes.py",
+    "tests/test_sandbox_family.py",
+    "tests/test_state_machine.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the long tests; the others keep their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture

@@ -341,6 +341,7 @@ def test_the_command_itself_waits_for_a_log_that_lags_a_little(wan: Wan, api: Fa
     api.logs_immediately = True
     api.on_post(Reply(fault="reset"))
     api.on_logs(*repeat(Reply(body={"data": [], "pagination": {"has_more": False}}), 9))
+    wan.speed = 5.0
     result = wan("generate", "a fox")
     assert (result.code, len(api.posts)) == (0, 1)
 

@@ -456,7 +456,7 @@ def test_wan_does_not_retry_an_untrusted_certificate(wan: Wan, work: Path) -> No
 def test_the_embedded_sandbox_recognizes_its_rows_and_keys(
     wan: Wan, api: FakeApi, file: Path, work: Path
 ) -> None:
-    small = ("--sandbox", "--duration", "5", "--resolution", "720p")
+    small = ("--sandbox", "--model", "2.5-t2v", "--duration", "5", "--resolution", "480p")
     first = run(wan, "prompts.txt", *small)
     assert "the account's log" not in first.err  # No other machine has used it.
     file.rename(work / "copy.txt")
