@@ -121,7 +121,8 @@ def account_limits(day_usd: float | None, month_usd: float | None, now: float) -
 def over_budget(over: Over, price: Price) -> OverBudget:
     """Return the error of a submission that would exceed a limit of all machines."""
     limit = over.limit
-    hint = "raise --max-cost" if limit.budget else f"wan config set {limit.name} USD"
+    hint = f"wan config set {limit.name} USD, or WAN_{limit.name.upper()}=USD"
+    hint = "raise --max-cost" if limit.budget else hint
     return OverBudget(
         f"one generation costs {price.usd or 0.0:.4g} USD, and {over.held_usd:.4g} USD of"
         f" {limit.name} {limit.usd:g} is used already; nothing was sent for it",
