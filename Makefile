@@ -1,7 +1,7 @@
 # Requirements: python3 (3.11 or newer), make and git. Each target installs the rest into .venv.
 PYTHON ?= python3
-# Most tests wait for a process or a deadline, so two tests per core keep the cores busy.
-WORKERS ?= 4
+# Most tests wait for a process or a deadline, so three tests per core keep the cores busy.
+WORKERS ?= 6
 # More options for pytest: --cov measures branch coverage.
 COV ?=
 PROMPT ?= a red fox trots through fresh snow, close-up, then wide
