@@ -3,12 +3,25 @@
 import re
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import pexpect
 
 from tests.fake.process import Wan
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def at_a_terminal(wan: Wan, *argv: str, term: str = "xterm") -> Any:
+    """Start a command on a pseudo-terminal that the test types on."""
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "wan_cli", *argv],
+        env={**wan.env, "TERM": term},
+        cwd=str(wan.work),
+        timeout=30,
+        encoding="utf-8",
+    )
 
 
 def on_terminal(

@@ -70,6 +70,26 @@ def machine(wan: Wan, api: FakeApi, postgres: Postgres, tmp_path: Path) -> Machi
     return Machine(wan, api, postgres, tmp_path)
 
 
+def polls_of_a_follower(machine: Machine, api: FakeApi) -> int:
+    """Let the video be done, and return how often it was polled: a follower does not poll."""
+    machine.wait_for_looks(1)
+    before = polls(api, machine.id)
+    machine.finish()
+    machine.wait_for_looks()
+    assert polls(api, machine.id) == before
+    return before
+
+
+def assert_polled_once_more(
+    follower: Running, machine: Machine, api: FakeApi, work: Path, before: int
+) -> None:
+    """The follower has continued the generation and saved its video; nothing was paid again."""
+    result = follower.wait()
+    assert (result.code, result.out) == (0, f"{work / 'fox.mp4'}\n"), result.err
+    assert polls(api, machine.id) == before + 1
+    assert len(api.posts) == 1
+
+
 def test_the_rows_of_a_killed_command_are_continued_at_once(
     machine: Machine, api: FakeApi, work: Path
 ) -> None:
@@ -86,16 +106,9 @@ def test_a_row_that_another_command_works_on_is_not_polled_until_that_ends(
 ) -> None:
     machine.first.kill(signal.SIGSTOP)
     follower = machine.other()
-    machine.wait_for_looks(1)
-    before = polls(api, machine.id)
-    machine.finish()
-    machine.wait_for_looks()
-    assert polls(api, machine.id) == before
+    before = polls_of_a_follower(machine, api)
     machine.first.kill(signal.SIGKILL)
-    result = follower.wait()
-    assert (result.code, result.out) == (0, f"{work / 'fox.mp4'}\n"), result.err
-    assert polls(api, machine.id) == before + 1
-    assert len(api.posts) == 1
+    assert_polled_once_more(follower, machine, api, work, before)
 
 
 def test_a_follower_says_what_the_other_command_has_saved(
@@ -120,16 +133,9 @@ def test_the_rows_of_another_host_are_continued_after_its_silence(
     machine.move()
     machine.silence(DEAD_S - 60)
     follower = machine.other()
-    machine.wait_for_looks(1)
-    before = polls(api, machine.id)
-    machine.finish()
-    machine.wait_for_looks()
-    assert polls(api, machine.id) == before
+    before = polls_of_a_follower(machine, api)
     machine.silence(60)
-    result = follower.wait()
-    assert (result.code, result.out) == (0, f"{work / 'fox.mp4'}\n"), result.err
-    assert polls(api, machine.id) == before + 1
-    assert len(api.posts) == 1
+    assert_polled_once_more(follower, machine, api, work, before)
 
 
 def test_a_command_that_ends_early_gives_its_rows_back(

@@ -36,11 +36,12 @@ from wan_cli.core.engine import Outcomes
 from wan_cli.core.fetch import fetch_all
 from wan_cli.core.generate import generate
 from wan_cli.core.items import Goal, Order
-from wan_cli.core.recover import Events, recover
+from wan_cli.core.recover import recover
 from wan_cli.core.status import status
 from wan_cli.core.tools import Clock, Tools
 from wan_cli.destination import Destination
 from wan_cli.errors import WanError
+from wan_cli.events import Events
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
 from wan_cli.journal.port import Patience

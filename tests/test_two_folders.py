@@ -33,6 +33,14 @@ class Machines:
         home = str(self._homes / f"home-{name}")
         return self._wan.start("batch", *words, *more, env={"WAN_HOME": home})
 
+    def start_both(self) -> tuple[Running, Running]:
+        """Start a machine that works on all rows, and one that follows it."""
+        first = self.start("a", "--no-lookup")
+        self.wait_for_polls()
+        second = self.start("b")
+        self.wait_for_looks()
+        return first, second
+
     def wait_for_polls(self) -> None:
         """Wait until each row has been submitted and polled."""
         made = self._api.generations
@@ -79,10 +87,7 @@ def videos_in(folder: Path) -> list[str]:
 def test_another_folder_does_not_move_the_rows_of_a_machine_that_works_on_them(
     machines: Machines, api: FakeApi, work: Path
 ) -> None:
-    first = machines.start("a", "--no-lookup")
-    machines.wait_for_polls()
-    second = machines.start("b")
-    machines.wait_for_looks()
+    first, second = machines.start_both()
     assert machines.folders() == {str(work / "a")}
     machines.finish()
     one, other = first.wait(), second.wait()
@@ -96,10 +101,7 @@ def test_another_folder_does_not_move_the_rows_of_a_machine_that_works_on_them(
 def test_a_file_on_the_disk_of_another_machine_is_fetched_into_the_own_folder(
     machines: Machines, api: FakeApi, work: Path, tmp_path: Path
 ) -> None:
-    first = machines.start("a", "--no-lookup")
-    machines.wait_for_polls()
-    second = machines.start("b")
-    machines.wait_for_looks()
+    first, second = machines.start_both()
     second.kill(signal.SIGSTOP)
     machines.finish()
     one = first.wait()
@@ -117,10 +119,7 @@ def test_a_file_on_the_disk_of_another_machine_is_fetched_into_the_own_folder(
 def test_a_folder_that_cannot_be_made_harms_no_other_machine(
     machines: Machines, api: FakeApi, work: Path
 ) -> None:
-    first = machines.start("a", "--no-lookup")
-    machines.wait_for_polls()
-    second = machines.start("b")
-    machines.wait_for_looks()
+    first, second = machines.start_both()
     second.kill(signal.SIGKILL)
     second.wait()
     shutil.rmtree(work / "b", ignore_errors=True)

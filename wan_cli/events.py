@@ -1,7 +1,7 @@
 """The events that the core reports while it works; the output layer shows them. Immutable."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Generator, Sequence
+from typing import NamedTuple, TypeVar
 
 from wan_cli.generation import Status
 
@@ -69,3 +69,6 @@ class Tally(NamedTuple):
 
 
 Event = Note | Warned | Submitted | Watching | Downloading | Tally
+T = TypeVar("T")
+# Work that reports events while it goes on, and then returns a result.
+Events = Generator[Event, None, T]

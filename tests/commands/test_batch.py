@@ -6,7 +6,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
@@ -16,6 +15,7 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Result, Wan
 from tests.fake.script import Reply, forever, refusal
 from tests.fake.waiting import wait_until
+from tests.terminal import at_a_terminal
 
 PROMPTS = ("a fox", "a hen", "an owl")
 
@@ -664,17 +664,6 @@ def test_a_dry_run_prints_the_requests(wan: Wan, api: FakeApi, file: Path) -> No
     done = wan("batch", "--yes", file.name, "-n", "--max-cost", "3.15")
     assert (done.code, done.out, done.err) == (0, "", "price: nothing to submit\n")
     assert len(api.posts) == 3
-
-
-def at_a_terminal(wan: Wan, *argv: str, term: str = "xterm") -> Any:
-    return pexpect.spawn(
-        sys.executable,
-        ["-m", "wan_cli", *argv],
-        env={**wan.env, "TERM": term},
-        cwd=str(wan.work),
-        timeout=30,
-        encoding="utf-8",
-    )
 
 
 @pytest.mark.parametrize(

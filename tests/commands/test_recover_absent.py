@@ -1,7 +1,6 @@
 """wan recover --settle-absent: submissions that left no trace in the account."""
 
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -14,6 +13,7 @@ import pytest
 from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, forever, refusal
+from tests.terminal import at_a_terminal
 
 NEVER = Reply(fault="close", accept=False)
 LOST = Reply(fault="close", accept=True)
@@ -70,14 +70,7 @@ def test_a_script_needs_yes_and_sees_the_list_first(wan: Wan, api: FakeApi) -> N
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
 def test_a_terminal_asks(wan: Wan, api: FakeApi, answer: str, code: int) -> None:
     lose(wan, api)
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "wan_cli", "recover", "--settle-absent", "12h"],
-        env={**wan.env, "TERM": "xterm"},
-        cwd=str(wan.work),
-        timeout=30,
-        encoding="utf-8",
-    )
+    child = at_a_terminal(wan, "recover", "--settle-absent", "12h")
     child.expect_exact("give them up? [y/N] ")
     child.sendline(answer)
     child.expect(pexpect.EOF)
@@ -279,14 +272,7 @@ def test_the_log_of_another_service_proves_nothing(wan: Wan, api: FakeApi) -> No
 
 def test_what_another_process_finds_during_the_question_is_kept(wan: Wan, api: FakeApi) -> None:
     lose(wan, api)
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "wan_cli", "recover", "--settle-absent", "12h"],
-        env={**wan.env, "TERM": "xterm"},
-        cwd=str(wan.work),
-        timeout=30,
-        encoding="utf-8",
-    )
+    child = at_a_terminal(wan, "recover", "--settle-absent", "12h")
     child.expect_exact("give them up? [y/N] ")
     found = api.add_generation(client_request_id=api.posts[0].label)
     assert wan("recover").code == 0

@@ -1,7 +1,6 @@
 """wan generate --count N and --like ID: the requests, payments and files."""
 
 import json
-import sys
 from pathlib import Path
 
 import pexpect
@@ -12,6 +11,7 @@ from tests.fake.api import FakeApi
 from tests.fake.process import Wan
 from tests.fake.script import Reply, refusal
 from tests.fake.waiting import wait_until
+from tests.terminal import at_a_terminal
 from wan_cli.commands.like import refuse_lost_pictures
 from wan_cli.errors import UsageError
 
@@ -94,14 +94,7 @@ def test_without_a_terminal_count_needs_consent(wan: Wan, api: FakeApi) -> None:
 def test_on_a_terminal_count_asks_about_the_total_price(
     wan: Wan, api: FakeApi, answer: str, code: int, posts: int
 ) -> None:
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "wan_cli", "generate", "a fox", "--count", "2"],
-        env={**wan.env, "TERM": "xterm"},
-        cwd=str(wan.work),
-        timeout=30,
-        encoding="utf-8",
-    )
+    child = at_a_terminal(wan, "generate", "a fox", "--count", "2")
     child.expect_exact("price: $3.15 for 2 generations; submit? [y/N] ")
     child.sendline(answer)
     child.expect(pexpect.EOF)

@@ -1,16 +1,16 @@
 """wan recover --settle-absent: give up, on the user's word, submissions that left no trace."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wan_cli.core.evidence import LOG_S, find
-from wan_cli.core.lease import is_being_sent
-from wan_cli.core.recover import Events, meant, settle
+from wan_cli.core.lease import give_up_claim, is_being_sent
+from wan_cli.core.recover import give_up, meant, settle
 from wan_cli.core.settle import BEFORE_S
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import being_sent, ended, unknown
 from wan_cli.errors import UsageError, WanError
-from wan_cli.events import Note
+from wan_cli.events import Events, Note
 from wan_cli.generation import Status
 from wan_cli.identity import is_of
 from wan_cli.record import Outcome, Record
@@ -55,8 +55,7 @@ def find_absent(tools: Tools, older_s: float, word: str | None, service: str) ->
         if is_being_sent(tools, record):
             yield Note(being_sent(record).message)
         elif record.status is Status.CLAIMED:
-            tools.journal.claims.give_up(record, tools.clock.now())
-            yield Note(f"{record.ref} was never sent: its process ended first")
+            yield give_up_claim(tools, record)
             others.append(Outcome(tools.journal.reread(record)))
         elif tools.clock.now() - record.created_at < older_s:
             words = f"it is younger than {older_s / 3600:g} h"
@@ -102,15 +101,6 @@ def _searched(tools: Tools, record: Record, service: str) -> Events[Outcome | No
 
 def settle_absent(tools: Tools, found: Absent) -> list[Outcome]:
     """Write that the submissions without a trace were not accepted; return all outcomes."""
-    given_up = []
-    for record in found.records:
-        changes: Mapping[str, object] = {
-            "status": Status.REJECTED,
-            "error_code": ABSENT,
-            "error_message": "it left no trace in the account's log and ledger; given up by the"
-            " user",
-            "error_hint": "wan list",
-            "exit_code": None,
-        }
-        given_up.append(Outcome(tools.save(record, **changes)))
+    why = "it left no trace in the account's log and ledger"
+    given_up = [give_up(tools, record, Status.REJECTED, ABSENT, why) for record in found.records]
     return [*given_up, *found.others]

@@ -5,12 +5,12 @@ Only the balance is needed. The API may refuse the rest to a key, or not have it
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from wan_cli.account import KeyLimits, Left, Usage
 from wan_cli.api.client import Client
 from wan_cli.api.exchange import iso
+from wan_cli.core.budget import month_start
 from wan_cli.errors import NotFound, WanError
 
 T = TypeVar("T")
@@ -78,8 +78,7 @@ class Extra:
 
     def month(self) -> Usage | None:
         """Return what the key has spent in this month (UTC): GET /v2/usage."""
-        first = datetime.fromtimestamp(self._now, UTC).replace(day=1, hour=0, minute=0, second=0)
-        return self._since(first.replace(microsecond=0).timestamp())
+        return self._since(month_start(self._now))
 
     def left(self, key: KeyLimits | None, day: Usage | None = None) -> Left | None:
         """Return what the key's limit leaves; `day` is the usage of the last 24 hours, if known."""

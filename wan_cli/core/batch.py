@@ -10,7 +10,7 @@ from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.files import is_elsewhere, placed
 from wan_cli.core.items import Goal, Order
 from wan_cli.core.lease import in_record, is_of_other
-from wan_cli.core.lookup import Events, look_up, unsearched
+from wan_cli.core.lookup import look_up, unsearched
 from wan_cli.core.plan import Entry, Plan
 from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling
@@ -30,7 +30,7 @@ from wan_cli.errors import (
     Rejected,
     WanError,
 )
-from wan_cli.events import Note, Warned
+from wan_cli.events import Events, Note, Warned
 from wan_cli.record import Outcome, Record
 
 

@@ -109,13 +109,21 @@ class Budget:
 
 def account_limits(day_usd: float | None, month_usd: float | None, now: float) -> list[Limit]:
     """Return the limits of the day and the month (UTC) of a time, as far as they are set."""
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     limits = []
     if day_usd is not None:
-        limits.append(Limit("budget_day", day_usd, since=today.timestamp()))
+        limits.append(Limit("budget_day", day_usd, since=_midnight(now).timestamp()))
     if month_usd is not None:
-        limits.append(Limit("budget_month", month_usd, since=today.replace(day=1).timestamp()))
+        limits.append(Limit("budget_month", month_usd, since=month_start(now)))
     return limits
+
+
+def month_start(now: float) -> float:
+    """Return when the month (UTC) of a time began, in seconds since the epoch."""
+    return _midnight(now).replace(day=1).timestamp()
+
+
+def _midnight(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def over_budget(over: Over, price: Price) -> OverBudget:

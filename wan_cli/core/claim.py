@@ -13,7 +13,7 @@ from wan_cli.api.outcome import Limited, NotSent, Refused, Submission
 from wan_cli.core.budget import over_budget
 from wan_cli.core.items import Item, Order, Step, pause_s
 from wan_cli.core.lanes import Desk
-from wan_cli.core.lease import is_being_sent
+from wan_cli.core.lease import give_up_claim, is_being_sent
 from wan_cli.core.run import Run
 from wan_cli.core.settle import settle_until
 from wan_cli.core.tools import Tools, this_host
@@ -192,8 +192,7 @@ def _consider(run: Run, item: Item, order: Order, blocking: Record) -> None:
         item.misses += 1
         item.due = run.now + pause_s(item.misses, None, first_s=OTHER_PROCESS_S)
     elif blocking.status is Status.CLAIMED:
-        run.tell(Note(f"{blocking.ref} was never sent: its process ended first"))
-        run.tools.journal.claims.give_up(blocking, run.tools.clock.now())
+        run.tell(give_up_claim(run.tools, blocking))
         item.go(Step.SUBMIT, run.now)
     else:
         item.settles_earlier, item.record = True, None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wan_cli.core.engine import Engine, Outcomes
 from wan_cli.core.items import Goal
-from wan_cli.core.lease import is_being_sent
+from wan_cli.core.lease import give_up_claim, is_being_sent
 from wan_cli.core.save import DOWNLOADS, Saving
 from wan_cli.core.settle import Settling
 from wan_cli.core.tools import Timing, Tools
@@ -41,7 +41,7 @@ def fetch(
             yield Outcome(record, being_sent(record))
         else:
             if record.status is Status.CLAIMED:
-                tools.journal.claims.give_up(record, tools.clock.now())
+                give_up_claim(tools, record)
                 record = tools.journal.reread(record)
             engine.add(record)
     yield from engine.outcomes()
@@ -55,8 +55,7 @@ def fetch_all(tools: Tools, goal: Goal, timing: Timing, *, downloads: int = DOWN
         if is_being_sent(tools, record):
             yield Note(being_sent(record).message)
         elif record.status is Status.CLAIMED:
-            journal.claims.give_up(record, tools.clock.now())
-            yield Note(f"{record.ref} was never sent: its process ended first")
+            yield give_up_claim(tools, record)
         else:
             refs.append(record.ref)
     # Read one record at a time: a small machine cannot hold all of them in memory.

@@ -8,6 +8,7 @@ from wan_cli.api.client import SUBMIT_SECONDS
 from wan_cli.core.tools import Tools, this_host
 from wan_cli.destination import Destination
 from wan_cli.errors import SetupError
+from wan_cli.events import Note
 from wan_cli.generation import Status
 from wan_cli.journal import Journal
 from wan_cli.journal.workers import BEAT_S, DEAD_S
@@ -101,6 +102,12 @@ def is_under_way(journal: Journal, record: Record, now: float) -> bool:
         # By the clock of the database: those of the machines may differ.
         return _is_beating(journal, record, now)
     return young
+
+
+def give_up_claim(tools: Tools, record: Record) -> Note:
+    """Write that a claimed submission of a dead process was not sent; return what to say."""
+    tools.journal.claims.give_up(record, tools.clock.now())
+    return Note(f"{record.ref} was never sent: its process ended first")
 
 
 def is_working(tools: Tools, record: Record) -> bool:

@@ -4,9 +4,9 @@ Labels are derived from keys and requests, so every machine derives the same one
 only finished generations of the API key in use: it says nothing about those still in flight.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from wan_cli.account import LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
@@ -16,13 +16,11 @@ from wan_cli.core.tools import Timing, Tools
 from wan_cli.core.verdicts import changes
 from wan_cli.destination import is_on_disk
 from wan_cli.errors import KeyNotAllowed, KeyRefused, NoCredits, Rejected, Unreachable, WanError
-from wan_cli.events import Event, Note, Warned
+from wan_cli.events import Events, Note, Warned
 from wan_cli.generation import Status
 from wan_cli.identity import Label, is_of, label_base
 from wan_cli.record import Record
 
-T = TypeVar("T")
-Events = Generator[Event, None, T]
 # Search the log back to this age.
 WINDOW_S = 7 * 86_400.0
 # Request a page again if it takes longer than this.
@@ -224,10 +222,7 @@ def _rows(tools: Tools, timing: Timing) -> Events[list[LogRow]]:
 def _adopted(tools: Tools, order: Order, row: LogRow) -> Record:
     """Add another machine's generation to the history; return its record."""
     label = Label.of(row.client_request_id)
-    now = tools.clock.now()
-    created_at = now
-    if row.created_at is not None:
-        created_at = row.created_at - (tools.client.server_offset_s or 0.0)
+    created_at = tools.own_time(row.created_at)
     record = new_record(tools, order, new_ref(), label)
     assert order.keys is not None
     failed = {each.ref for each in tools.journal.keys.of(*order.keys.all) if is_free(each)}

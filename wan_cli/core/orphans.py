@@ -3,8 +3,8 @@
 A database that failed over may have lost a record, and another history may have made it.
 """
 
-from collections.abc import Generator, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from wan_cli.account import LogRow
 from wan_cli.api.client import ACCOUNT_SECONDS
@@ -14,13 +14,11 @@ from wan_cli.core.status import foreign
 from wan_cli.core.tools import Tools
 from wan_cli.destination import Destination
 from wan_cli.errors import WanError
-from wan_cli.events import Event, Note
+from wan_cli.events import Events, Note
 from wan_cli.generation import Status
 from wan_cli.identity import is_label
 from wan_cli.record import Record, error_fields, utc
 
-T = TypeVar("T")
-Events = Generator[Event, None, T]
 SEARCHING = Note("searching the account's log of the last 92 days")
 # How long a command that is not about orphans searches for them.
 NOTE_SECONDS = 10.0
@@ -93,9 +91,7 @@ def record_of_orphan(
     if known is not None and known.id is None and known.client_request_id == orphan.label:
         return tools.save(known, id=orphan.id, status=Status.GENERATING, **error_fields(None))
     record = foreign(tools, orphan.id, folder)._replace(client_request_id=orphan.label)
-    created_at = record.created_at
-    if orphan.created_at is not None:
-        created_at = orphan.created_at - (tools.client.server_offset_s or 0.0)
+    created_at = tools.own_time(orphan.created_at)
     return tools.save(record, status=Status.GENERATING, created_at=created_at)
 
 

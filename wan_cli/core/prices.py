@@ -4,14 +4,14 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wan_cli.account import rows_of
 from wan_cli.api.client import GET_SECONDS, Client
 from wan_cli.catalogue import Listed, Offer, listed, offer
 from wan_cli.errors import WanError
-from wan_cli.events import Event, Note, Warned
+from wan_cli.events import Events, Note, Warned
 from wan_cli.models import MODELS, GenerationRequest, find_schema
 from wan_cli.numbers import sane
 from wan_cli.prices import Price, price_of
@@ -54,7 +54,7 @@ def _price(row: Mapping[str, object] | WanError, request: GenerationRequest) -> 
     return price_of(row.get("pricing"), request)
 
 
-def offers(client: Client, cache_dir: Path) -> Generator[Event, None, list[Offer]]:
+def offers(client: Client, cache_dir: Path) -> Events[list[Offer]]:
     """Return the models of the schema table with their live prices, if known.
 
     Also name the Wan models that only the catalogue has: `wan models ID` describes them.

@@ -1,23 +1,21 @@
 """wan recover: resolve submissions with unknown outcome, from the log or the user's decision."""
 
-from collections.abc import Generator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
+from wan_cli.core.claim import FORGOTTEN
 from wan_cli.core.evidence import Candidate, Findings, find
-from wan_cli.core.lease import is_being_sent
+from wan_cli.core.lease import give_up_claim, is_being_sent
 from wan_cli.core.orphans import note_orphans, record_of_orphan
 from wan_cli.core.settle import adopted
 from wan_cli.core.tools import Tools
 from wan_cli.core.verdicts import about, being_sent, changes, ended, unknown
 from wan_cli.destination import Destination
 from wan_cli.errors import NotFound, OutcomeUnknown, Unreachable, UsageError, WanError
-from wan_cli.events import Event, Note, Warned
+from wan_cli.events import Events, Note, Warned
 from wan_cli.generation import Status
 from wan_cli.record import Outcome, Record, error_fields, utc
 from wan_cli.text import one_line
 
-T = TypeVar("T")
-Events = Generator[Event, None, T]
 # `wan-` and the minimum length of an id prefix.
 REF_MIN_CHARS = 10
 NONE_UNRESOLVED = "no submission is unresolved"
@@ -40,8 +38,7 @@ def recover(tools: Tools, word: str | None = None) -> Events[list[Outcome]]:
 
 def _recover(tools: Tools, record: Record) -> Events[Outcome]:
     if record.status is Status.CLAIMED:
-        tools.journal.claims.give_up(record, tools.clock.now())
-        yield Note(f"{record.ref} was never sent: its process ended first")
+        yield give_up_claim(tools, record)
         return Outcome(tools.journal.reread(record))
     yield Note(f"looking for {record.ref} in the account's log")
     if record.key_fingerprint != tools.key_fingerprint:
@@ -170,19 +167,24 @@ def forget(tools: Tools, word: str) -> Events[list[Outcome]]:
         raise UsageError(f"the history has no {one_line(word, 80)}", hint="wan list")
     if record.status.is_unresolved:
         yield Warned(f"{record.ref} is given up; the same request may be submitted again")
-        status, message = Status.REJECTED, "its outcome was never known; given up by the user"
+        status, why = Status.REJECTED, "its outcome was never known"
     else:
         yield Warned(f"{record.handle} is given up; wan fetch --all will skip it")
-        status, message = Status.ERROR, "its video was never saved; given up by the user"
+        status, why = Status.ERROR, "its video was never saved"
+    return [give_up(tools, record, status, FORGOTTEN, why)]
+
+
+def give_up(tools: Tools, record: Record, status: Status, code: str, why: str) -> Outcome:
+    """Write that the user has given up a record, and why; return its outcome."""
     given_up = tools.save(
         record,
         status=status,
-        error_code="forgotten",
-        error_message=message,
+        error_code=code,
+        error_message=f"{why}; given up by the user",
         error_hint="wan list",
         exit_code=None,
     )
-    return [Outcome(given_up)]
+    return Outcome(given_up)
 
 
 def meant(tools: Tools, word: str | None) -> list[Record]:

@@ -95,7 +95,7 @@ class Saving:
     def _place(self, item: Item, record: Record) -> Destination:
         """Return where to save a video: with --force, never where this command has saved one."""
         goal = self._run.goal
-        place = item.destination or goal.destination or destination_of(record)
+        place = self._wanted(item, record)
         if not goal.overwrite or goal.stdout is not None:
             return place
         path = free = place.path_of(record)
@@ -104,6 +104,10 @@ class Saving:
             number += 1
             free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         return place._replace(folder=free.parent, name=free.name) if number else place
+
+    def _wanted(self, item: Item, record: Record) -> Destination:
+        """Return where the video goes: by this run, else by the command, else by the history."""
+        return item.destination or self._run.goal.destination or destination_of(record)
 
     def _is_where_wanted(self, record: Record) -> bool:
         """Whether another process has saved the video at this command's destination."""
@@ -213,8 +217,7 @@ class Saving:
         run = self._run
         record = run.record_if_known(item)
         if record and record.accepted and run.goal.stdout is None:
-            place = item.destination or run.goal.destination or destination_of(record)
-            target = place.path_of(record)
+            target = self._wanted(item, record).path_of(record)
             if isinstance(target, Uri):
                 target = spooled(run.tools.spool, record.accepted.id)
             give_up(Target(target, record.accepted.id))

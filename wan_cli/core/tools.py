@@ -138,6 +138,12 @@ class Tools(NamedTuple):
             return record
         return self.save(record, **changes)
 
+    def own_time(self, server_time: float | None) -> float:
+        """Return a time of the server by the clock of this machine; now, if it is None."""
+        if server_time is None:
+            return self.clock.now()
+        return server_time - (self.client.server_offset_s or 0.0)
+
     def timing(
         self, timeout_s: float, poll_interval_s: float | None, median_s: float | None = None
     ) -> Timing:

@@ -74,7 +74,7 @@ class Claims:
                 return self._claimed(record, terms)
         except Taken:
             # The look came before another process's commit, which the index has seen.
-            blocking = self._other_of_row(record, terms.ignored)
+            blocking = _not_ignored(self._others(record), terms.ignored)
             return Claim(blocking=blocking, wait_s=0.0 if blocking else AGAIN_S)
         except Undecided:
             written = first(self._engine, f"ref = :ref AND {_SAME_ATTEMPT}", _attempt(record))
@@ -83,7 +83,8 @@ class Claims:
             return Claim(written)
 
     def _claimed(self, record: Record, terms: Terms) -> Claim:
-        blocking = self._blocking(record, terms)
+        others = self._others(record)
+        blocking = _not_ignored(others, terms.ignored) or self._twin(record, terms)
         if blocking is not None:
             return Claim(blocking=blocking)
         over = first_over(self._engine, terms.limits, record)
@@ -94,7 +95,7 @@ class Claims:
         if wait_s > 0:
             return Claim(wait_s=wait_s)
         changed = ("status", "client_request_id", "updated_at", "worker", "price_usd", "try_")
-        record = record._replace(try_=self._next_try(record))
+        record = record._replace(try_=_next_try(record, others))
         if not put(self._engine, record, changed):
             # An earlier attempt was accepted after all.
             return Claim(blocking=first(self._engine, "ref = :ref", {"ref": record.ref}))
@@ -102,22 +103,17 @@ class Claims:
             self._workers.beat(record.host or "", record.updated_at)
         return Claim(record)
 
-    def _next_try(self, record: Record) -> int:
-        """Return the number of a further submission for the key of a record, from 1."""
-        others = self._keys.of(record.row_key)
-        return 1 + max((other.try_ for other in others if other.ref != record.ref), default=0)
+    def _others(self, record: Record) -> list[Record]:
+        """Return the other submissions with a key of a record that were not refused."""
+        found = self._keys.of(record.row_key, record.other_key)
+        return [other for other in found if other.ref != record.ref]
 
-    def _blocking(self, record: Record, terms: Terms) -> Record | None:
-        own = self._other_of_row(record, terms.ignored)
-        if own or terms.again:
-            return own
+    def _twin(self, record: Record, terms: Terms) -> Record | None:
+        """Return another unresolved submission of the same request, unless that is allowed."""
+        if terms.again:
+            return None
         where = f"request = :request AND ref <> :ref AND {UNRESOLVED} LIMIT 1"
         return first(self._engine, where, {"request": request_json(record), "ref": record.ref})
-
-    def _other_of_row(self, record: Record, ignored: Collection[str]) -> Record | None:
-        known = {record.ref, *ignored}
-        others = self._keys.of(record.row_key, record.other_key)
-        return next((other for other in others if other.ref not in known), None)
 
     def begin_sending(self, record: Record, now: float) -> Record | None:
         """Write `sending` durably before the body is sent; None if the claim was given up."""
@@ -156,19 +152,36 @@ class Claims:
             with self._engine.transaction(serial=True):
                 return self._adopted(record, over)
         except Taken:
-            return self._other_of_row(record, over) or record
+            return _not_ignored(self._others(record), over) or record
 
     def _adopted(self, record: Record, over: Collection[str]) -> Record:
-        known = self._other_of_row(record, over)
+        others = self._others(record)
+        known = _not_ignored(others, over)
         known = known or self._keys.owner(record.id or "", record.base_url)
         if known is None:
-            put(self._engine, record._replace(try_=self._next_try(record)))
+            put(self._engine, record._replace(try_=_next_try(record, others)))
         elif known.row_key is None:
             known = known._replace(**{name: getattr(record, name) for name in MADE_FOR})
-            known = known._replace(try_=self._next_try(known))
+            known = known._replace(try_=_next_try(known, others))
             put(self._engine, known, (*MADE_FOR, "try_"))
         return known or record
 
 
 def _attempt(record: Record) -> dict[str, object]:
     return {"ref": record.ref, "label": record.client_request_id}
+
+
+def _not_ignored(others: Sequence[Record], ignored: Collection[str]) -> Record | None:
+    return next((other for other in others if other.ref not in ignored), None)
+
+
+def _next_try(record: Record, others: Sequence[Record]) -> int:
+    """Return the number of a further submission for the first key of a record, from 1."""
+    if record.row_key is None:
+        return 1
+    tries = [
+        other.try_
+        for other in others
+        if record.row_key in (other.row_key, other.other_key) and other.ref != record.ref
+    ]
+    return 1 + max(tries, default=0)
