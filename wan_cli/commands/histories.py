@@ -10,10 +10,10 @@ from wan_cli.core.lease import is_under_way
 from wan_cli.errors import SetupError, UsageError, WanError
 from wan_cli.journal import Journal
 from wan_cli.journal.copying import Copied, Copy, unknown
-from wan_cli.journal.database import GRANT
 from wan_cli.journal.facts import Facts, facts, refusal
 from wan_cli.journal.port import Patience
 from wan_cli.journal.schema import VERSION
+from wan_cli.journal.tables import GRANT
 from wan_cli.output import Output
 from wan_cli.output.begin import begin
 from wan_cli.record import utc

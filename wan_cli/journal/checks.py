@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from wan_cli.checkup import Check, fine, problem, warning
 from wan_cli.database import Address
 from wan_cli.errors import SetupError
-from wan_cli.journal.database import TABLES
 from wan_cli.journal.schema import TO_FETCH
+from wan_cli.journal.tables import TABLES
 from wan_cli.journal.workers import DEAD_S
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Create the tables of a history in PostgreSQL, and bring older ones to this version."""
 
-from wan_cli.journal.database import OLDEST_READ, SCHEMA, VERSION
 from wan_cli.journal.postgres import LOCK, Postgres
 from wan_cli.journal.refusals import Denied, not_its_owner, other_version
+from wan_cli.journal.tables import OLDEST_READ, SCHEMA, VERSION
 
 MIGRATING_S = 3600.0
 # Indexes of a long history take their time; another process that migrates takes as long.

@@ -6,8 +6,8 @@ import psycopg
 from psycopg import errors as pg
 
 from wan_cli.errors import HistoryAway, HistoryLocked, HistoryReadOnly, SetupError
-from wan_cli.journal.database import GRANT, OLDEST_READ, VERSION
 from wan_cli.journal.port import RowRefused
+from wan_cli.journal.tables import GRANT, OLDEST_READ, VERSION
 from wan_cli.text import one_line
 
 AGAIN = "run the same command again when the database is back"

@@ -1,4 +1,4 @@
-"""The schema of the journal in an SQLite file, and its migrations."""
+"""The schema of the journal: the migrations of an SQLite file, and what both engines share."""
 
 from wan_cli.journal.totals import TOTALS, UNRESOLVED
 
