@@ -83,8 +83,8 @@ QUESTIONS = [
     lambda journal: journal.keys.of_rows(["a-key"]),
     lambda journal: list(journal.keys.made(["a-digest"])),
     lambda journal: journal.keys.old_urls(),
-    lambda journal: held_usd(journal._engine, Limit("--max-cost", 1.0, "a-batch")),  # noqa: SLF001
-    lambda journal: held_usd(journal._engine, Limit("budget_day", 1.0, since=1.7e9)),  # noqa: SLF001
+    lambda journal: held_usd(journal.engine, Limit("--max-cost", 1.0, "a-batch")),
+    lambda journal: held_usd(journal.engine, Limit("budget_day", 1.0, since=1.7e9)),
     lambda journal: journal.total(Listing(since=1.7e9)),
 ]
 
@@ -93,7 +93,7 @@ QUESTIONS = [
 def test_no_query_reads_the_whole_history(tmp_path: Path, ask: Any) -> None:
     with Journal.open(tmp_path / "history.db") as journal:
         asked: list[str] = []
-        connection = journal._engine._connection  # type: ignore[attr-defined]  # noqa: SLF001  Its plans are the subject.
+        connection = journal.engine._connection  # type: ignore[attr-defined]  # noqa: SLF001  Its plans are the subject.
         connection.set_trace_callback(asked.append)
         ask(journal)
         connection.set_trace_callback(None)

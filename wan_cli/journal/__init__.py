@@ -39,10 +39,9 @@ class Journal:
         self.keys = KeyIndex(engine)
         self.workers = Workers(engine)
         self.claims = Claims(engine, self.keys, self.workers)
-        self.unwritten = unwritten
+        self._unwritten = unwritten
         self._words = Words(engine)
-        self._engine = engine
-        # For what few commands do: see `copying`, `facts` and `checks`.
+        # Public for what few commands do: see `copying`, `facts` and `checks`.
         self.engine = engine
 
     @classmethod
@@ -81,9 +80,9 @@ class Journal:
         prepare(engine, creates=creates)
         if spool is None:
             return cls(engine)
-        journal = cls(engine, Unwritten(spool))
-        journal.warnings += Unwritten(spool).replay(engine)
-        return journal
+        unwritten = Unwritten(spool)
+        engine.warnings += unwritten.replay(engine)
+        return cls(engine, unwritten)
 
     @staticmethod
     def migrate(place: str, conninfo: Conninfo, *, patience: Patience) -> int | None:
@@ -114,15 +113,15 @@ class Journal:
 
     def close(self) -> None:
         """Close the file, or the connection."""
-        self._engine.close()
+        self.engine.close()
 
     def wait_for_locks(self, seconds: float) -> None:
         """Wait this long, instead of 5 s, while another process writes."""
-        self._engine.wait_for_locks(seconds)
+        self.engine.wait_for_locks(seconds)
 
     def rest(self) -> None:
         """Release the connection before a long wait."""
-        self._engine.rest()
+        self.engine.rest()
 
     def save(self, record: Record, changed: Collection[str] = _CHANGEABLE) -> bool:
         """Write the changed values of a record durably, or the whole record if it is new.
@@ -130,9 +129,9 @@ class Journal:
         Two processes may change one record: keep the other's columns, and never lose an id. Return
         False if another process has written more than this one knows: then nothing is written.
         """
-        is_written = save(self._engine, record, changed)
-        if self.unwritten is not None:
-            self.unwritten.drop(record)
+        is_written = save(self.engine, record, changed)
+        if self._unwritten is not None:
+            self._unwritten.drop(record)
         return is_written
 
     def keep(self, record: Record, changed: Collection[str]) -> bool:
@@ -140,19 +139,19 @@ class Journal:
 
         A file needs none of this: where it cannot be written, nothing else can.
         """
-        return self.unwritten is not None and self.unwritten.keep(self.place, record, changed)
+        return self._unwritten is not None and self._unwritten.keep(self.place, record, changed)
 
     def save_all(self, records: Collection[Record], changed: Collection[str]) -> None:
         """Save the changes of many records, without those that another record stands against."""
         if records:
-            save_all(self._engine, records, changed)
+            save_all(self.engine, records, changed)
 
     def take_over(self, record: Record, host: str, now: float) -> bool:
         """Work on a record from now on; return False if another process took it first."""
-        with self._engine.transaction():
+        with self.engine.transaction():
             self.workers.beat(host, now)
             return bool(
-                self._engine.change(
+                self.engine.change(
                     "UPDATE generations SET worker = :me WHERE ref = :ref"
                     " AND (worker IS NULL OR worker = :before)",
                     {"me": self.workers.me, "ref": record.ref, "before": record.worker},
@@ -161,7 +160,7 @@ class Journal:
 
     def reread(self, record: Record) -> Record:
         """Read a record again: another process may have changed it."""
-        return first(self._engine, "ref = :ref", {"ref": record.ref}) or record
+        return first(self.engine, "ref = :ref", {"ref": record.ref}) or record
 
     def at(self, ref: str) -> Record:
         """Return the record of a submission that was in the history.
@@ -169,7 +168,7 @@ class Journal:
         Raises:
             SetupError: the history has lost the record.
         """
-        record = first(self._engine, "ref = :ref", {"ref": ref})
+        record = first(self.engine, "ref = :ref", {"ref": ref})
         if record is None:
             raise SetupError(f"the history {self.place} has lost {ref}", hint="wan doctor")
         return record
@@ -180,56 +179,56 @@ class Journal:
 
     def unresolved(self) -> list[Record]:
         """Return the submissions whose outcome is unknown, oldest first."""
-        return select(self._engine, f"{UNRESOLVED} ORDER BY seq")
+        return select(self.engine, f"{UNRESOLVED} ORDER BY seq")
 
     def to_fetch(self) -> list[str]:
         """Return the refs of generations whose video is not on disk yet, oldest first."""
         query = f"SELECT ref FROM generations WHERE {TO_FETCH} ORDER BY seq"
-        return [str(ref) for (ref,) in self._engine.run(query)]
+        return [str(ref) for (ref,) in self.engine.run(query)]
 
     def newest(self, listing: Listing) -> list[Record]:
         """Return the newest records that match, newest first."""
-        return select(self._engine, *newest(self.engine, listing))
+        return select(self.engine, *newest(self.engine, listing))
 
     def total(self, listing: Listing) -> Spent:
         """Return the number and the total cost of all records that match, ignoring the limit."""
-        return spent(self._engine, listing)[0]
+        return spent(self.engine, listing)[0]
 
     def spending(self, listing: Listing) -> list[Spent]:
         """Return the cost of the matching records by day (UTC) and model, newest day first."""
-        return spent(self._engine, listing, by_day=True)
+        return spent(self.engine, listing, by_day=True)
 
     def explained_ids(self, ids: Iterable[str]) -> set[str]:
         """Return the ids that a record of the history has."""
         wanted = [*ids]
         each = (
-            f"SELECT {name} FROM generations WHERE {self._engine.is_in(name, 'ids')}"
+            f"SELECT {name} FROM generations WHERE {self.engine.is_in(name, 'ids')}"
             for name in ("id", "other_id")
         )
-        rows = self._engine.run(" UNION ".join(each), {"ids": self._engine.many(wanted)})
+        rows = self.engine.run(" UNION ".join(each), {"ids": self.engine.many(wanted)})
         return {str(word) for (word,) in rows}
 
     def durations(self, request: Mapping[str, object]) -> Sequence[float]:
         """Return the durations in seconds of the last finished generations of a request's class."""
-        return durations(self._engine, request)
+        return durations(self.engine, request)
 
     def held_usd(self, limit: Limit) -> float:
         """Return the amount that counts for a limit."""
-        return held_usd(self._engine, limit)
+        return held_usd(self.engine, limit)
 
     def join_budget(self, budget: str, keys: Collection[str]) -> None:
         """Count the generations of some keys for a batch's budget."""
-        with self._engine.transaction(serial=True):
-            self._engine.change(
+        with self.engine.transaction(serial=True):
+            self.engine.change(
                 f"UPDATE generations SET budget = :budget"
-                f" WHERE {self._engine.is_in('row_key', 'keys')}"
+                f" WHERE {self.engine.is_in('row_key', 'keys')}"
                 " AND (budget IS NULL OR budget <> :budget)",
-                {"budget": budget, "keys": self._engine.many([*keys])},
+                {"budget": budget, "keys": self.engine.many([*keys])},
             )
 
     def check(self) -> str | None:
         """Return None if the store is intact, else a description of the damage."""
-        return self._engine.check()
+        return self.engine.check()
 
 
 def _need_driver() -> None:
